@@ -1,0 +1,3 @@
+"""Container images without Docker: no daemon, no root, no Dockerfile needed."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Recipe, keys, decisions, and what is made of them."""

@@ -1,0 +1,1 @@
+"""Words to values, events to the terminal."""

@@ -1,0 +1,42 @@
+"""Every limit on what comes from outside, as a number, in one place.
+
+A limit is inclusive: input of exactly this size is read, one more is refused.
+"""
+
+MIB = 1024 * 1024
+
+MANIFEST_BYTES = 4 * MIB
+"""A manifest or an index (the distribution-spec asks registries to accept as much)."""
+
+CONFIG_BYTES = 16 * MIB
+"""An image's configuration."""
+
+ENTRIES = 1_000_000
+"""Members of one archive, or files of one build."""
+
+NAME_BYTES = 4096
+"""A path in an archive, and the target of a link."""
+
+DEPTH = 255
+"""Components of a path in an archive, and nesting of a JSON document."""
+
+EXPANSION = 1000
+"""Bytes that one compressed byte may become (counted above 1 MiB of output)."""
+
+PAX_BYTES = 1 * MIB
+"""Extended headers of one archive member, extended attributes among them."""
+
+INDEX_MEMBERS = 1000
+"""Manifests listed by one image index."""
+
+LAYERS = 127
+"""Layers of one image that every runtime can still mount (overlay2)."""
+
+TOKEN_BYTES = 1 * MIB
+"""An answer of a token service or a credential helper."""
+
+ERROR_BYTES = 64 * 1024
+"""What is read of an error's body."""
+
+TAGS_BYTES = 32 * MIB
+"""One page of a registry's list of tags, repositories or referrers."""

@@ -1,0 +1,1 @@
+"""What an image is: digest, reference, platform, manifest, config. No I/O."""

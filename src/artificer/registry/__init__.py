@@ -1,0 +1,1 @@
+"""The distribution protocol: client, authentication, mirrors, mounts, resumed uploads."""

@@ -1,0 +1,1 @@
+"""Bytes at rest, named by digest, and small records as files."""
