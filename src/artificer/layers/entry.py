@@ -1,0 +1,60 @@
+"""One file of a layer, as a value: everything that its tar header says, and where its bytes are."""
+
+import os
+from typing import NamedTuple
+
+# The type letters of POSIX tar.
+FILE = "0"
+HARDLINK = "1"
+SYMLINK = "2"
+CHAR = "3"
+BLOCK = "4"
+DIRECTORY = "5"
+FIFO = "6"
+
+# (mode with type, size, mtime_ns, ctime_ns, inode) of a file on disk, as the walk saw it.
+Stat = tuple[int, int, int, int, int]
+
+
+class Span(NamedTuple):
+    """The bytes from *offset* of the file at *path*; how many is the entry's size."""
+
+    path: str
+    offset: int
+
+
+Source = str | bytes | Span | None
+
+
+class Entry(NamedTuple):
+    """One file of a layer.
+
+    *path* has no leading "/", no "./" and no trailing "/"; bytes that are not UTF-8 are in it as
+    `os.fsdecode` gives them. *mode* is 0 … 0o7777. *link* is the target of a symbolic link, or
+    the path of the earlier entry that a hard link names. *source* is a path on disk, the bytes
+    themselves, a span of a file, or None where there are no bytes.
+    """
+
+    path: str
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    link: str
+    source: Source
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    device: tuple[int, int] = (0, 0)
+    stat: Stat | None = None
+
+
+def stat_of(status: os.stat_result) -> Stat:
+    """Return what tells whether a file on disk is still the one that was seen."""
+    return (
+        status.st_mode,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    )
