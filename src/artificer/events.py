@@ -1,0 +1,160 @@
+"""What happened: values that whoever does the work tells, and somebody else shows."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from artificer.oci.digest import Digest
+from artificer.oci.reference import Repository
+
+
+class Note(NamedTuple):
+    """A sentence for somebody who follows what is done."""
+
+    text: str
+
+
+class Warned(NamedTuple):
+    """Something that is probably not what was meant, but does not stop the work."""
+
+    text: str
+    hint: str = ""
+
+
+class BaseResolved(NamedTuple):
+    """A base was found; *reference* is what was asked for."""
+
+    reference: str
+    digest: Digest
+    platform: str
+
+
+class Unpinned(NamedTuple):
+    """A base was named by a tag alone; *pinned* is how to name it for ever."""
+
+    reference: str
+    pinned: str
+
+
+class LayerReused(NamedTuple):
+    """A layer is known already; *why* says from where."""
+
+    name: str
+    digest: Digest
+    size: int
+    why: str
+
+
+class LayerWritten(NamedTuple):
+    """A layer was made: *tar_size* bytes of tar became *size* bytes."""
+
+    name: str
+    digest: Digest
+    size: int
+    tar_size: int
+    entries: int
+    seconds: float
+
+
+class LayerChanged(NamedTuple):
+    """Why a layer had to be made again: the files that differ, and what about them."""
+
+    name: str
+    changes: tuple[str, ...]
+    more: int
+
+
+class SocketSkipped(NamedTuple):
+    """A socket was met among the files; an image cannot hold one."""
+
+    path: str
+
+
+class BlobExists(NamedTuple):
+    """A repository has the blob already."""
+
+    repository: Repository
+    digest: Digest
+    size: int
+
+
+class BlobMounted(NamedTuple):
+    """The registry took the blob over from another of its repositories."""
+
+    repository: Repository
+    digest: Digest
+    size: int
+    source: Repository
+
+
+class BlobSent(NamedTuple):
+    """A blob's *size* bytes were uploaded; *sent* counts what really went over the wire."""
+
+    repository: Repository
+    digest: Digest
+    size: int
+    sent: int
+
+
+class BlobProgress(NamedTuple):
+    """*done* of *total* bytes of a blob are through; *verb* says what is done with them."""
+
+    digest: Digest
+    done: int
+    total: int
+    verb: str
+
+
+class ManifestSent(NamedTuple):
+    """A manifest or index was written to a repository, by digest."""
+
+    repository: Repository
+    digest: Digest
+
+
+class Tagged(NamedTuple):
+    """*reference* now names *digest*."""
+
+    reference: str
+    digest: Digest
+
+
+class UpToDate(NamedTuple):
+    """*reference* named *digest* before: nothing was sent."""
+
+    reference: str
+    digest: Digest
+
+
+class Retrying(NamedTuple):
+    """A request is tried again after *seconds*, because of *reason*."""
+
+    what: str
+    reason: str
+    seconds: float
+
+
+Event = (
+    Note
+    | Warned
+    | BaseResolved
+    | Unpinned
+    | LayerReused
+    | LayerWritten
+    | LayerChanged
+    | SocketSkipped
+    | BlobExists
+    | BlobMounted
+    | BlobSent
+    | BlobProgress
+    | ManifestSent
+    | Tagged
+    | UpToDate
+    | Retrying
+)
+
+Report = Callable[[Event], None]
+"""Takes an event from any thread; never raises, never blocks for long."""
+
+
+def unheard(event: Event) -> None:
+    """A `Report` for whoever does not care."""

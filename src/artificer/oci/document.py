@@ -1,0 +1,65 @@
+"""JSON documents from outside: bounded when read, and written back as they were."""
+
+import json
+import re
+from typing import Any
+
+from artificer import limits
+from artificer.errors import ArtificerError
+
+_VERBATIM = "\x00number:"
+_QUOTED_VERBATIM = re.compile(r'"\\u0000number:([-+0-9.eE]+)"')
+_DEEP = re.compile(rb"[\[{]")
+
+
+class InvalidDocument(ArtificerError):
+    """Bytes that should be a JSON object of some size are not."""
+
+
+def parse(data: bytes, *, limit: int, what: str) -> dict[str, Any]:
+    """Read the JSON object in *data*; *what* names it in errors.
+
+    Key order and integers are kept exactly, numbers with a fraction keep their very text (see
+    `dump`). Raise `InvalidDocument` for more than *limit* bytes, for nesting beyond
+    `limits.DEPTH`, and for anything that is not one object.
+    """
+    if len(data) > limit:
+        raise InvalidDocument(f"{what} is larger than {limit} bytes")
+    try:
+        document = json.loads(data, parse_float=_verbatim, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InvalidDocument(f"{what} is not valid JSON: {reason}") from error
+    if not isinstance(document, dict):
+        raise InvalidDocument(f"{what} is not a JSON object")
+    if len(_DEEP.findall(data)) > limits.DEPTH and _depth(document) > limits.DEPTH:
+        raise InvalidDocument(f"{what} is nested deeper than {limits.DEPTH}")
+    return document
+
+
+def dump(document: Any) -> bytes:
+    """*document* as compact JSON: key order as it stands, numbers as they were read."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    if _VERBATIM[1:] in text:
+        text = _QUOTED_VERBATIM.sub(r"\1", text)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _verbatim(text: str) -> str:
+    return _VERBATIM + text
+
+
+def _refuse(text: str) -> str:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _depth(document: Any) -> int:
+    deepest, waiting = 0, [(document, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(value, dict):
+            waiting.extend((child, depth + 1) for child in value.values())
+        elif isinstance(value, list):
+            waiting.extend((child, depth + 1) for child in value)
+    return deepest
