@@ -63,13 +63,11 @@ class Platform(NamedTuple):
         """The platform in an index entry's ``platform`` or in a config; None without one."""
         if not isinstance(document, dict):
             return None
-        values = [document.get(key) or "" for key in ("os", "architecture", "variant")]
-        version = document.get("os.version") or ""
-        if not all(isinstance(value, str) for value in (*values, version)):
-            return None
-        if not values[0] or not values[1]:
-            return None
-        return cls.normal(*values, version)
+        os, architecture, variant, version = (
+            value if isinstance(value := document.get(key), str) else ""
+            for key in ("os", "architecture", "variant", "os.version")
+        )
+        return cls.normal(os, architecture, variant, version) if os and architecture else None
 
     def __str__(self) -> str:
         """As it is written on the command line."""

@@ -1,6 +1,7 @@
 """References: how an image is called, wherever it lies (skopeo's grammar, and two of ours)."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 from artificer.errors import Misused
@@ -228,7 +229,7 @@ def _store_name(rest: str) -> StoreName:
     return StoreName((name if name.tag or name.digest else name._replace(tag="latest")).familiar)
 
 
-_TRANSPORTS = {
+_TRANSPORTS: dict[str, Callable[[str], Reference]] = {
     "docker": _docker,
     "oci": lambda rest: Layout(*_path_and_tag(rest)),
     "oci-archive": lambda rest: OciArchive(*_path_and_tag(rest)),
