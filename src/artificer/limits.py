@@ -40,3 +40,12 @@ ERROR_BYTES = 64 * 1024
 
 TAGS_BYTES = 32 * MIB
 """One page of a registry's list of tags, repositories or referrers."""
+
+AUTH_FILE_BYTES = 1 * MIB
+"""A file of credentials: docker's, podman's, netrc, a cloud's key file or token."""
+
+HEAD_BYTES = 256 * 1024
+"""The status line and headers of an answer, and what chunks of a body are wrapped in."""
+
+STORE_INDEX_BYTES = 64 * MIB
+"""The names of a store (an OCI layout's index.json)."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from artificer.errors import ArtificerError
 from artificer.oci.reference import Repository
 
 
@@ -69,3 +70,7 @@ class Found(NamedTuple):
 
 
 Keychain = Callable[[Repository], Found]
+
+
+class CredentialProblem(ArtificerError):
+    """A helper or a cloud was asked and failed: no reason to stop before a registry says 401."""
