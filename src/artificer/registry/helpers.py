@@ -166,12 +166,14 @@ def _run(programs: Programs, command: Sequence[str], data: bytes) -> _Ended:
     # The clock that ends it has to be a thread: reading from a pipe knows no time limit.
     timer = threading.Timer(programs.seconds, end)
     timer.start()
-    try:
-        with process:
+    with process:
+        try:
             ended = _talk(process, data)
-    finally:
-        timer.cancel()
-        _kill(process)
+        except BaseException:
+            _kill(process)
+            raise
+        finally:
+            timer.cancel()
     if late.is_set():
         raise CredentialProblem(f"helper {command[0]}: no answer in {programs.seconds:g} seconds")
     if len(ended.out) > TOKEN_BYTES:
@@ -195,6 +197,8 @@ def _talk(process: subprocess.Popen[bytes], data: bytes) -> _Ended:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the program and what it started: a wrapper's child would hold the pipe open."""
+    if process.returncode is not None:  # waited for: the number may be somebody else's by now
+        return
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""The registries of clouds, each by its cloud's own protocol."""
