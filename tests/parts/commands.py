@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -31,7 +31,8 @@ def found(command: str) -> str:
     return path
 
 
-def missing(reason: str) -> "pytest.NoReturn":
+def missing(reason: str) -> NoReturn:
+    """A real part is not there: a failure in CI, a skip that says why elsewhere."""
     if os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -86,10 +86,9 @@ class Layout(NamedTuple):
         """Let *tag* be *descriptor*, and complete the layout."""
         (self.path / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
         index = self.path / "index.json"
-        document = json.loads(index.read_text()) if index.exists() else {"schemaVersion": 2}
+        old = json.loads(index.read_text())["manifests"] if index.exists() else []
         named = {**descriptor, "annotations": {"org.opencontainers.image.ref.name": tag}}
-        document["manifests"] = [*document.get("manifests", ()), named]
-        index.write_text(json.dumps(document))
+        index.write_text(json.dumps({"schemaVersion": 2, "manifests": [*old, named]}))
 
 
 class BaseImage(NamedTuple):
