@@ -40,13 +40,13 @@ class Encoder(NamedTuple):
         return NONE
 
     @property
-    def compress(self) -> Compress:
-        """The function that makes one piece; it may be called from several threads at once."""
+    def compress(self) -> Compress | None:
+        """The function that makes one piece, for several threads at once; None leaves the tar."""
         if self.kind == GZIP:
             return _gzip(self.level)
         if self.kind == ZSTD:
             return _zstd(self.level)
-        return _same
+        return None
 
 
 def encoder(kind: str, level: int | None = None) -> Encoder:
@@ -76,7 +76,3 @@ def _zstd(level: int) -> Compress:
         zstd.CompressionParameter.checksum_flag: 1,
     }
     return lambda piece: zstd.compress(piece, options=options)
-
-
-def _same(piece: memoryview) -> Packed:
-    return piece
