@@ -1,0 +1,71 @@
+"""ARCHITECTURE.md, the folders and the import contract say the same."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "ARCHITECTURE.md").read_text()
+SOURCE = ROOT / "src" / "artificer"
+
+
+def _packages() -> set[str]:
+    """The packages, and the modules that stand beside them."""
+    folders = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+    return folders | {path.stem for path in SOURCE.glob("*.py") if path.stem[0] != "_"}
+
+
+def _described() -> dict[str, bool]:
+    """Each package of the page's table, and whether the page says that it is to come."""
+    table = re.findall(r"^\| *\d+ *\| (.+?) \|", PAGE, re.MULTILINE)
+    words = [word for cell in table for word in re.findall(r"(\()?`(\w+)`", cell)]
+    return {name: bool(bracket) for bracket, name in words}
+
+
+def _contract() -> dict[str, bool]:
+    """Each name of the import contract, and whether it is in parentheses: to come."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = " | ".join(settings["contracts"][0]["layers"])
+    return {name: bool(bracket) for bracket, name in re.findall(r"(\()?(\w+)", layers)}
+
+
+def test_the_page_is_short_enough_to_be_read() -> None:
+    assert len(PAGE.splitlines()) <= 120
+
+
+def test_every_folder_is_on_the_page() -> None:
+    assert _packages() <= set(_described())
+
+
+def test_every_package_of_the_page_is_a_folder_or_said_to_come() -> None:
+    here = {name for name, to_come in _described().items() if not to_come}
+
+    assert here == _packages()
+
+
+def test_the_page_and_the_import_contract_name_the_same_packages() -> None:
+    assert set(_described()) == set(_contract()) - {"__main__"}
+
+
+def test_a_package_that_is_here_is_not_optional_in_the_contract() -> None:
+    assert {name for name in _packages() if _contract()[name]} == set()
+
+
+def test_every_folder_of_tests_mirrors_a_package_or_is_on_the_page() -> None:
+    folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name[0] not in "_."}
+
+    assert {f for f in folders - _packages() if f"`tests/{f}`" not in PAGE} == set()
+
+
+def test_files_fit_a_mind() -> None:
+    lengths = {p: len(p.read_text().splitlines()) for p in SOURCE.rglob("*.py")}
+
+    assert {str(p.relative_to(ROOT)): n for p, n in lengths.items() if n > 400} == {}
+
+
+def test_no_module_has_the_name_of_a_drawer() -> None:
+    drawers = {"utils", "helpers", "common", "core", "manager", "misc"}
+    found = {str(p.relative_to(SOURCE)) for p in SOURCE.rglob("*") if p.stem in drawers}
+
+    # Docker's credential helpers are programs of that name.
+    assert found <= {"registry/helpers.py"}
