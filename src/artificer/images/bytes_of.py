@@ -1,0 +1,126 @@
+"""The bytes of one blob, wherever its origin says that they are."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from artificer.errors import ArtificerError
+from artificer.events import BlobProgress
+from artificer.http.request import Body, file_body
+from artificer.images.place import Corrupt
+from artificer.images.reach import Reach
+from artificer.oci.descriptor import Descriptor
+from artificer.oci.digest import hasher_of
+from artificer.oci.image import Blob, Remote, Stored, Urls
+
+_PROGRESS = 8 * 1024 * 1024
+
+
+class ForeignLayer(ArtificerError):
+    """A layer that nobody but its own urls may give away."""
+
+
+def body_of_blob(blob: Blob, reach: Reach) -> Body:
+    """Return *blob* as a body that can be opened again at any offset; nothing is read yet."""
+    descriptor = blob.descriptor
+    if reach.store.has(descriptor.digest) == descriptor.size:
+        return file_body(reach.store.blob_path(descriptor.digest), descriptor.size)
+    match blob.origin:
+        case Stored(path, offset):
+            return file_body(path, descriptor.size, offset=offset)
+        case Remote() as origin:
+            return Body(descriptor.size, lambda start: _remote(descriptor, origin, start, reach))
+        case Urls(urls):
+            raise ForeignLayer(
+                f"the layer {descriptor.digest} may only be fetched from {urls[0]}",
+                hint="images with foreign layers can be pushed and pulled, but not unpacked or saved",
+            )
+        case _:
+            assert_never(blob.origin)
+
+
+def chunks_of(blob: Blob, reach: Reach) -> Iterator[bytes]:
+    """Yield *blob*'s bytes from the first to the last; `Corrupt` if they are not what it names."""
+    body = body_of_blob(blob, reach)
+    told = _watched(body.open(0), blob.descriptor, reach)
+    if reach.store.has(blob.digest) is not None:
+        return told
+    return checked(told, blob.descriptor)
+
+
+def into_store(blob: Blob, reach: Reach) -> str:
+    """Return the path of *blob* in the store, brought there and verified if it was not."""
+    descriptor = blob.descriptor
+    if reach.store.has(descriptor.digest) != descriptor.size:
+        reach.store.put_chunks(chunks_of(blob, reach), descriptor.digest, descriptor.size)
+    return reach.store.blob_path(descriptor.digest)
+
+
+def copy_to(blob: Blob, path: str, reach: Reach) -> None:
+    """Put *blob* into the file *path*, as a hard link to the store's where that is possible.
+
+    The file is there whole or not at all.
+    """
+    partial = f"{path}.partial-{os.getpid()}"
+    if reach.store.has(blob.digest) == blob.descriptor.size:
+        try:
+            os.link(reach.store.blob_path(blob.digest), partial)
+            os.replace(partial, path)
+            return
+        except OSError:
+            # Another file system, or one without hard links: the bytes are copied instead.
+            pass
+    write_file(path, chunks_of(blob, reach))
+
+
+def write_file(path: str, chunks: Iterable[bytes]) -> None:
+    """Write *chunks* to *path* by way of a temporary name beside it."""
+    partial = f"{path}.partial-{os.getpid()}"
+    try:
+        with open(partial, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        os.replace(partial, path)
+    except BaseException:
+        try:
+            os.unlink(partial)
+        except FileNotFoundError:
+            pass
+        raise
+
+
+def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:
+    """Pass *chunks* on and raise `Corrupt` at the end unless they are what *descriptor* names."""
+    hasher = hasher_of(descriptor.digest.algorithm)
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > descriptor.size:
+            break
+        hasher.update(chunk)
+        yield chunk
+    if size != descriptor.size:
+        raise Corrupt(
+            f"{descriptor.digest}: {size} bytes were read where {descriptor.size} are stated"
+        )
+    if hasher.hexdigest() != descriptor.digest.hex:
+        raise Corrupt(f"{descriptor.digest}: the bytes are not those that the digest names")
+
+
+def _watched(chunks: Iterable[bytes], descriptor: Descriptor, reach: Reach) -> Iterator[bytes]:
+    done = told = 0
+    for chunk in chunks:
+        reach.stop.check()
+        done += len(chunk)
+        if done - told >= _PROGRESS:
+            told = done
+            reach.report(BlobProgress(descriptor.digest, done, descriptor.size, "read"))
+        yield chunk
+
+
+def _remote(descriptor: Descriptor, origin: Remote, start: int, reach: Reach) -> Iterator[bytes]:
+    if not start:
+        yield from reach.registry.blob_chunks(origin.repository, descriptor)
+        return
+    with reach.registry.open_blob(origin.repository, descriptor, start) as response:
+        yield from response.chunks()

@@ -1,0 +1,58 @@
+"""Images that the store has a name for (``store:NAME``)."""
+
+from artificer.images.place import Found, NotFound, Place
+from artificer.images.pull import pull
+from artificer.images.reach import Reach
+from artificer.oci.descriptor import Descriptor
+from artificer.oci.image import Content, Origin, Stored
+from artificer.oci.reference import InvalidReference, StoreName, parse_name
+from artificer.store.blobs import Store
+
+
+def find_in_store(reference: StoreName, store: Store) -> Found:
+    """Return what the store calls by this name; without a tag also what it calls ``:latest``."""
+    for name in _spellings(reference.name):
+        descriptor = store.name(name)
+        if descriptor is not None:
+            return Found(str(reference), descriptor, store_place(store))
+    names = ", ".join(list(store.names())[:10])
+    raise NotFound(
+        f"{reference}: the store has no such image",
+        hint=f"it has {names}" if names else "it has none; `artificer pull NAME` brings one",
+    )
+
+
+def write_name(content: Content, reference: StoreName, reach: Reach) -> None:
+    """Bring all of *content* into the store and let it be called by this name."""
+    pull(content, reach)
+    reach.store.set_name(_spellings(reference.name)[-1], content.descriptor)
+
+
+def store_place(store: Store) -> Place:
+    """Return the store as a place."""
+
+    def read(descriptor: Descriptor, limit: int) -> bytes:
+        if store.has(descriptor.digest) is None:
+            raise NotFound(
+                f"the store lacks {descriptor.digest}",
+                hint="it was pruned, or the image was pulled for one platform: pull it again",
+            )
+        return store.read(descriptor.digest, limit)
+
+    def origin(descriptor: Descriptor) -> Origin | None:
+        if store.has(descriptor.digest) is None:
+            return None
+        return Stored(store.blob_path(descriptor.digest))
+
+    return Place("the store", read, origin)
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    """Return the names that *text* may stand for, the full one last."""
+    try:
+        name = parse_name(text)
+    except InvalidReference:
+        return (text,)
+    if name.tag or name.digest:
+        return tuple(dict.fromkeys((text, str(name))))
+    return tuple(dict.fromkeys((text, str(name), f"{name}:latest")))

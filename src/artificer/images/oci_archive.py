@@ -1,0 +1,75 @@
+"""OCI layouts in a tar (``oci-archive:FILE[:TAG]``), which docker can load, too."""
+
+from collections.abc import Iterator
+
+from artificer import limits
+from artificer.images.archive import Archive, Part, part_of, write_archive
+from artificer.images.bytes_of import chunks_of
+from artificer.images.inflate import uncompressed_file
+from artificer.images.layout import LAYOUT_FILE, check_layout_file, found_in, merged_index
+from artificer.images.parts import images_of, parts_of
+from artificer.images.place import Found, NotFound, Place
+from artificer.images.reach import Reach
+from artificer.oci.descriptor import Descriptor
+from artificer.oci.digest import Digest
+from artificer.oci.document import dump
+from artificer.oci.image import Blob, Content, Image, Origin
+from artificer.oci.reference import OciArchive, parse_name
+
+
+def find_in_oci_archive(reference: OciArchive, reach: Reach) -> Found:
+    """Return what the archive has under the reference's tag; it is read where it lies."""
+    where = str(reference)
+    archive = Archive(uncompressed_file(reference.path, where, reach), where)
+
+    def read(descriptor: Descriptor, limit: int) -> bytes:
+        return archive.read(blob_name(descriptor.digest), limit)
+
+    def origin(descriptor: Descriptor) -> Origin | None:
+        name = blob_name(descriptor.digest)
+        return archive.origin(name) if name in archive else None
+
+    if "index.json" not in archive or "oci-layout" not in archive:
+        raise NotFound(
+            f"{where}: the archive holds no OCI layout",
+            hint=f"what docker saves is named docker-archive:{reference.path}",
+        )
+    check_layout_file(archive.read("oci-layout", limits.MANIFEST_BYTES), where)
+    listing = archive.read("index.json", limits.MANIFEST_BYTES)
+    return found_in(listing, reference.tag, Place(where, read, origin))
+
+
+def write_oci_archive(content: Content, reference: OciArchive, reach: Reach) -> None:
+    """Write *content* as an archive of its own: the same content gives the same bytes."""
+    write_archive(reference.path, _parts(content, reference, reach), reach)
+
+
+def blob_name(digest: Digest) -> str:
+    """Return what a blob is called in a layout."""
+    return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
+def _parts(content: Content, reference: OciArchive, reach: Reach) -> Iterator[Part]:
+    parts = parts_of(content)
+    yield part_of("oci-layout", LAYOUT_FILE)
+    yield part_of("index.json", merged_index(None, content.descriptor, reference.tag))
+    images = tuple(images_of(content))
+    if len(images) == 1 and not parts.foreign:
+        yield part_of("manifest.json", dump([_docker_entry(images[0], reference)]))
+    for document in (*parts.manifests, *parts.configs):
+        yield part_of(blob_name(document.descriptor.digest), document.data)
+    for blob in parts.blobs:
+        yield _blob_part(blob, reach)
+
+
+def _blob_part(blob: Blob, reach: Reach) -> Part:
+    return Part(blob_name(blob.digest), blob.descriptor.size, lambda: chunks_of(blob, reach))
+
+
+def _docker_entry(image: Image, reference: OciArchive) -> dict[str, object]:
+    named = reference.tag is not None and ":" in reference.tag
+    return {
+        "Config": blob_name(image.config_descriptor.digest),
+        "RepoTags": [str(parse_name(reference.tag or ""))] if named else [],
+        "Layers": [blob_name(layer.blob.digest) for layer in image.layers],
+    }
