@@ -149,4 +149,4 @@ class TwoUsers(RuleBasedStateMachine):
 
 
 TestTwoUsers = TwoUsers.TestCase
-TestTwoUsers.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestTwoUsers.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)

@@ -85,6 +85,17 @@ def test_the_least_recently_used_goes_first(store: Store, aged: Aged) -> None:
     assert [store.has(digest) is not None for digest in (old, older, oldest)] == [1, 1, 0]
 
 
+def test_a_record_goes_with_the_blob_that_it_needs(store: Store, aged: Aged) -> None:
+    digest = store.put(b"x" * 100_000)
+    store.set_record("layer", "key", b"data", needs=[digest])
+    aged()
+
+    prune(store, max_bytes=50_000)
+
+    assert store.has(digest) is None
+    assert list(store.records("layer")) == []
+
+
 def test_a_store_within_its_limit_is_left_alone(store: Store, aged: Aged) -> None:
     store.put(b"layer")
     aged()
