@@ -53,8 +53,13 @@ class Named(NamedTuple):
 
     @property
     def familiar(self) -> str:
-        """The name without what Docker's rules imply: ``alpine:3.7``."""
-        return str(self).removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
+        """The shortest name that is read as this one: ``alpine:3.7``."""
+        whole = str(self)
+        bare = whole.removeprefix(f"{DOCKER_HUB}/")
+        for short in (bare.removeprefix("library/"), bare):
+            if short != whole and _reads_as(short, self):
+                return short
+        return whole
 
     def pinned(self, digest: Digest) -> Self:
         """The same name, to be read only if it is *digest*."""
@@ -180,10 +185,19 @@ def parse_repository(name: str, text: str | None = None) -> Repository:
     if registry == DOCKER_HUB and "/" not in path:
         path = f"library/{path}"
     if not _REGISTRY.fullmatch(registry):
-        raise InvalidReference(f"{text!r} has no valid registry: {registry!r}")
+        raise InvalidReference(
+            f"{text!r} has no valid registry: {registry!r}", hint=_advice(text, path)
+        )
     if not _PATH.fullmatch(path) or len(registry) + 1 + len(path) > _NAME_LENGTH:
         raise InvalidReference(f"{text!r} is not an image reference", hint=_advice(text, path))
     return Repository(registry, path)
+
+
+def _reads_as(text: str, name: Named) -> bool:
+    try:
+        return parse_name(text) == name
+    except InvalidReference:
+        return False
 
 
 def _advice(text: str, path: str) -> str:
