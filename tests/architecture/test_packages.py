@@ -69,3 +69,10 @@ def test_no_module_has_the_name_of_a_drawer() -> None:
 
     # Docker's credential helpers are programs of that name.
     assert found <= {"registry/helpers.py"}
+
+
+def test_every_change_says_what_kind_it_is() -> None:
+    names = [p.name for p in (ROOT / "changes").iterdir() if p.name != "README.md"]
+    kind = re.compile(r"\d+\.(added|changed|fixed|removed|security)\.md")
+
+    assert [name for name in names if not kind.fullmatch(name)] == []
