@@ -92,7 +92,7 @@ class Config:
         if key not in self._auths:
             return ANONYMOUS, ""
         spelt, entry = self._auths[key]
-        entry = entry or {}
+        entry = {} if entry is None else entry
         if not isinstance(entry, dict):
             raise self.invalid(f'auths["{spelt}"] is not an object', spelt)
         fields = {
@@ -128,7 +128,9 @@ class Config:
         return document
 
     def _table(self, document: dict[str, Any], key: str) -> dict[str, Any]:
-        table = document.get(key) or {}
+        table = document.get(key)
+        if table is None:
+            return {}
         if not isinstance(table, dict):
             raise self.invalid(f'"{key}" is not an object', key)
         return table

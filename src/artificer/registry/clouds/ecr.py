@@ -106,8 +106,10 @@ def _login(caller: Caller, registry: Registry, who: Identity) -> Found:
         raise CredentialProblem(f"{name}: answered without authorizationData")
     token = text_of(data, "authorizationToken", name)
     try:
-        username, colon, password = binascii.a2b_base64(token).decode().partition(":")
-    except (binascii.Error, UnicodeError):
+        username, colon, password = (
+            binascii.a2b_base64(token, strict_mode=True).decode().partition(":")
+        )
+    except ValueError:
         raise CredentialProblem(f"{name}: answered with a token that is not base64") from None
     if not colon:
         raise CredentialProblem(f"{name}: answered with a token without a user")
