@@ -1,4 +1,4 @@
-"""One file of a layer, as a value: everything that its tar header says, and where its bytes are."""
+"""One file of a layer: what its tar header says, and where its bytes are."""
 
 import os
 from typing import NamedTuple

@@ -61,6 +61,7 @@ class _Packer:
         self._pool = pool
         self._stop = stop
         self._flags = _OWN | _NOATIME
+        self._position = 0
         self._next()
 
     def add(self, entry: Entry) -> None:
@@ -170,7 +171,6 @@ class _Packer:
         self._piece = self._pool.take()
         self._buffer = self._piece.buffer
         self._view = self._piece.view
-        self._position = 0
 
     def _open(self, entry: Entry, path: str) -> int:
         flags = self._flags if entry.source.__class__ is str else _OPEN

@@ -23,7 +23,7 @@ class Piece:
     __slots__ = ("buffer", "done", "error", "hashed", "length", "packed", "view")
 
     def __init__(self) -> None:
-        # Memory is there once it is touched, and is given back to the system, unlike a bytearray's.
+        # Unlike a bytearray, this takes memory when touched, and gives it back to the system.
         self.buffer = mmap.mmap(-1, ROOM)
         self.view = memoryview(self.buffer)
         self.length = 0
@@ -146,7 +146,7 @@ class Pool:
             try:
                 if self._error is None:
                     piece.packed = compress(piece.view[: piece.length])
-            except BaseException as error:  # noqa: BLE001 it is raised in the thread that feeds
+            except BaseException as error:  # raised in the thread that feeds
                 piece.error = error
             piece.done.release()
 
@@ -155,7 +155,7 @@ class Pool:
             try:
                 if self._error is None:
                     self._finish(piece)
-            except BaseException as error:  # noqa: BLE001 as above
+            except BaseException as error:
                 self._error = error
             if self._held is None:
                 self._free.put(piece)

@@ -1,0 +1,337 @@
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artificer.errors import ArtificerError, Cancelled
+from artificer.layers import write
+from artificer.layers.encode import PIECE, encoder
+from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span, stat_of
+from artificer.layers.pack import ChangedWhileRead, Unreadable
+from artificer.layers.pool import ROOM
+from artificer.layers.write import Known, Written, write_layer
+from artificer.oci.digest import Digest
+from artificer.stop import Stop
+from artificer.store.blobs import Store, open_store
+
+GZIP = encoder("gzip")
+NONE = encoder("none")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "store"))
+
+
+def made(path: str, data: bytes) -> Entry:
+    return Entry(path, FILE, 0o644, 0, 0, len(data), 0, "", data)
+
+
+def on_disk(folder: Path, path: str, data: bytes) -> Entry:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    seen = stat_of(file.lstat())
+    return made(path, data)._replace(source=str(file), stat=seen)
+
+
+def blob(store: Store, layer: Written) -> bytes:
+    return Path(store.blob_path(layer.digest)).read_bytes()
+
+
+def contents(tar: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
+        return {
+            member.name: file.read() if (file := archive.extractfile(member)) else b""
+            for member in archive.getmembers()
+            if not member.issym()
+        }
+
+
+def left_over(store: Store) -> list[str]:
+    folders = (os.path.join(store.root, folder) for folder in ("blobs", "tmp"))
+    return [name for folder in folders for _, _, names in os.walk(folder) for name in names]
+
+
+def random_bytes(size: int) -> bytes:
+    return hashlib.shake_128(b"%d" % size).digest(size)
+
+
+def test_a_layer_is_these_bytes(store: Store) -> None:
+    entries = [
+        Entry("etc", DIRECTORY, 0o755, 0, 0, 0, 0, "", None),
+        made("etc/hi", b"hi\n"),
+        Entry("etc/hello", SYMLINK, 0o777, 0, 0, 0, 0, "hi", None),
+        Entry("etc/hard", HARDLINK, 0o644, 0, 0, 0, 0, "etc/hi", None),
+        made("big", bytes(3 * PIECE)),
+    ]
+
+    layers = [write_layer(entries, encoder(kind), store, stop=Stop()) for kind in KINDS]
+
+    assert [(layer.size, layer.digest) for layer in layers] == GOLDEN
+    assert {layer.diff_id for layer in layers} == {GOLDEN[2][1]}
+    assert {layer.tar_size for layer in layers} == {GOLDEN[2][0]}
+
+
+KINDS = ("gzip", "zstd", "none")
+GOLDEN = [
+    (3_944, "sha256:0735148411c360141c377814aad0ec3b28a49639207c65b3d7381a38ef201ab7"),
+    (364, "sha256:09aeb013d036767c7a5b050651671fdb738c68bd7283ae799ef0cd359963cdae"),
+    (3_149_824, "sha256:72da353065cc07ac8adce9705fde6b1f7c226d2a052e9cfd1a64cc28c4a39192"),
+]
+
+
+def test_the_digest_names_the_blob_and_the_diff_id_the_tar(store: Store, tmp_path: Path) -> None:
+    entries = [on_disk(tmp_path, "a", random_bytes(2 * PIECE)), made("b", b"b" * 1000)]
+
+    layer = write_layer(entries, GZIP, store, stop=Stop())
+
+    data = blob(store, layer)
+    assert Digest.of(data) == layer.digest
+    assert Digest.of(gzip.decompress(data)) == layer.diff_id
+    assert (len(data), len(gzip.decompress(data)), 2) == layer[1:2] + layer[3:5]
+
+
+# Around the cut, the end of a small file's room, and one and two pieces.
+SIZES = [
+    *(0, 1, 511, 512, 513),
+    *(PIECE - 2 * 512 + n for n in (-513, -512, -511, -1, 0, 1, 511, 512, 513)),
+    *(ROOM - PIECE - 2 * 512 + n for n in (-1, 0, 1, 512)),
+    *(2 * PIECE - 512 + n for n in (-1, 0, 1)),
+    5 * PIECE + 7,
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_files_of_every_size_are_read_back(store: Store, tmp_path: Path, size: int) -> None:
+    data = random_bytes(size)
+    archive = tmp_path / "archive"
+    archive.write_bytes(b"front" + data + b"behind")
+    span = made("span", data)._replace(source=Span(str(archive), 5))
+    entries = [on_disk(tmp_path, "disk", data), span, made("memory", data), made("last", b"!")]
+
+    layer = write_layer(entries, NONE, store, stop=Stop())
+
+    expected = {"disk": data, "span": data, "memory": data, "last": b"!"}
+    assert contents(blob(store, layer)) == expected
+
+
+def test_many_small_files_cross_many_cuts(store: Store, tmp_path: Path) -> None:
+    entries = [on_disk(tmp_path, f"d{n % 7}/f{n}", random_bytes(n * 37)) for n in range(500)]
+
+    layer = write_layer(entries, NONE, store, stop=Stop())
+
+    assert contents(blob(store, layer)) == {
+        entry.path: Path(str(entry.source)).read_bytes() for entry in entries
+    }
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(0, 400_000), max_size=12), st.integers(1, 5))
+def test_the_same_entries_give_the_same_layer(sizes: list[int], threads: int) -> None:
+    entries = [made(f"f{n}", random_bytes(size)) for n, size in enumerate(sizes)]
+    writer = _Memory()
+
+    layers = {
+        write_layer(entries, GZIP, writer, stop=Stop(), threads=count, known=known)  # type: ignore[arg-type]
+        for count in (1, threads)
+        for known in (None, lambda _: None)
+    }
+
+    assert len(layers) == 1
+
+
+class _Memory:
+    """A store that forgets."""
+
+    def writer(self) -> "_Memory":
+        return self
+
+    def __enter__(self) -> "_Memory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def commit(self, digest: Digest) -> None:
+        pass
+
+
+@pytest.mark.parametrize("held", [write.HELD, 0])
+def test_a_known_tar_is_neither_compressed_nor_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr(write, "HELD", held)
+    entries = [made("a", random_bytes(3 * PIECE))]
+    first = write_layer(entries, GZIP, store, stop=Stop())
+    asked = []
+
+    def known(diff_id: Digest) -> Known:
+        asked.append(diff_id)
+        return Known(Digest.of(b"elsewhere"), 9)
+
+    empty = open_store(store.root + "2")
+    layer = write_layer(entries, GZIP, empty, known=known, stop=Stop())
+
+    assert asked == [first.diff_id]
+    assert layer == first._replace(digest=Digest.of(b"elsewhere"), size=9, reused=True)
+    assert left_over(empty) == []
+
+
+@pytest.mark.parametrize("held", [write.HELD, 0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_in_vain_gives_the_same_layer(
+    store: Store, monkeypatch: pytest.MonkeyPatch, held: int, kind: str
+) -> None:
+    entries = [made("a", random_bytes(3 * PIECE + 5))]
+    monkeypatch.setattr(write, "HELD", held)
+
+    layers = [
+        write_layer(entries, encoder(kind), store, known=known, stop=Stop())
+        for known in (None, lambda _: None)
+    ]
+
+    assert layers[0] == layers[1]
+    assert len(blob(store, layers[0])) == layers[0].size
+
+
+def _grown(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def _cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _touched(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def _replaced(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.rename(path)
+
+
+def _linked(path: Path) -> None:
+    path.rename(path.with_name("other"))
+    path.symlink_to("other")
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+CHANGES = [_grown, _cut_short, _touched, _replaced, _linked, _gone, _a_directory, _a_fifo]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("size", [100, 2 * PIECE])
+def test_a_file_that_is_not_the_one_that_was_seen_is_an_error(  # type: ignore[no-untyped-def]
+    store: Store, tmp_path: Path, change, size: int
+) -> None:
+    entries = [made("a", b"a"), on_disk(tmp_path, "file", random_bytes(size))]
+    change(tmp_path / "file")
+
+    with pytest.raises(ChangedWhileRead) as changed:
+        write_layer(entries, GZIP, store, stop=Stop())
+
+    assert changed.value.path == str(tmp_path / "file")
+    assert left_over(store) == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_an_error(store: Store, tmp_path: Path) -> None:
+    entries = [on_disk(tmp_path, "file", random_bytes(20 * PIECE))]
+    reads = []
+
+    class Changing(Stop):
+        def check(self) -> None:
+            reads.append(1)
+            if len(reads) == 5:
+                _touched(tmp_path / "file")
+
+    with pytest.raises(ChangedWhileRead):
+        write_layer(entries, GZIP, store, stop=Changing())
+
+    assert left_over(store) == []
+
+
+def test_a_missing_or_unreadable_file_is_named(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "nothing"
+    entry = made("x", b"xyz")._replace(source=str(path))
+
+    with pytest.raises(Unreadable) as missing:
+        write_layer([entry], GZIP, store, stop=Stop())
+
+    assert missing.value.message == f"cannot read {path}: no such file or directory"
+    assert left_over(store) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_the_disk_leaves_nothing_and_no_thread(tmp_path: Path, kind: str) -> None:
+    class Full(_Memory):
+        def write(self, data: bytes) -> None:
+            raise DiskFull("no space left")
+
+    class DiskFull(ArtificerError):
+        pass
+
+    before = threading.active_count()
+    entries = [made(f"f{n}", random_bytes(PIECE)) for n in range(30)]
+
+    with pytest.raises(DiskFull):
+        write_layer(entries, encoder(kind), Full(), stop=Stop())  # type: ignore[arg-type]
+
+    assert threading.active_count() == before
+
+
+def test_stopping_leaves_nothing_and_no_thread(store: Store) -> None:
+    stop = Stop()
+    stop.set()
+    before = threading.active_count()
+
+    with pytest.raises(Cancelled):
+        write_layer([made("a", bytes(2 * PIECE))], GZIP, store, stop=stop)
+
+    assert left_over(store) == []
+    assert threading.active_count() == before
+
+
+def test_files_of_others_are_read_where_their_access_time_cannot_be_kept(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.open
+
+    def refusing(path: str, flags: int, *rest: int) -> int:
+        if flags & os.O_NOATIME:
+            raise PermissionError(1, "Operation not permitted", path)
+        return really(path, flags, *rest)
+
+    entries = [on_disk(tmp_path, "a", b"a"), on_disk(tmp_path, "b", b"b")]
+    monkeypatch.setattr(os, "open", refusing)
+
+    layer = write_layer(entries, NONE, store, stop=Stop())
+
+    assert contents(blob(store, layer)) == {"a": b"a", "b": b"b"}
