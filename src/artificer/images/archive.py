@@ -1,18 +1,18 @@
 """Archives of blobs: where the members of an uncompressed tar lie, and tars of blobs written."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from artificer.errors import ArtificerError
 from artificer.images.bytes_of import write_file
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
-from artificer.layers.entry import FILE, HARDLINK, SYMLINK, Entry
+from artificer.images.tarred import Part, tarred
+from artificer.layers.entry import FILE, HARDLINK, SYMLINK
 from artificer.layers.header import BadArchive
 from artificer.layers.read import members
 from artificer.layers.tape import FileTape
-from artificer.layers.tar import BLOCK_SIZE, END, header
 from artificer.oci.image import Stored
 
 _HOPS = 8
@@ -71,25 +71,12 @@ class Archive:
             return file.read(min(member.size, limit + 1))
 
 
-class Part(NamedTuple):
-    """A member to be written; *open* gives its *size* bytes."""
-
-    name: str
-    size: int
-    open: Callable[[], Iterable[bytes]]
-
-
-def part_of(name: str, data: bytes) -> Part:
-    """Return a part that is in memory."""
-    return Part(name, len(data), lambda: (data,))
-
-
 def write_archive(path: str, parts: Iterable[Part], reach: Reach) -> None:
     """Write *parts* in their order, the same bytes every time; whole, or nothing of it.
 
     A pipe or a device is written to as it is.
     """
-    chunks = _tar(parts, reach)
+    chunks = tarred(parts, reach)
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:
@@ -98,15 +85,6 @@ def write_archive(path: str, parts: Iterable[Part], reach: Reach) -> None:
             write_file(path, chunks)
     except OSError as error:
         raise ArtificerError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _tar(parts: Iterable[Part], reach: Reach) -> Iterator[bytes]:
-    for part in parts:
-        reach.stop.check()
-        yield header(Entry(part.name, FILE, 0o644, 0, 0, part.size, 0, "", None))
-        yield from part.open()
-        yield bytes(-part.size % BLOCK_SIZE)
-    yield END
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import assert_never
 
 from artificer.errors import ArtificerError
@@ -33,7 +34,7 @@ def body_of_blob(blob: Blob, reach: Reach) -> Body:
         case Urls(urls):
             raise ForeignLayer(
                 f"the layer {descriptor.digest} may only be fetched from {urls[0]}",
-                hint="images with foreign layers can be pushed and pulled, but not unpacked or saved",
+                hint="images with foreign layers can be pushed, but not unpacked or saved",
             )
         case _:
             assert_never(blob.origin)
@@ -66,10 +67,11 @@ def copy_to(blob: Blob, path: str, reach: Reach) -> None:
         try:
             os.link(reach.store.blob_path(blob.digest), partial)
             os.replace(partial, path)
-            return
         except OSError:
             # Another file system, or one without hard links: the bytes are copied instead.
             pass
+        else:
+            return
     write_file(path, chunks_of(blob, reach))
 
 
@@ -82,10 +84,8 @@ def write_file(path: str, chunks: Iterable[bytes]) -> None:
                 file.write(chunk)
         os.replace(partial, path)
     except BaseException:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(partial)
-        except FileNotFoundError:
-            pass
         raise
 
 

@@ -107,7 +107,7 @@ class Directory:
             path = os.path.dirname(path)
 
     def _folder(self, path: str) -> str:
-        """Return the real directory that *path* names inside the root, made when it is not there."""
+        """Return the real directory that *path* names inside the root; make it if it is missing."""
         known = self._real.get(path)
         if known is not None:
             return known
@@ -138,7 +138,7 @@ class Directory:
         return found
 
     def _link_at(self, path: str) -> str | None:
-        """Return the target when a symbolic link is at *path*; make sure of a directory otherwise."""
+        """Return the target of a symbolic link at *path*; see to a directory otherwise."""
         full = self._full(path)
         try:
             mode = os.lstat(full).st_mode

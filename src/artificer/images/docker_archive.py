@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast, get_args
 
 from artificer import limits
-from artificer.images.archive import Archive, InvalidArchive, Part, part_of, write_archive
+from artificer.images.archive import Archive, InvalidArchive, write_archive
 from artificer.images.bytes_of import chunks_of, into_store
 from artificer.images.inflate import inflated, magic_of, uncompressed_file
+from artificer.images.memory import found_image
 from artificer.images.parts import images_of, is_foreign
-from artificer.images.place import Found, NotAnImage, NotFound, Place
+from artificer.images.place import Found, NotAnImage, NotFound
 from artificer.images.reach import Reach
+from artificer.images.tarred import Part, part_of
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest, InvalidDigest
@@ -40,22 +42,8 @@ def find_in_docker_archive(reference: DockerArchive, reach: Reach) -> Found:
 
 def found_in_archive(archive: Archive, name: Named | None) -> Found:
     """Return what *archive* holds under *name*, or the only image there is."""
-    image = _image(archive, _chosen(_entries(archive), name, archive.name))
-    documents = {
-        image.digest: image.manifest,
-        image.config_descriptor.digest: image.config,
-    }
-
-    def read(descriptor: Descriptor, limit: int) -> bytes:
-        data = documents.get(descriptor.digest)
-        if data is None or len(data) > limit:
-            raise NotFound(f"{archive.name} has no {descriptor.digest}")
-        return data
-
-    def origin(descriptor: Descriptor) -> Origin | None:
-        return image.origins.get(descriptor.digest)
-
-    return Found(archive.name, image.descriptor, Place(archive.name, read, origin))
+    chosen = _chosen(_entries(archive), name, archive.name)
+    return found_image(archive.name, _image(archive, chosen))
 
 
 def write_docker_archive(saved: Sequence[Saved], path: str, reach: Reach) -> None:
@@ -68,7 +56,7 @@ def saved_as(content: Content, name: Named | None) -> Saved:
     images = tuple(images_of(content))
     if len(images) != 1:
         raise NotAnImage(
-            f"a docker archive holds images of one platform, and {content.digest} has {len(images)}",
+            f"a docker archive is of one platform, and {content.digest} has {len(images)}",
             hint="choose one with `--platform`, or write an oci-archive:",
         )
     if name is not None and name.tag is None:
@@ -77,7 +65,7 @@ def saved_as(content: Content, name: Named | None) -> Saved:
 
 
 def docker_parts(saved: Sequence[Saved], reach: Reach) -> Iterator[Part]:
-    """Yield the members of an archive of *saved*: the listing first, so that it can be streamed."""
+    """Yield the members of an archive of *saved*, the listing first: it can be streamed."""
     layers = {layer.diff_id: layer for one in saved for layer in one.image.layers}
     yield part_of("manifest.json", dump([_listing(one) for one in saved]))
     for config in dict.fromkeys(one.image.config for one in saved):
@@ -181,11 +169,10 @@ def _image(archive: Archive, entry: _Entry) -> Image:
     origins: dict[Digest, Origin] = {}
     descriptors = []
     for name, kind, diff_id in zip(entry.layers, kinds, diff_ids, strict=True):
-        if kind not in {"gzip", "zstd", "none"}:
-            raise InvalidImage(f"{archive.name}: the layer {name} is compressed with {kind}")
+        compression = _compression(kind, f"{archive.name}: the layer {name}")
         member = archive.member(name)
         digest = Digest(str(diff_id)) if kind == "none" else _digest(archive, name)
-        media_type = media.layer_type(image_format, kind)
+        media_type = media.layer_type(image_format, compression)
         descriptors.append(Descriptor.make(media_type, digest, member.size))
         origins[digest] = archive.origin(name)
     return Image(_manifest(config, descriptors, image_format), config, origins)
@@ -201,6 +188,13 @@ def _manifest(config: bytes, layers: list[Descriptor], image_format: media.Forma
             "layers": [layer.document for layer in layers],
         }
     )
+
+
+def _compression(kind: str, what: str) -> media.Compression:
+    for compression in get_args(media.Compression):
+        if compression == kind:
+            return cast("media.Compression", compression)
+    raise InvalidImage(f"{what} is compressed with {kind}, which no registry takes")
 
 
 def _head(archive: Archive, name: str) -> bytes:

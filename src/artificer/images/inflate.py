@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
 from artificer.layers.inflate import GZIP, LAYER_FORMATS, ZSTD, Format, plain
-from artificer.oci.media import Compression
 
 _CHUNK = 1 << 18
 XZ = Format(
@@ -23,7 +22,7 @@ ARCHIVE_FORMATS = (*LAYER_FORMATS, XZ, BZIP2)
 
 
 def uncompressed_file(path: str, name: str, reach: Reach) -> str:
-    """Return a file with the plain bytes of the archive at *path*: itself when it is not compressed.
+    """Return a file with the plain bytes of the archive at *path*: itself if not compressed.
 
     What is decompressed is kept in the store until a prune, so that spans of it stay readable.
     """
@@ -44,7 +43,7 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
     return plain(chunks)
 
 
-def magic_of(head: bytes) -> Compression | str:
+def magic_of(head: bytes) -> str:
     """Return how data that begin with *head* are compressed; ``none`` if they are not."""
     if GZIP.begins(head):
         return "gzip"

@@ -116,7 +116,7 @@ def _only(entries: tuple[Descriptor, ...]) -> Descriptor | None:
 
 
 def _is_one_index(entries: tuple[Descriptor, ...]) -> bool:
-    """Say whether a layout's own index is what it holds: an image for each of several platforms."""
+    """Say whether a layout's own index is what it holds: an image for each platform."""
     return bool(entries) and all(
         entry.platform is not None and not _names(entry) for entry in entries
     )

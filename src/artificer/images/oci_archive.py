@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from artificer import limits
-from artificer.images.archive import Archive, Part, part_of, write_archive
+from artificer.images.archive import Archive, write_archive
 from artificer.images.bytes_of import chunks_of
 from artificer.images.inflate import uncompressed_file
 from artificer.images.layout import LAYOUT_FILE, check_layout_file, found_in, merged_index
 from artificer.images.parts import images_of, parts_of
 from artificer.images.place import Found, NotFound, Place
 from artificer.images.reach import Reach
+from artificer.images.tarred import Part, part_of
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.document import dump

@@ -47,7 +47,7 @@ class _Crew:
         while (number := self._take()) is not None:
             try:
                 self._work[number](self._check_of(number))
-            except BaseException as error:  # noqa: BLE001 - raised again by `raise_failure`
+            except BaseException as error:  # raised again by `raise_failure`
                 with self._lock:
                     self._failed[number] = error
 

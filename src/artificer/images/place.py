@@ -90,10 +90,8 @@ def image_for(found: Found, platform: Platform | None) -> Image:
     """
     entries = _entries(found)
     known = [entry.platform for entry in entries if entry.platform is not None]
-    if platform is None:
-        wanted = known[0] if len(known) == 1 else LINUX_AMD64
-    else:
-        wanted = platform
+    usual = known[0] if len(known) == 1 else LINUX_AMD64
+    wanted = usual if platform is None else platform
     chosen = entries[0] if len(entries) == 1 and not known else select(entries, wanted)
     if chosen is None:
         raise _wrong_platform(found, wanted, known)

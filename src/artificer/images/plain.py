@@ -1,4 +1,4 @@
-"""Layers as plain tars on disk, kept in the store by their diff_id: files in them can be had at once."""
+"""Layers as plain tars, kept in the store by their diff_id: any file in them is at hand."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def spanned(path: str) -> Iterator[Entry]:
 
 
 def streamed_members(layer: Layer, reach: Reach) -> Iterator[Member]:
-    """Yield the members of *layer* without keeping it; `Corrupt` at the end if it was another tar."""
+    """Yield the members of *layer* without keeping it; `Corrupt` if it is not its diff_id."""
     known = reach.store.has(layer.diff_id) is not None
     if known:
         with open(reach.store.blob_path(layer.diff_id), "rb") as file:

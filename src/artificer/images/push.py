@@ -11,7 +11,6 @@ from artificer.images.parallel import Work, run_all
 from artificer.images.parts import Document, parts_of
 from artificer.images.reach import Reach
 from artificer.images.whereabouts import known_repositories, remember
-from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.image import Blob, Content, Remote, Stored
 from artificer.oci.reference import Named, Repository
@@ -160,7 +159,7 @@ def _taking(cargo: _Cargo, reach: Reach) -> tuple[Repository, ...]:
 
 
 def _body(blob: Blob, reach: Reach, check: Callable[[], None], *, kept: bool) -> Body:
-    """Return *blob*'s bytes; *kept* brings them into the store when the first target wants them."""
+    """Return *blob*'s bytes; *kept* brings them into the store once a target wants them."""
     body = body_of_blob(blob, reach)
     if body.file is not None:
         return body
@@ -180,7 +179,7 @@ def _checking(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[by
 
 
 def _send_manifests(due: Sequence[Delivery], reach: Reach) -> None:
-    """Write by digest what a tag must not name too early: all but the last manifest of a lone target."""
+    """Write by digest all that tags will name (a lone target's own comes with its tag)."""
     alone = len(due) == 1
     sent: set[tuple[Repository, Digest]] = set()
     for content, target in due:
@@ -204,5 +203,5 @@ def _tag(delivery: Delivery, reach: Reach) -> None:
 
 def _put(repository: Repository, name: str, document: Document, reach: Reach) -> None:
     reach.stop.check()
-    descriptor: Descriptor = document.descriptor
-    reach.registry.put_manifest(repository, name, descriptor.media_type, document.data)
+    media_type = document.descriptor.media_type
+    reach.registry.put_manifest(repository, name, media_type, document.data)

@@ -1,10 +1,10 @@
-"""Root filesystems (``rootfs:PATH``): a directory or a tar, as a base of one layer and as an output."""
+"""Root filesystems (``rootfs:PATH``): a directory or a tar, as a base or as an output."""
 
 import os
 
 from artificer.errors import ArtificerError, Misused
 from artificer.images.bytes_of import write_file
-from artificer.images.flatten import exported
+from artificer.images.flatten import exported, layer_in_store
 from artificer.images.inflate import uncompressed_file
 from artificer.images.parts import images_of
 from artificer.images.place import NotFound
@@ -18,18 +18,14 @@ from artificer.layers.rules import Rules, parse_chmod, parse_chown
 from artificer.layers.select import LocalPath, entries_of
 from artificer.layers.walk import with_xattrs
 from artificer.layers.write import write_layer
-from artificer.oci import media
-from artificer.oci.descriptor import Descriptor
 from artificer.oci.edit import Stamp, appended, empty
-from artificer.oci.image import Blob, Content, Image, Layer, Stored
+from artificer.oci.image import Content, Image
 from artificer.oci.platform import Platform
 from artificer.oci.reference import RootFs
 
-_SUFFIXES = (".tar",)
-
 
 def image_of_rootfs(
-    reference: RootFs, platform: Platform, reach: Reach, *, encoder: Encoder
+    reference: RootFs, platform: Platform, encoder: Encoder, reach: Reach
 ) -> Image:
     """Return an image with the root filesystem as its only layer, which is put into the store.
 
@@ -42,33 +38,26 @@ def image_of_rootfs(
     if not entries:
         raise NotFound(f"{reference}: there are no files in it")
     written = write_layer(entries, encoder, reach.store, stop=reach.stop)
-    compression: media.Compression = encoder.kind  # type: ignore[assignment]
-    descriptor = Descriptor.make(
-        media.layer_type("oci", compression), written.digest, written.size
-    )
-    layer = Layer(Blob(descriptor, Stored(reach.store.blob_path(written.digest))), written.diff_id)
-    return appended(empty(platform, "oci"), [layer], [f"rootfs {_title(reference)}"], Stamp())
+    layer = layer_in_store(written, "oci", encoder, reach.store)
+    title = os.path.basename(os.path.normpath(reference.path))
+    return appended(empty(platform, "oci"), [layer], [f"rootfs {title}"], Stamp())
 
 
 def write_rootfs(content: Content, reference: RootFs, reach: Reach) -> None:
-    """Write the files of the one image in *content* to a directory, or to a file ending in .tar."""
+    """Write the files of the one image in *content* to a directory, or to a file *.tar."""
     images = tuple(images_of(content))
     if len(images) != 1:
         raise Misused(
             f"{reference}: a root filesystem is of one platform, not of {len(images)}",
             hint="choose one with `--platform`",
         )
-    if not reference.path.endswith(_SUFFIXES):
+    if not reference.path.endswith(".tar"):
         unpack(images[0], reference.path, reach)
         return
     try:
         write_file(reference.path, exported(images[0], reach))
     except OSError as error:
         raise ArtificerError(f"{reference}: cannot be written: {error.strerror}") from error
-
-
-def _title(reference: RootFs) -> str:
-    return os.path.basename(os.path.normpath(reference.path))
 
 
 def _entries(reference: RootFs, reach: Reach) -> list[Entry]:

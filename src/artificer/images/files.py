@@ -1,0 +1,170 @@
+"""The files of an image: indexes of its layers, made once and kept, and bytes of some."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from artificer.errors import ArtificerError
+from artificer.images.bytes_of import chunks_of
+from artificer.images.place import Corrupt
+from artificer.images.plain import plain_layer, streamed_members
+from artificer.images.reach import Reach
+from artificer.layers import index
+from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
+from artificer.layers.index import File, Index
+from artificer.layers.inflate import plain
+from artificer.layers.tape import FileTape, StreamTape, Tape
+from artificer.layers.tree import Tree
+from artificer.oci.image import Image, Layer
+
+_KIND = "index"
+
+
+class NoSuchFile(ArtificerError):
+    """An image has no file, or none that can be read, at a path."""
+
+
+class _Place(NamedTuple):
+    """Where a file's bytes are: in which layer, and where in its plain tar."""
+
+    layer: int
+    offset: int
+
+
+def tree_of(image: Image, reach: Reach) -> Tree:
+    """Return the merged files of *image*; a layer that was never looked into is streamed once."""
+    return Tree([index_of(layer, reach) for layer in image.layers])
+
+
+def index_of(layer: Layer, reach: Reach) -> Index:
+    """Return the file index of *layer*: the one that the store keeps, or a new one."""
+    data = reach.store.record(_KIND, layer.diff_id)
+    if data is not None:
+        try:
+            return index.unpack(data)
+        except index.InvalidIndex:
+            # Of an older version: made again below.
+            reach.store.remove_record(_KIND, layer.diff_id)
+    made = index.index_of(streamed_members(layer, reach))
+    reach.store.set_record(_KIND, layer.diff_id, made.pack())
+    return made
+
+
+def read_file(image: Image, path: str, limit: int, reach: Reach) -> bytes:
+    """Return the bytes of the regular file at *path*, its links followed, at most *limit*."""
+    tree = tree_of(image, reach)
+    file = tree.lookup(path.strip("/"))
+    if file is None or file.kind not in {FILE, HARDLINK}:
+        raise NoSuchFile(f"{path}: the image has no such file")
+    if file.size > limit:
+        raise NoSuchFile(f"{path} has {file.size} bytes, more than {limit}")
+    place = _place_of(tree, file)
+    with _opened(image.layers[place.layer], reach) as tape:
+        tape.skip(place.offset)
+        data = tape.read(file.size)
+    if hashlib.sha256(data).digest() != file.content:
+        raise Corrupt(f"{path}: the layer changed since it was looked into")
+    return data
+
+
+def copy_entries(image: Image, path: str, dest: str | None, reach: Reach) -> list[Entry]:
+    """Return what *path* of *image* holds, to be put at *dest* (by default where it was).
+
+    Links on the way to *path*, and one that it is itself, are followed inside the image; what is
+    below is kept as it is: modes, owners, times, links, attributes. A directory's contents go
+    below *dest*; it is itself among them only where it keeps its place, so that ``:/tmp`` does
+    not change the base's. A *dest* that ends with "/" is a directory to put a file into.
+    """
+    tree = tree_of(image, reach)
+    wanted = path.strip("/")
+    found = tree.lookup(wanted)
+    if wanted and found is None:
+        raise NoSuchFile(f"{path}: the image has no such file", hint=_nearest(tree, wanted))
+    if not wanted or tree.is_directory(wanted):
+        files = list(tree.walk(wanted))
+        real = tree.resolve(wanted)
+        moved = wanted if dest is None else dest.strip("/")
+        own = [found._replace(path=wanted)] if found and dest is None and wanted else []
+        renamed = [(file, _join(moved, file.path[len(real) :].lstrip("/"))) for file in files]
+        return _entries(image, tree, [*((one, wanted) for one in own), *renamed], reach)
+    assert found is not None  # noqa: S101 - said above
+    return _entries(image, tree, [(found, _file_dest(wanted, dest))], reach)
+
+
+def _file_dest(wanted: str, dest: str | None) -> str:
+    if dest is None:
+        return wanted
+    if dest.endswith("/") or not dest:
+        return _join(dest.strip("/"), wanted.rpartition("/")[2])
+    return dest.strip("/")
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
+def _nearest(tree: Tree, path: str) -> str | None:
+    parent = path.rpartition("/")[0]
+    names = tree.listdir(parent)
+    return f"/{parent} has {', '.join(names[:10])}" if names else None
+
+
+def _entries(
+    image: Image, tree: Tree, files: Iterable[tuple[File, str]], reach: Reach
+) -> list[Entry]:
+    """Return entries with spans; of the names of one file the first has the bytes."""
+    firsts: dict[_Place, str] = {}
+    paths: dict[int, str] = {}
+    found: list[Entry] = []
+    for file, dest in files:
+        reach.stop.check()
+        if file.kind not in {FILE, HARDLINK}:
+            found.append(_plain_entry(file, dest))
+            continue
+        if file.kind == HARDLINK and not file.content:
+            file = _target(tree, file)
+        place = _place_of(tree, file)
+        first = firsts.setdefault(place, dest) if file.size else dest
+        if first != dest:
+            entry = _plain_entry(file, dest)
+            found.append(entry._replace(kind=HARDLINK, link=first, size=0))
+            continue
+        if place.layer not in paths:
+            paths[place.layer] = plain_layer(image.layers[place.layer], reach)
+        span = Span(paths[place.layer], place.offset)
+        found.append(_plain_entry(file, dest)._replace(kind=FILE, link="", source=span))
+    return found
+
+
+def _plain_entry(file: File, dest: str) -> Entry:
+    size = file.size if file.kind in {FILE, HARDLINK} else 0
+    link = file.link if file.kind == SYMLINK else ""
+    return Entry(
+        *(dest, file.kind, file.mode, file.uid, file.gid, size, file.mtime, link, None),
+        xattrs=file.xattrs,
+        device=file.device,
+    )
+
+
+def _target(tree: Tree, file: File) -> File:
+    """Return the file of a lower layer that the hard link *file* names."""
+    target = tree.lookup(file.link, follow=False)
+    if target is None or target.kind == DIRECTORY:
+        raise NoSuchFile(f"/{file.path} is a hard link to /{file.link}, which is no file")
+    return target
+
+
+def _place_of(tree: Tree, file: File) -> _Place:
+    layer = tree.layer_of(file.path)
+    return _Place(layer or 0, file.offset)
+
+
+@contextmanager
+def _opened(layer: Layer, reach: Reach) -> Iterator[Tape]:
+    """Open a layer's plain tar to be read once: out of the store, or as it streams."""
+    if reach.store.has(layer.diff_id) is not None:
+        with open(reach.store.blob_path(layer.diff_id), "rb") as file:
+            yield FileTape(file)
+    else:
+        yield StreamTape(plain(chunks_of(layer.blob, reach)))
