@@ -196,6 +196,9 @@ _PORTS = {"http": 80, "https": 443}
 
 def authority(url: str) -> Authority:
     """Who *url* speaks to; a URL of another scheme, or without a host, is an error."""
+    # urlsplit drops line ends, which would let two parts of a program see two URLs.
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise InvalidUrl(f"not a URL, as it is not escaped: {redacted(url)!r}")
     try:
         parts = urlsplit(url)
         port = parts.port
