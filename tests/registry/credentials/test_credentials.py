@@ -1,5 +1,7 @@
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 from artificer.errors import Misused
 from artificer.events import Event, Warned
+from artificer.limits import AUTH_FILE_BYTES
 from artificer.oci.reference import Repository
 from artificer.registry.authfile import AuthFile, AuthText, InvalidAuthFile
 from artificer.registry.credential import (
@@ -414,3 +417,41 @@ def test_a_malformed_netrc_is_named_with_its_line_and_not_cited(tmp_path: Path) 
         find(tmp_path)
 
     assert "hunter2" not in caught.value.message
+
+
+def test_a_netrc_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".netrc").mkdir()
+
+    found = find(tmp_path)
+
+    assert found.credential == ANONYMOUS
+    assert found.problem == "~/.netrc: cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"machine \xff", "~/.netrc:1: not UTF-8 text"),
+        (b"#" * (AUTH_FILE_BYTES + 1), f"~/.netrc: larger than {AUTH_FILE_BYTES} bytes"),
+    ],
+)
+def test_what_is_no_netrc_is_named(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / ".netrc").write_bytes(data)
+
+    with pytest.raises(InvalidAuthFile) as caught:
+        find(tmp_path)
+
+    assert caught.value.message == said
+
+
+def test_looking_for_credentials_loads_nothing_that_is_rarely_needed() -> None:
+    program = (
+        "import sys, artificer.registry.credentials\n"
+        "print([name for name in ('subprocess', 'configparser', 'dataclasses', 'pathlib',"
+        " 'tempfile', 'datetime', 'artificer.registry.clouds', 'artificer.registry.helpers')"
+        " if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert done.stdout == b"[]\n"

@@ -208,3 +208,23 @@ def test_a_helper_may_be_any_program(tmp_path: Path) -> None:
     path.chmod(0o755)
 
     assert credential_from(Programs({"PATH": str(tmp_path)}), "py", SERVER) == ANONYMOUS
+
+
+def test_a_program_that_cannot_start_is_a_problem(program: Program, tmp_path: Path) -> None:
+    programs = program("")
+    (tmp_path / "docker-credential-fake").write_text("#!/nowhere/interpreter\n")
+
+    with pytest.raises(CredentialProblem, match="docker-credential-fake: No such file"):
+        credential_from(programs, "fake", SERVER)
+
+
+def test_a_failing_gcloud_is_told_in_its_words(program: Program) -> None:
+    with pytest.raises(CredentialProblem, match=r"helper gcloud failed .*: no account"):
+        gcloud_config(program("echo no account >&2; exit 1", name="gcloud"))
+
+
+def test_an_answer_is_asked_for_once(program: Program, tmp_path: Path) -> None:
+    ask = asking(program("""echo x >> "$SEEN/calls"; echo '{"Username":"a","Secret":"b"}'"""))
+
+    assert ask("fake", SERVER) == ask("fake", SERVER) == Basic("a", "b")
+    assert (tmp_path / "calls").read_text() == "x\n"

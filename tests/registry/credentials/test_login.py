@@ -147,3 +147,15 @@ def test_a_login_is_kept_in_the_file_that_is_searched_first() -> None:
     assert login_file({}, home="/h") == "/h/.docker/config.json"
     assert login_file({"DOCKER_CONFIG": "/d"}, home="/h") == "/d/config.json"
     assert login_file({"DOCKER_CONFIG": "/d", "REGISTRY_AUTH_FILE": "/a"}, home="/h") == "/a"
+
+
+def test_a_file_that_is_no_text_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xff")
+
+    with pytest.raises(InvalidAuthFile, match="not UTF-8"):
+        store("ghcr.io", Basic("me", "pw"), str(tmp_path / "config.json"), safe=NO_HELPER)
+
+
+def test_a_file_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None:
+    with pytest.raises(NotKept, match="cannot be read: Is a directory"):
+        store("ghcr.io", Basic("me", "pw"), str(tmp_path), safe=NO_HELPER)

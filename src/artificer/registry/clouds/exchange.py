@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from artificer.errors import ArtificerError
 from artificer.http.request import Request, Send, body_of
 from artificer.limits import TOKEN_BYTES
-from artificer.registry.authfile import read_limited
+from artificer.registry.authfile import InvalidAuthFile, read_limited
 from artificer.registry.credential import ANONYMOUS, CredentialProblem, Found
 
 _SAID_LETTERS = 300
@@ -102,6 +102,8 @@ def file_text(path: str, who: str) -> str:
         return read_limited(path, path).decode()
     except OSError as error:
         raise CredentialProblem(f"{who}: {path}: {error.strerror}") from error
+    except InvalidAuthFile as error:
+        raise CredentialProblem(f"{who}: {error.message}") from error
     except UnicodeDecodeError:
         raise CredentialProblem(f"{who}: {path}: not UTF-8 text") from None
 
