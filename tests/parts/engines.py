@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.parts.commands import Command, command, found
+from tests.parts.commands import Command, command, found, missing
 from tests.parts.servers import NotStarted, serving
 
 # crun fails where cgroups are hybrid, so runc it is; an inherited limit may be too low to raise.
@@ -47,7 +47,7 @@ def storage(folder: Path, environ: Mapping[str, str]) -> Iterator[dict[str, str]
         if info.returncode == 0:
             break
     else:
-        pytest.fail(f"podman has no storage driver here: {info.stderr}", pytrace=False)
+        missing(f"podman has no storage driver here: {info.stderr}")
     try:
         yield private
     finally:
