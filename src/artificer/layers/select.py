@@ -2,16 +2,16 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, assert_never
 
 from artificer.errors import Misused
 from artificer.events import Report, unheard
-from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry
+from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry, stat_of
 from artificer.layers.merge import merged
 from artificer.layers.patterns import expanded, is_pattern
 from artificer.layers.rules import Rules
-from artificer.layers.walk import Group, Unreadable, Walk, unreadable
+from artificer.layers.walk import Group, Seen, Unreadable, Walk, unreadable
 from artificer.layers.whiteout import PREFIX, whiteout
 
 
@@ -147,15 +147,23 @@ def entries_of(
         raise unreadable(error) from error
 
 
+def _seen(group: Group) -> Iterator[Seen]:
+    for entry in group.entries:
+        if entry.kind == FILE and entry.stat is not None and isinstance(entry.source, str):
+            yield entry.source, entry.stat
+    yield from group.seen
+
+
 def _groups(
     source: Source, rules: Rules, report: Report, archive: Archive | None
 ) -> Sequence[Group]:
     match source:
         case LocalPath():
             return _local(source, rules, report)
-        case TarFile():
+        case TarFile(path):
+            files = () if path == "-" else ((path, stat_of(os.stat(path))),)
             entries = archive(source) if archive is not None else []
-            return [Group(source.path, entries, {}, archive=True)]
+            return [Group(path, entries, {}, archive=True, seen=files)]
         case SymlinkTo(path, target):
             return [_made(path, SYMLINK, 0o777, target, rules)]
         case EmptyDir(path, mode):
@@ -190,9 +198,19 @@ def _local(word: LocalPath, rules: Rules, report: Report) -> list[Group]:
 def _matched(word: LocalPath, rules: Rules, report: Report) -> list[Group]:
     """Return what a shell would: each match as a word. Below a `**`, files keep their path."""
     parts = word.source.split("/")
-    found = expanded(word.source, _names)
+    listed: list[Seen] = []
+
+    def names(directory: str) -> list[str]:
+        found = _names(directory)
+        if found:
+            path = os.path.realpath(directory or ".")
+            listed.append((path, stat_of(os.stat(path))))
+        return found
+
+    found = expanded(word.source, names)
     if "**" not in parts:
-        return [_named(LocalPath(path, word.dest), rules, report) for path in found]
+        groups = [_named(LocalPath(path, word.dest), rules, report) for path in found]
+        return [*groups, Group(word.source, [], {}, seen=tuple(listed))] if groups else []
     start = parts.index("**")
     walk = Walk(rules, report)
     for path in found:
@@ -200,7 +218,10 @@ def _matched(word: LocalPath, rules: Rules, report: Report) -> list[Group]:
         if not stat.S_ISDIR(status.st_mode):
             below = "/".join(path.split("/")[start:])
             walk.one(path, f"{word.dest or ''}{below}", status)
-    return [Group(word.source, walk.entries, walk.identities)] if walk.entries else []
+    if not walk.entries:
+        return []
+    seen = (*listed, *walk.seen)
+    return [Group(word.source, walk.entries, walk.identities, seen=seen)]
 
 
 def _named(word: LocalPath, rules: Rules, report: Report) -> Group:
@@ -214,7 +235,7 @@ def _named(word: LocalPath, rules: Rules, report: Report) -> Group:
         path = dest if dest and not dest.endswith("/") else dest + os.path.basename(source)
         _checked_name(path, source)
         walk.one(source, path, status)
-        return Group(word.source, walk.entries, walk.identities)
+        return Group(word.source, walk.entries, walk.identities, seen=tuple(walk.seen))
     path, itself = _directory_place(word)
     _checked_name(path, source)
     walk.directory(source, path)
@@ -223,7 +244,7 @@ def _named(word: LocalPath, rules: Rules, report: Report) -> Group:
         itself_only = Walk(rules, report)
         itself_only.one(source, path, status)
         walk.entries.insert(0, itself_only.entries[0])
-    return Group(word.source, walk.entries, walk.identities)
+    return Group(word.source, walk.entries, walk.identities, seen=tuple(walk.seen))
 
 
 def _directory_place(word: LocalPath) -> tuple[str, bool]:

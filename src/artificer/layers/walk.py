@@ -7,12 +7,15 @@ from typing import NamedTuple
 from artificer import limits
 from artificer.errors import ArtificerError
 from artificer.events import Report, SocketSkipped
-from artificer.layers.entry import DIRECTORY, FIFO, FILE, SYMLINK, Entry, Source, stat_of
+from artificer.layers.entry import DIRECTORY, FIFO, FILE, SYMLINK, Entry, Source, Stat, stat_of
 from artificer.layers.rules import Rules
 from artificer.layers.whiteout import PREFIX
 
 Identity = tuple[int, int]
 """Device and inode: what two names of one file share."""
+
+Seen = tuple[str, Stat]
+"""A path on disk, no link but in its last component, and what `os.lstat` says of it."""
 
 
 class Unreadable(ArtificerError):
@@ -27,23 +30,26 @@ class Group(NamedTuple):
     """The entries of one source, and *origin*, its name for people.
 
     *identities* tells the regular files that have more than one name on disk. An archive's
-    entries keep their order, others are sorted.
+    entries keep their order, others are sorted. *seen* is what was looked at besides the
+    entries that are files on disk: what else has to be unchanged for these entries to be so.
     """
 
     origin: str
     entries: list[Entry]
     identities: dict[str, Identity]
     archive: bool = False
+    seen: tuple[Seen, ...] = ()
 
 
 class Walk:
     """What was found so far below one named directory."""
 
-    __slots__ = ("_above", "_cut", "_report", "_rules", "entries", "identities")
+    __slots__ = ("_above", "_cut", "_report", "_rules", "entries", "identities", "seen")
 
     def __init__(self, rules: Rules, report: Report) -> None:
         self.entries: list[Entry] = []
         self.identities: dict[str, Identity] = {}
+        self.seen: list[Seen] = []
         self._rules = rules
         self._report = report
         self._cut = 0
@@ -56,14 +62,17 @@ class Walk:
         """
         prefix = f"{path}/" if path else ""
         self._cut = len(prefix)
+        status = os.stat(source)
+        self._note(source, status)
         if self._rules.follow:
-            self._above.append(_identity(os.stat(source)))
+            self._above.append(_identity(status))
         self._below(source, prefix)
 
     def one(self, source: str, path: str, status: os.stat_result) -> None:
         """Add the single file *source*, of which *status* is known, as *path*."""
         mode = status.st_mode
         rules = self._rules
+        self._note(source, status)
         mtime = int(status.st_mtime_ns // 1_000_000_000) if rules.mtime is None else rules.mtime
         link = ""
         size = 0
@@ -90,6 +99,14 @@ class Walk:
                 path, kind, permissions, uid, gid, size, mtime, link, where, stat=stat_of(status)
             )
         )
+
+    def _note(self, source: str, status: os.stat_result) -> None:
+        if stat.S_ISLNK(status.st_mode) or not os.path.islink(source):
+            self.seen.append((source, stat_of(status)))
+            return
+        # A link that was followed: it may be led elsewhere, and what it leads to may change.
+        self.seen.append((source, stat_of(os.lstat(source))))
+        self.seen.append((os.path.realpath(source), stat_of(status)))
 
     def _special(self, source: str, mode: int) -> None:
         if not stat.S_ISSOCK(mode):
@@ -146,7 +163,9 @@ class Walk:
         # A `!` may take in again what lies below a directory that is left out.
         rules = self._rules
         if not rules.excluded.prunes and item.is_dir(follow_symlinks=rules.follow):
-            self._descend(item.path, path, item.stat(follow_symlinks=rules.follow))
+            status = item.stat(follow_symlinks=rules.follow)
+            self._note(item.path, status)
+            self._descend(item.path, path, status)
 
 
 def unreadable(error: OSError) -> ArtificerError:
