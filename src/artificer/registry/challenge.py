@@ -1,0 +1,115 @@
+"""What a registry asks for with its 401 (RFC 9110, section 11.6.1), and whom it sends us to."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from artificer.errors import Unauthorized
+from artificer.http.request import Authority, InvalidUrl, authority
+
+_SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)")
+_PARAMETER = re.compile(r'[\s,]*([\w!#$%&*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_ESCAPE = re.compile(r"\\(.)")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+
+
+class UntrustedRealm(Unauthorized):
+    """A registry sends us for a token to a place where no credential of ours may go."""
+
+
+class Challenge(NamedTuple):
+    """One way in: ``bearer`` with where to get a token, or ``basic``."""
+
+    scheme: str
+    realm: str = ""
+    service: str = ""
+    scope: str = ""
+    error: str = ""
+
+
+def challenges(headers: Iterable[str]) -> list[Challenge]:
+    """Every challenge of some ``WWW-Authenticate`` headers, in order; nonsense ends its header."""
+    return [challenge for header in headers for challenge in _challenges(header)]
+
+
+def preferred(found: list[Challenge]) -> Challenge | None:
+    """The challenge to answer: a token keeps the password away from the registry, so it wins."""
+    for scheme in ("bearer", "basic"):
+        for challenge in found:
+            if challenge.scheme == scheme:
+                return challenge
+    return None
+
+
+def check_realm(realm: str, registry: Authority) -> Authority:
+    """Raise `UntrustedRealm` unless the token service at *realm* may be asked.
+
+    A registry chooses the realm, so a hostile one could make us call (and give the password to)
+    something that only we can reach. It has to be https, unless the registry itself is plain
+    http, and no bare address that is loopback, private or link-local, unless it is the registry
+    itself. A registry on loopback may have its token service there, too.
+    """
+    try:
+        service = authority(realm)
+    except InvalidUrl as error:
+        raise _untrusted(registry, "its address is not valid") from error
+    if "@" in urlsplit(realm).netloc:
+        raise _untrusted(registry, "its address holds a user name")
+    if service.scheme != "https" and registry.scheme == "https":
+        raise _untrusted(registry, f"{service.netloc} would be spoken to without TLS")
+    same = (service.host, service.port) == (registry.host, registry.port)
+    if not same and _is_inside(service.host) and not _both_loopback(service, registry):
+        raise _untrusted(registry, f"{service.netloc} is an address inside a network")
+    return service
+
+
+def _challenges(header: str) -> list[Challenge]:
+    found = []
+    at = 0
+    while scheme := _SCHEME.match(header, at):
+        at = scheme.end()
+        given: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, at):
+            at = parameter.end()
+            name, quoted, plain = parameter.groups()
+            given[name.lower()] = plain if quoted is None else _ESCAPE.sub(r"\1", quoted)
+        known = {key: given[key] for key in Challenge._fields[1:] if key in given}
+        found.append(Challenge(scheme[1].lower(), **known))
+    return found
+
+
+def _both_loopback(one: Authority, other: Authority) -> bool:
+    return _is_loopback(one.host) and _is_loopback(other.host)
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _is_inside(host: str) -> bool:
+    address = _address(host)
+    if address is None:
+        # What the C library reads as an address ("127.1", "0x7f000001") though no standard does.
+        return bool(_NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]))
+    return not address.is_global
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address
+    return address
+
+
+def _untrusted(registry: Authority, why: str) -> UntrustedRealm:
+    return UntrustedRealm(
+        f"{registry.netloc} sends us to a token service that is not to be trusted: {why}",
+        hint="the registry's configuration (its realm) is wrong, or it is not the registry "
+        "that it seems to be",
+    )
