@@ -76,7 +76,7 @@ def pax_records(data: bytes) -> dict[str, bytes]:
     records: dict[str, bytes] = {}
     at = 0
     while at < len(data):
-        if not data[at:].strip(b"\0"):
+        if not data[at] and not data[at:].strip(b"\0"):
             break
         match = _RECORD.match(data, at)
         end = at + int(match[1]) if match is not None else 0

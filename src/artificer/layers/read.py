@@ -112,7 +112,7 @@ def members(tape: Tape, limit: Limits = LIMITS) -> Iterator[Member]:
                 raise Bomb(f"extended headers of more than {limit.pax_bytes} bytes")
             _extend(raw, _body(tape, raw.size), extended, defaults)
             continue
-        member = _member(raw, {**defaults, **extended}, tape)
+        member = _member(raw, {**defaults, **extended} if defaults else extended, tape)
         yield member
         member.finish()
         extended = {}
@@ -138,7 +138,18 @@ def _extend(raw: Raw, data: bytes, extended: dict[str, bytes], defaults: dict[st
     elif raw.kind == _PAX:
         extended.update(header.pax_records(data))
     else:
-        defaults.update(header.pax_records(data))
+        defaults.update(_defaults(header.pax_records(data)))
+
+
+def _defaults(records: dict[str, bytes]) -> dict[str, bytes]:
+    """Return what a global header says of all members that follow; comments are dropped.
+
+    No more than a few keys: they are looked at for each of a million members.
+    """
+    for key in records:
+        if key in {"path", "linkpath", "size"} or key.startswith(("GNU.sparse.", _XATTR)):
+            raise BadArchive(f"a global header in the archive that says {key} of all members")
+    return {key: value for key, value in records.items() if key in {"mtime", "uid", "gid"}}
 
 
 def _member(raw: Raw, records: dict[str, bytes], tape: Tape) -> Member:
