@@ -124,6 +124,7 @@ def podman(_storage: dict[str, str]) -> Command:
 @pytest.fixture(scope="session")
 def buildah(_storage: dict[str, str]) -> Command:
     """buildah with runc, sharing podman's storage."""
+    engines.needs_ids()
     return command("buildah", environ=_storage)
 
 

@@ -1,6 +1,7 @@
 """What runs images: podman and buildah with a storage of their own, dockerd and containerd."""
 
 import os
+import pwd
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -60,6 +61,14 @@ def _unmount(folder: Path) -> None:
     points = [line.split()[1] for line in lines]
     for point in sorted((p for p in points if p.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+
+
+def needs_ids() -> None:
+    """Stop a plain user's test where the machine gave the user no ids to build with."""
+    ranges = Path("/etc/subuid")
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    if os.geteuid() != 0 and not (ranges.exists() and f"{name}:" in ranges.read_text()):
+        missing(f"buildah's RUN needs subordinate ids: no {name} in {ranges}")
 
 
 class DockerDaemon(NamedTuple):

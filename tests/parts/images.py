@@ -232,7 +232,7 @@ def debian_tar() -> Path:
             done = subprocess.run(words, check=False, capture_output=True, text=True, env=environ)
             if done.returncode:
                 partial.unlink(missing_ok=True)
-                raise RuntimeError(f"mmdebstrap: {done.stderr[-2000:]}")
+                missing(f"mmdebstrap makes no base here: {done.stderr[-2000:]}")
             partial.rename(path)
     return path
 
