@@ -2,12 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from artificer.errors import Misused
-
-if TYPE_CHECKING:
-    from artificer.oci.descriptor import Descriptor
 
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 _ARCHITECTURES = {
@@ -90,18 +87,29 @@ UNKNOWN = Platform("unknown", "unknown")
 LINUX_AMD64 = Platform("linux", "amd64")
 
 
-def select(descriptors: "Iterable[Descriptor]", wanted: Platform) -> "Descriptor | None":
+class Offered(Protocol):
+    """Something that is for a platform: an entry of an index."""
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform, if it is known."""
+
+
+_Offer = TypeVar("_Offer", bound=Offered)
+
+
+def select(offers: Iterable[_Offer], wanted: Platform) -> _Offer | None:
     """The entry of an index that suits *wanted* best; the first of equals.
 
     The same os and architecture are required, and a variant or os version that is asked for; an
     arm entry of an older variant runs on a newer one. Entries without a platform never match.
     """
-    best: tuple[int, Descriptor] | None = None
-    for descriptor in descriptors:
-        score = _suits(descriptor.platform, wanted)
-        if score and (best is None or score > best[0]):
-            best = (score, descriptor)
-    return best[1] if best else None
+    best, score = None, 0
+    for offer in offers:
+        suits = _suits(offer.platform, wanted)
+        if suits > score:
+            best, score = offer, suits
+    return best
 
 
 def _suits(offered: Platform | None, wanted: Platform) -> int:
