@@ -92,7 +92,7 @@ def test_a_name_is_split_before_pax_is_needed() -> None:
 def test_a_number_one_larger_than_its_field_goes_into_pax(field: str, most: int) -> None:
     entry = FILE_HI._replace(source=None)
     for value, blocks in ((most, 1), (most + 1, 3)):
-        block = header(entry._replace(**{field: value}))
+        block = header(Entry(**(entry._asdict() | {field: value})))
 
         assert len(block) == blocks * BLOCK_SIZE
         assert getattr(_first(block), field) == value
