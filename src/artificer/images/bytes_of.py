@@ -30,7 +30,12 @@ def body_of_blob(blob: Blob, reach: Reach) -> Body:
         case Stored(path, offset):
             return file_body(path, descriptor.size, offset=offset)
         case Remote() as origin:
-            return Body(descriptor.size, lambda start: _remote(descriptor, origin, start, reach))
+            return Body(
+                descriptor.size,
+                lambda start: reach.registry.blob_chunks(
+                    origin.repository, descriptor, offset=start
+                ),
+            )
         case Urls(urls):
             raise ForeignLayer(
                 f"the layer {descriptor.digest} may only be fetched from {urls[0]}",
@@ -116,11 +121,3 @@ def _watched(chunks: Iterable[bytes], descriptor: Descriptor, reach: Reach) -> I
             told = done
             reach.report(BlobProgress(descriptor.digest, done, descriptor.size, "read"))
         yield chunk
-
-
-def _remote(descriptor: Descriptor, origin: Remote, start: int, reach: Reach) -> Iterator[bytes]:
-    if not start:
-        yield from reach.registry.blob_chunks(origin.repository, descriptor)
-        return
-    with reach.registry.open_blob(origin.repository, descriptor, start) as response:
-        yield from response.chunks()

@@ -107,7 +107,7 @@ class Directory:
             path = os.path.dirname(path)
 
     def _folder(self, path: str) -> str:
-        """Return the real directory that *path* names inside the root; make it if it is missing."""
+        """Return the real directory that *path* names inside the root; made if it is missing."""
         known = self._real.get(path)
         if known is not None:
             return known

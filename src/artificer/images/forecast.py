@@ -50,17 +50,13 @@ class Forecast(NamedTuple):
 def forecast(content: Content, target: Named, reach: Reach) -> Forecast:
     """Say what `push` would do with *content*; foreign layers are not mentioned."""
     name = target._replace(digest=None) if target.tag else target
-    found = reach.registry.head_manifest(name)
+    found = reach.registry.head_target(name)
     if found is not None and found.digest == content.digest:
-        return Forecast(target, content.digest, True, ())  # noqa: FBT003 - a field
+        return Forecast(target, content.digest, up_to_date=True, steps=())
     parts = parts_of(content)
     steps = tuple(blob_step(blob, target.repository, reach) for blob in parts.blobs)
-    return Forecast(
-        target,
-        content.digest,
-        False,
-        (*steps, *_configs(parts, target.repository, reach)),  # noqa: FBT003 - a field
-    )
+    configs = _configs(parts, target.repository, reach)
+    return Forecast(target, content.digest, up_to_date=False, steps=(*steps, *configs))
 
 
 def blob_step(blob: Blob, repository: Repository, reach: Reach) -> Step:

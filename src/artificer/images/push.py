@@ -79,7 +79,7 @@ def _check_target(delivery: Delivery) -> None:
 
 def _is_there(delivery: Delivery, reach: Reach) -> bool:
     target = delivery.target
-    found = reach.registry.head_manifest(target._replace(digest=None) if target.tag else target)
+    found = reach.registry.head_target(target._replace(digest=None) if target.tag else target)
     if found is None or found.digest != delivery.content.digest:
         return False
     reach.report(UpToDate(str(delivery.target), found.digest))
