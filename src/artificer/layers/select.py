@@ -238,7 +238,7 @@ def _named(word: LocalPath, rules: Rules, report: Report) -> Group:
         return Group(word.source, walk.entries, walk.identities, seen=tuple(walk.seen))
     path, itself = _directory_place(word)
     _checked_name(path, source)
-    walk.directory(source, path)
+    walk.directory(source.removesuffix("/.") or "/", path)
     # Contents that go to a directory do not change it; but an empty one would not be there.
     if path and (itself or not walk.entries):
         itself_only = Walk(rules, report)

@@ -144,7 +144,7 @@ class Walk:
                 self._descend(item.path, path, status)
 
     def _descend(self, source: str, path: str, status: os.stat_result) -> None:
-        if path.count("/") + 1 >= limits.DEPTH:
+        if path.count("/") >= limits.DEPTH:
             raise Unfit(f"directories nested deeper than {limits.DEPTH}: {source}")
         if not self._rules.follow:
             self._below(source, f"{path}/")
