@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,6 +29,8 @@ def parts_folder() -> Iterator[Path]:
     """A short private path: a socket's name has room for 107 bytes."""
     folder = Path(mkdtemp(prefix="artificer-"))
     yield folder
+    # Images hold directories that a plain user may not even empty.
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False, capture_output=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
