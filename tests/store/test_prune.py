@@ -146,6 +146,7 @@ def test_everything_goes_when_nobody_builds(store: Store) -> None:
     pruned = prune(store, everything=True, clock=lambda: time.time() + 1)
 
     assert store.names() == {}
+    assert repositories.repositories(store) == []
     assert disk(store) == 0
     assert pruned.freed == before
 

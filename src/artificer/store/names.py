@@ -14,6 +14,8 @@ from artificer.store.lock import lock
 
 REF_NAME = "org.opencontainers.image.ref.name"
 
+ENTRY = "an entry of the store's index"
+
 Index = dict[str, Any]
 
 
@@ -24,9 +26,11 @@ class Names(Folder):
 
     def name(self, text: str) -> Descriptor | None:
         """What *text* names, without the annotation that says so."""
-        for entry in entries(read_index(self)):
-            if named(entry) == text:
-                return _plain(entry)
+        # Only the one that is asked for becomes a value: an index may list thousands.
+        for document in _documents(read_index(self)):
+            annotations = document.get("annotations") if isinstance(document, dict) else None
+            if isinstance(annotations, dict) and annotations.get(REF_NAME) == text:
+                return _plain(Descriptor.of(document, ENTRY))
         return None
 
     def names(self) -> dict[str, Descriptor]:
@@ -77,15 +81,17 @@ def read_index(folder: Folder) -> Index:
 
 def entries(index: Index) -> list[Descriptor]:
     """What *index* lists."""
-    found = index.get("manifests")
-    if not isinstance(found, list):
-        return []
-    return [Descriptor.of(entry, "an entry of the store's index") for entry in found]
+    return [Descriptor.of(document, ENTRY) for document in _documents(index)]
 
 
 def named(entry: Descriptor) -> str | None:
     """What an entry of the index is called."""
     return entry.annotations.get(REF_NAME)
+
+
+def _documents(index: Index) -> list[Any]:
+    found = index.get("manifests")
+    return found if isinstance(found, list) else []
 
 
 @contextmanager

@@ -90,6 +90,7 @@ class _Broom:
         """Forget what the embedded registry served, as far as it is old enough."""
         for link in repositories.all_links(self.store):
             self._unlink(link)
+        repositories.remove_empty(self.store)
 
     def unlink_unreached(self) -> None:
         """Forget blobs of repositories in which no manifest lists them."""

@@ -6,6 +6,7 @@ with an underscore, so kinds and names cannot meet.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from artificer.oci.digest import Digest, InvalidDigest
@@ -68,6 +69,14 @@ def all_links(folder: Folder) -> Iterator[Link]:
                 link = _stat(f"{below}/{name}", name)
                 if link is not None:
                     yield link
+
+
+def remove_empty(folder: Folder) -> None:
+    """Forget repositories that have no link."""
+    with usable(folder.root):
+        for below, _, _ in os.walk(f"{folder.root}/{_FOLDER}", topdown=False):
+            with suppress(OSError):  # it is not empty
+                os.rmdir(below)
 
 
 def linked_blobs(folder: Folder) -> set[Digest]:
