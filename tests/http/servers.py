@@ -25,7 +25,8 @@ class Peer:
         """The next request's line and headers; empty when the client hung up."""
         while b"\r\n\r\n" not in self._rest:
             data = self.sock.recv(65536)
-            if not data:
+            # Real servers of plain http hang up on a TLS greeting.
+            if not data or data.startswith(b"\x16\x03"):
                 return ""
             self._rest += data
         head, _, self._rest = self._rest.partition(b"\r\n\r\n")
@@ -33,10 +34,14 @@ class Peer:
         return self._heads[-1]
 
     def body(self, size: int) -> bytes:
-        while len(self._rest) < size and (data := self.sock.recv(65536)):
-            self._rest += data
-        body, self._rest = self._rest[:size], self._rest[size:]
-        return body
+        parts = [self._rest]
+        left = size - len(self._rest)
+        while left > 0 and (data := self.sock.recv(1 << 20)):
+            parts.append(data)
+            left -= len(data)
+        whole = b"".join(parts)
+        self._rest = whole[size:]
+        return whole[:size]
 
     def request(self) -> tuple[str, bytes]:
         head = self.head()
@@ -82,7 +87,7 @@ def header(head: str, name: str) -> str:
 @contextlib.contextmanager
 def serving(handle: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server on loopback that gives each connection to *handle* in a thread of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("", 0))
     server = Server(listener.getsockname()[1])
     threads: list[threading.Thread] = []
     open_sockets: list[socket.socket] = []
@@ -94,6 +99,7 @@ def serving(handle: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -
                 handle(Peer(sock, number, server.heads))
                 return
             with tls.wrap_socket(sock, server_side=True) as secured:
+                open_sockets.append(secured)
                 handle(Peer(secured, number, server.heads))
 
     def accept() -> None:

@@ -23,7 +23,7 @@ from artificer.limits import HEAD_BYTES
 from artificer.stop import Stop
 
 _CONNECT_SECONDS = 15.0
-"""What one address may take to accept a connection; there may be others to try."""
+"""What one address may take to accept a connection, and then to greet; there may be others."""
 
 
 def trusted(netloc: str) -> Trust:
@@ -154,7 +154,7 @@ class Dialler:
     def _secured(
         self, sock: socket.socket, context: ssl.SSLContext, target: Authority
     ) -> ssl.SSLSocket:
-        sock.settimeout(self._network.timeout)
+        sock.settimeout(min(_CONNECT_SECONDS, self._network.timeout))
         try:
             secured = context.wrap_socket(
                 sock, server_hostname=target.host, do_handshake_on_connect=False

@@ -64,7 +64,8 @@ def unconnected(error: OSError, host: str) -> ArtificerError:
 def ungreeted(error: OSError, host: str) -> ArtificerError:
     """*error* of a TLS handshake with *host*."""
     if isinstance(error, TimeoutError):
-        return TimedOut(f"{host}: no answer to the TLS greeting in time")
+        # Not `TimedOut`: a plain server may wait for a line's end that the greeting does not have.
+        return ConnectionLost(f"{host}: no answer to the TLS greeting in time")
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
         return refusal(error, host)
     # Plain servers hang up on a greeting that they do not understand, but so does a broken line.

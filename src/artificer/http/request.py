@@ -1,5 +1,6 @@
 """What is sent and what comes back: `Request`, `Body`, `Response`, and the type of a sender."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType, TracebackType
@@ -226,14 +227,18 @@ def joined(url: str, location: str) -> str:
 
 def redacted(url: str) -> str:
     """*url* fit for a message: no password, and of the query only what is known to be harmless."""
-    head, _, query = url.partition("?")
+    head, _, query = url.partition("#")[0].partition("?")
     scheme, slashes, rest = head.rpartition("://")
     host, slash, path = rest.partition("/")
+    if "@" in path and not _PORT.search(host):
+        # A password with an unescaped slash: not a URL, but often met where one is expected.
+        host, slash, path = path.rpartition("@")[2].partition("/")
     words = [_word(word) for word in query.split("&") if word]
     tail = "?" + "&".join(words) if words else ""
     return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}{tail}"
 
 
+_PORT = re.compile(r"^[^:@]*$|[:\]]\d*$|\]$|@")
 _HARMLESS = frozenset(("digest", "mount", "from", "n", "last", "ns", "service", "scope", "tag"))
 
 

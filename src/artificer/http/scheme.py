@@ -38,21 +38,24 @@ def choosing(send: Send, schemes: Callable[[str], tuple[str, ...]]) -> Send:
 
 
 def _first(send: Send, request: Request, allowed: tuple[str, ...]) -> tuple[Response, str]:
-    refused: tuple[Response, str] | None = None
+    held: list[tuple[Response, str]] = []
     failed: ArtificerError | None = None
-    for scheme in allowed:
-        try:
-            response = send(_spoken(request, scheme))
-        except (BadAnswer, ConnectionLost, TlsFailed, Unreachable) as error:
-            failed = failed or error
-            continue
-        if response.status != _BAD_REQUEST or scheme == "https":
-            if refused is not None:
-                refused[0].close()
-            return response, scheme
-        refused = response, scheme
-    if refused is not None:
-        return refused
+    try:
+        for scheme in allowed:
+            try:
+                response = send(_spoken(request, scheme))
+            except (BadAnswer, ConnectionLost, TlsFailed, Unreachable) as error:
+                failed = failed or error
+                continue
+            if response.status != _BAD_REQUEST or scheme == "https":
+                return response, scheme
+            # It may be meant: kept until the other scheme has failed.
+            held.append((response, scheme))
+        if held:
+            return held.pop()
+    finally:
+        for response, _ in held:
+            response.close()
     raise failed or Unreachable(f"{authority(request.url).netloc}: no scheme is allowed")
 
 
