@@ -133,12 +133,14 @@ def entries_of(
     *,
     report: Report = unheard,
     archive: Archive | None = None,
+    seen: list[Seen] | None = None,
 ) -> list[Entry]:
     """Return what *sources* name: whiteouts, then files by path, then archives as they are.
 
     Parents that nobody names are not among them (`place.placed` adds what the base lacks), and
-    no extended attributes (`walk.with_xattrs`). Without *archive*, archives are left out, which
-    is enough for a key of what was seen.
+    no extended attributes (`walk.with_xattrs`). Without *archive*, archives are left out. To
+    *seen* is added everything on disk that the entries depend on: while all of it is unchanged,
+    they are (standard input is not on disk).
     """
     try:
         groups = [group for source in sources for group in _groups(source, rules, report, archive)]
