@@ -1,0 +1,7 @@
+"""``python -m artificer``."""
+
+import sys
+
+from artificer.cli.main import main
+
+sys.exit(main())

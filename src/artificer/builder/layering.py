@@ -1,0 +1,216 @@
+"""Steps to layers: walk, place in the base, split, and write what nobody knows."""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from typing import BinaryIO, NamedTuple
+
+from artificer.builder.keys import Part, key
+from artificer.builder.kind import Kind, Stack
+from artificer.builder.known import Answer
+from artificer.builder.make import Work
+from artificer.builder.recipe import AddFiles, CopyFrom
+from artificer.builder.remembered import Remembered, remember, room
+from artificer.events import LayerChanged, LayerReused, LayerWritten, Note
+from artificer.images.files import copy_entries, tree_of
+from artificer.layers.archive import Archives
+from artificer.layers.entry import Entry, Span
+from artificer.layers.pack import ChangedWhileRead
+from artificer.layers.place import needs_index, placed
+from artificer.layers.select import LocalPath, SymlinkTo, TarFile, entries_of
+from artificer.layers.snapshot import Snapshot, changes, racy
+from artificer.layers.split import partition
+from artificer.layers.walk import Seen, with_xattrs
+from artificer.layers.write import Known as KnownBlob
+from artificer.layers.write import write_layer
+from artificer.oci.digest import Digest
+from artificer.oci.image import Image, Layer, Stored
+
+_TOLD = 200
+_EXPLAINED = 20
+
+
+class Piece(NamedTuple):
+    """A layer to be: its line of history and its entries."""
+
+    line: str
+    entries: Sequence[Entry]
+
+
+class Pieces(NamedTuple):
+    """The layers that a step comes to, and what on disk that depends on."""
+
+    pieces: tuple[Piece, ...]
+    seen: list[Seen]
+
+
+def files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | None) -> Stack:
+    """Make the layers of *step*; a file that changes while it is read is read once more."""
+    try:
+        return _files_stack(step, image, work, last)
+    except ChangedWhileRead as error:
+        if TarFile("-") in step.sources:
+            raise
+        work.reach.report(Note(f"{error.message}: reading again"))
+        return _files_stack(step, image, work, last)
+
+
+def copied_stack(step: CopyFrom, source: Image, image: Image, work: Work) -> Stack:
+    """Make the layer of what *step* takes out of *source*."""
+    entries = copy_entries(source, step.path, step.dest, work.reach)
+    pieces = _cut(in_base(entries, image, 0, work), f"COPY {step.dest}", 1)
+    return _stack(pieces, work, since=None)
+
+
+def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) -> Pieces:
+    """The lists of entries that *step* comes to on *image*; *spools* keeps files for them open."""
+    seen: list[Seen] = []
+
+    def spool() -> BinaryIO:
+        return spools.enter_context(work.reach.store.spool())
+
+    archives = Archives(step.rules, spool, work.stdin)
+    entries = entries_of(
+        step.sources, step.rules, report=work.reach.report, archive=archives.__call__, seen=seen
+    )
+    entries = with_xattrs(in_base(entries, image, step.rules.mtime or 0, work))
+    return Pieces(_cut(entries, _line(step), room(step, image)), seen)
+
+
+def in_base(entries: list[Entry], image: Image, mtime: int, work: Work) -> list[Entry]:
+    """*entries* where they land on *image*, whose files are looked at only if the rule says so."""
+    settings = image.settings
+    volumes = settings.get("Volumes")
+    tree = None
+    if image.layers and needs_index(
+        entries,
+        str(settings.get("WorkingDir") or ""),
+        volumes if isinstance(volumes, dict) else (),
+    ):
+        tree = tree_of(image, work.reach)
+    return placed(entries, tree, mtime=mtime)
+
+
+def _files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | None) -> Stack:
+    started = time.time_ns()
+    with ExitStack() as spools:
+        pieces, seen = files_pieces(step, image, work, spools)
+        if last is not None:
+            _explain(last, seen, work)
+        stack = _stack(pieces, work, since=started)
+    store = work.reach.store
+    whole = all(store.has(layer.blob.digest) is not None for layer in stack.layers)
+    if (
+        whole
+        and not racy((stat for _, stat in seen), started)
+        and TarFile("-") not in step.sources
+    ):
+        remember(step, image, work.kind, stack, seen, work.reach)
+    return stack
+
+
+def _explain(last: Remembered, seen: list[Seen], work: Work) -> None:
+    now = Snapshot.of(last.snapshot.key, seen, b"")
+    found = [f"{change.path}: {change.what}" for change in changes(last.snapshot, now)]
+    if found:
+        more = max(0, len(found) - _EXPLAINED)
+        work.reach.report(LayerChanged(last.stack.lines[0], tuple(found[:_EXPLAINED]), more))
+
+
+def _cut(entries: list[Entry], line: str, most: int) -> tuple[Piece, ...]:
+    if not entries:
+        return ()
+    lists = partition(entries, most=most)
+    if len(lists) == 1:
+        return (Piece(line, lists[0]),)
+    count = len(lists)
+    return tuple(
+        Piece(f"{line} ({number} of {count})", part) for number, part in enumerate(lists, 1)
+    )
+
+
+def _stack(pieces: Iterable[Piece], work: Work, *, since: int | None) -> Stack:
+    layers = [(_layer(piece, work, since), piece.line) for piece in pieces]
+    return Stack(tuple(layer for layer, _ in layers), tuple(line for _, line in layers))
+
+
+def _layer(piece: Piece, work: Work, since: int | None) -> Layer:
+    first = first_key(piece.entries, work.kind) if since is not None else None
+    known = None if first is None else work.known.by_files(first)
+    if known is not None:
+        return _reused(piece, known[0], known[1], work)
+    layer = _written(piece, work)
+    if work.reach.store.has(layer.blob.digest) is not None:
+        seen = (entry.stat for entry in piece.entries if entry.stat is not None)
+        quiet = since is not None and not racy(seen, since)
+        work.known.remember(work.kind, layer, first if quiet else None)
+    return layer
+
+
+def _written(piece: Piece, work: Work) -> Layer:
+    answers: list[Answer] = []
+
+    def known(diff_id: Digest) -> KnownBlob | None:
+        answer = work.known.answer(work.kind, diff_id)
+        if answer is None:
+            return None
+        answers.append(answer)
+        return KnownBlob(answer.descriptor.digest, answer.descriptor.size)
+
+    reach, started = work.reach, time.monotonic()
+    made = write_layer(
+        piece.entries,
+        work.kind.encoder,
+        reach.store,
+        known=known if work.known.promising else None,
+        stop=reach.stop,
+    )
+    if answers:
+        return _reused(piece, made.diff_id, answers[0], work)
+    origin = Stored(reach.store.blob_path(made.digest))
+    layer = work.kind.layer(made.digest, made.size, made.diff_id, origin)
+    seconds = time.monotonic() - started
+    reach.report(
+        LayerWritten(piece.line, made.digest, made.size, made.tar_size, made.entries, seconds)
+    )
+    work.fresh.append((work.kind.second_key(made.diff_id), layer))
+    return layer
+
+
+def _reused(piece: Piece, diff_id: Digest, answer: Answer, work: Work) -> Layer:
+    digest, size = answer.descriptor.digest, answer.descriptor.size
+    work.reach.report(LayerReused(piece.line, digest, size, answer.why))
+    return work.kind.layer(digest, size, diff_id, answer.origin)
+
+
+def first_key(entries: Sequence[Entry], kind: Kind) -> str | None:
+    """Key 1 of one layer: everything in its headers, and the stats of its files.
+
+    None where bytes come from an archive: only reading tells whether it is the same.
+    """
+    parts: list[Part] = ["layer-1", kind.identity]
+    for entry in entries:
+        source = entry.source
+        if isinstance(source, Span):
+            return None
+        content = source if isinstance(source, bytes) else b""
+        parts.append((*entry[:8], content, entry.xattrs, entry.device, entry.stat))
+    return key(parts)
+
+
+def _line(step: AddFiles) -> str:
+    """What the history says: where things land, never where they were on this machine."""
+    places = []
+    for source in step.sources:
+        match source:
+            case LocalPath(path, None):
+                name = path.rstrip("/").rpartition("/")[2]
+                places.append("/" if name in {"", ".", ".."} else f"/{name}")
+            case LocalPath(_, dest) | TarFile(_, dest):
+                places.append(f"/{dest or ''}")
+            case SymlinkTo(path):
+                places.append(f"/{path.lstrip('/')}")
+            case _:
+                places.append(f"/{source.path.lstrip('/')}")
+    line = "ADD " + " ".join(dict.fromkeys(places))
+    return line if len(line) <= _TOLD else line[: _TOLD - 1] + "…"

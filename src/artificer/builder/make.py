@@ -1,0 +1,50 @@
+"""What is made when nothing is known: imported late, for an unchanged build must not pay for it."""
+
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from artificer.builder.kind import Kind, Stack
+from artificer.builder.known import Known
+from artificer.builder.recipe import AddFiles, CopyFrom
+from artificer.builder.remembered import Remembered
+from artificer.images.reach import Reach
+from artificer.oci.image import Image, Layer
+
+if TYPE_CHECKING:
+    from artificer.images.fetch import Pull
+    from artificer.images.place import Found
+    from artificer.oci.reference import Reference
+
+
+class Work(NamedTuple):
+    """What making layers needs: their kind, who may know them, and where to put them.
+
+    *stdin* is what the archive ``-`` is read from; *fresh* collects what was really made, each
+    with its key 2.
+    """
+
+    kind: Kind
+    reach: Reach
+    known: Known
+    stdin: BinaryIO | None
+    fresh: list[tuple[str, Layer]]
+
+
+def made_files(step: AddFiles, image: Image, work: Work, last: Remembered | None) -> Stack:
+    """The layers of *step* on *image*; *last* is what it was made of the last time."""
+    from artificer.builder.layering import files_stack
+
+    return files_stack(step, image, work, last)
+
+
+def copied_files(step: CopyFrom, source: Image, image: Image, work: Work) -> Stack:
+    """The layer of what *step* takes out of *source*."""
+    from artificer.builder.layering import copied_stack
+
+    return copied_stack(step, source, image, work)
+
+
+def found(reference: "Reference", reach: Reach, pull: "Pull", docker_host: str | None) -> "Found":
+    """What *reference*, which is no name in a registry, stands for."""
+    from artificer.images.find import Wishes, find
+
+    return find(reference, reach, Wishes(pull=pull, docker_host=docker_host))

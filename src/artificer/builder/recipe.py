@@ -1,0 +1,71 @@
+"""What is to be built, as values: nothing here has been read or made yet."""
+
+from typing import Literal, NamedTuple
+
+from artificer.layers.rules import Rules
+from artificer.layers.select import Source
+from artificer.oci.edit import Stamp
+from artificer.oci.media import Compression, Format
+from artificer.oci.platform import Platform
+from artificer.oci.reference import Named, Reference
+from artificer.oci.settings import Settings
+
+Scope = Literal["manifest", "index", "manifest-descriptor", "index-descriptor"]
+
+
+class AddFiles(NamedTuple):
+    """Put *sources* into the image by *rules*.
+
+    *words* is everything that decides which entries come of them, as text: part of the key.
+    """
+
+    sources: tuple[Source, ...]
+    rules: Rules
+    words: tuple[str, ...]
+    split: bool = True
+
+
+class CopyFrom(NamedTuple):
+    """Copy *path* of another image to *dest*."""
+
+    image: Reference
+    path: str
+    dest: str
+
+
+Step = AddFiles | CopyFrom
+
+
+class Compress(NamedTuple):
+    """How new layers are compressed; without a *level*, by the usual one."""
+
+    kind: Compression = "gzip"
+    level: int | None = None
+
+
+class Annotation(NamedTuple):
+    """*key* = *value*, on the manifest, on the index, or on a descriptor that leads there."""
+
+    scope: Scope
+    key: str
+    value: str
+
+
+class Target(NamedTuple):
+    """An image to be built: a fold of *steps* over *base*, and then its *settings*."""
+
+    base: Reference
+    steps: tuple[Step, ...] = ()
+    settings: Settings = Settings()
+    stamp: Stamp = Stamp()
+    annotations: tuple[Annotation, ...] = ()
+    platforms: tuple[Platform, ...] = ()
+    format: Format | None = None
+    compress: Compress = Compress()
+
+
+class Cache(NamedTuple):
+    """A repository that layers are shared through, *name*; a readonly one is only asked."""
+
+    name: Named
+    readonly: bool = False

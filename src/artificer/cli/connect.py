@@ -1,0 +1,184 @@
+"""From options and the environment to the handles: the store, and the registries."""
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+
+import artificer
+from artificer.cli.session import Session
+from artificer.errors import Misused
+from artificer.http.connection import Connections
+from artificer.http.dial import Network
+from artificer.http.proxies import NO_PROXIES, proxies_of
+from artificer.http.redirect import redirecting
+from artificer.http.request import Send
+from artificer.http.retry import Patience, retrying
+from artificer.http.scheme import choosing
+from artificer.images.reach import Reach
+from artificer.oci.reference import Named, Reference
+from artificer.registry.auth import Authorized
+from artificer.registry.certificates import Certificates
+from artificer.registry.client import Registry
+from artificer.registry.credential import Credential, Found, Keychain
+from artificer.registry.credentials import (
+    Login,
+    chained,
+    explicit,
+    keychain,
+    login_of,
+    named_file,
+    standard_files,
+)
+from artificer.registry.places import certificate_directories, policy_file, registries_files
+from artificer.registry.routes import Routes, Rule, mirrored
+from artificer.registry.upload import Uploads
+from artificer.store.blobs import Store
+
+_METADATA_SECONDS = 2.0
+
+
+def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] = ()) -> Reach:
+    """Open the store and make ready for registries; no connection is made yet.
+
+    *targets* say whom ``--dest-creds`` is for.
+    """
+    store = session.store(args.store)
+    return Reach(store, open_registry(args, session, store, targets), session.report, session.stop)
+
+
+def open_registry(
+    args: Namespace, session: Session, store: Store, targets: Sequence[Reference] = ()
+) -> Registry:
+    """The registries as *args* and the environment say that they are reached."""
+    environ, report, stop = session.environ, session.report, session.stop
+    routes = routes_of(args, session)
+    network = Network(
+        stop,
+        proxies=proxies_of(environ, report),
+        trust=routes.trust,
+        timeout=args.timeout,
+        user_agent=f"artificer/{artificer.__version__}",
+    )
+    connections = Connections(network)
+    session.closing(connections)
+    patience = Patience(stop.wait)
+    direct = retrying(choosing(connections.send, routes.schemes), patience, report=report)
+    send = redirecting(direct, plain=routes.plain)
+    keys = _keychain(args, session, send, targets)
+    uploads = Uploads(
+        patience,
+        take=lambda key: store.take_record("upload", key),
+        put=lambda key, data: store.set_record("upload", key, data),
+    )
+    return Registry(Authorized(send, keys, direct=direct), routes, uploads, report=report)
+
+
+def routes_of(args: Namespace, session: Session) -> Routes:
+    """Mirrors, blocked and insecure registries, and whom to trust."""
+    rules: tuple[Rule, ...] = ()
+    files = registries_files(session.environ)
+    if files:
+        from artificer.registry.configured import configuration_of
+
+        rules = configuration_of(files, report=session.report).rules
+    if (args.client_cert is None) != (args.client_key is None):
+        raise Misused("--client-cert and --client-key go together")
+    client = (args.client_cert, args.client_key) if args.client_cert else None
+    certificates = Certificates(
+        certificate_directories(session.environ),
+        ca_files=args.cacert,
+        client=client,
+        roots=session.environ.get("SSL_CERT_FILE"),
+    )
+    return Routes(
+        mirrored(rules, args.registry_mirror),
+        insecure=args.insecure_registry,
+        certificates=certificates,
+    )
+
+
+def check_policy(name: Named, session: Session) -> None:
+    """Refuse *name* if the user's or the system's ``policy.json`` says so."""
+    path = policy_file(session.environ)
+    if path is not None:
+        from artificer.registry.policy import policy_of
+
+        policy_of(path).check_named(name)
+
+
+def _keychain(
+    args: Namespace, session: Session, send: Send, targets: Sequence[Reference]
+) -> Keychain:
+    environ = session.environ
+    home = environ.get("HOME") or "/"
+    given: list[Keychain] = []
+    hosts = tuple(one.repository.registry for one in targets if isinstance(one, Named))
+    if args.dest_creds is not None:
+        login = Login(login_of(args.dest_creds, "--dest-creds"), "--dest-creds", hosts)
+        given.append(explicit(login))
+    if args.creds is not None:
+        given.append(explicit(Login(login_of(args.creds, "--creds"), "--creds", ())))
+    if args.password_stdin:
+        given.append(explicit(_from_stdin(args, session, hosts)))
+    uid = os.getuid() if hasattr(os, "getuid") else None
+    files = standard_files(environ, home=home, uid=uid)
+    if args.authfile is not None:
+        files = (named_file(args.authfile, "--authfile", home=home),)
+    searched = keychain(
+        files,
+        environ,
+        home=home,
+        helper=_helper(environ),
+        clouds=(_cloud(session, send, home),),
+        report=session.report,
+    )
+    return chained(*given, searched)
+
+
+def _from_stdin(args: Namespace, session: Session, hosts: tuple[str, ...]) -> Login:
+    if args.username is None:
+        raise Misused("--password-stdin needs the user", hint="add `--username USER`")
+    password = session.stdin.readline().rstrip("\r\n")
+    return Login(login_of(f"{args.username}:{password}", "--username"), "--password-stdin", hosts)
+
+
+def _helper(environ: Mapping[str, str]) -> Callable[[str, str], Credential]:
+    asked: list[Callable[[str, str], Credential]] = []
+
+    def helper(name: str, server: str) -> Credential:
+        if not asked:
+            from artificer.registry.helpers import Programs, asking
+
+            asked.append(asking(Programs(environ)))
+        return asked[0](name, server)
+
+    return helper
+
+
+def _cloud(session: Session, send: Send, home: str) -> Callable[[str], Found | None]:
+    """Asked only for hosts that end as some cloud's do; everything about clouds is late."""
+    asked: list[Callable[[str], Found | None]] = []
+
+    def cloud(host: str) -> Found | None:
+        if not asked:
+            from artificer.registry.clouds.every import every_cloud
+            from artificer.registry.clouds.exchange import Reach as CloudReach
+            from artificer.registry.clouds.exchange import machine_vendor
+            from artificer.registry.helpers import Programs, gcloud_config
+
+            metadata = Connections(
+                Network(session.stop, proxies=NO_PROXIES, timeout=_METADATA_SECONDS)
+            )
+            session.closing(metadata)
+            programs = Programs(session.environ)
+            asked.append(
+                every_cloud(
+                    CloudReach(send, metadata.send, machine_vendor),
+                    session.environ,
+                    home=home,
+                    gcloud=lambda: gcloud_config(programs),
+                )
+            )
+        return asked[0](host)
+
+    return cloud

@@ -1,0 +1,183 @@
+"""Events to lines on a terminal or in a log: words for people, on standard error."""
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO, assert_never
+
+from artificer import events
+from artificer.errors import ArtificerError, Misused
+
+if TYPE_CHECKING:
+    from artificer.cli.progress import Bars
+
+MODES = ("auto", "plain", "json", "quiet")
+
+
+class Console:
+    """Shows events, one line each; a live display of transfers where there is a terminal.
+
+    `report` may be called from any thread.
+    """
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+        self._stream = stream
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._mode = "plain"
+        self._bars: Bars | None = None
+        self._told: set[events.Event] = set()
+
+    def choose(self, mode: str) -> None:
+        """Set how events are shown: one of `MODES`."""
+        if mode not in MODES:
+            raise Misused(f"not a kind of progress: {mode}", hint=f"one of {', '.join(MODES)}")
+        if mode == "auto":
+            mode = "plain"
+            if self._stream.isatty() and self._environ.get("TERM") != "dumb":
+                mode = "live" if not self._environ.get("CI") else "plain"
+        self._mode = mode
+
+    def report(self, event: events.Event) -> None:
+        """Show *event*. Never raises: a broken terminal must not break a build."""
+        try:
+            with self._lock:
+                self._show(event)
+        except (OSError, ValueError):
+            self._mode = "quiet"
+
+    def say(self, text: str) -> None:
+        """Print a line, unless nothing but errors is wanted."""
+        if self._mode == "json":
+            self.report(events.Note(text))
+        elif self._mode != "quiet":
+            with self._lock:
+                self._line(text)
+
+    def fail(self, error: ArtificerError) -> None:
+        """Tell *error*, as ``error: …`` and ``hint: …``."""
+        self.close()
+        if self._mode == "json":
+            fields = {"event": "error", "message": error.message, "exit_code": error.exit_code}
+            if error.hint:
+                fields["hint"] = error.hint
+            print(json.dumps(fields), file=self._stream, flush=True)
+            return
+        print(f"{self._styled('error:', '1;31')} {error.message}", file=self._stream)
+        if error.hint:
+            print(f"{self._styled('hint:', '36')} {error.hint}", file=self._stream)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bars is not None:
+            self._bars.close()
+            self._bars = None
+
+    def _show(self, event: events.Event) -> None:
+        if isinstance(event, events.Unpinned | events.Warned):
+            if event in self._told:
+                return
+            self._told.add(event)
+        if self._mode == "json":
+            fields = {"event": _kind(event), **_plain_fields(event)}
+            print(json.dumps(fields), file=self._stream, flush=True)
+        elif isinstance(event, events.BlobProgress):
+            if self._mode == "live":
+                self._moving(event)
+        elif isinstance(event, events.Warned) or self._mode != "quiet":
+            for line in lines_of(event):
+                self._line(line)
+
+    def _moving(self, event: events.BlobProgress) -> None:
+        if self._bars is None:
+            from artificer.cli.progress import Bars
+
+            self._bars = Bars(self._stream)
+        self._bars.move(event)
+
+    def _line(self, text: str) -> None:
+        if self._bars is not None:
+            self._bars.line(text)
+        else:
+            print(text, file=self._stream, flush=True)
+
+    def _styled(self, text: str, code: str) -> str:
+        if self._environ.get("NO_COLOR") or not self._stream.isatty():
+            return text
+        return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 – one case an event
+    """What a person reads of *event*; nothing for what only a machine wants to know."""
+    match event:
+        case events.Note(text):
+            return [text]
+        case events.Warned(text, hint):
+            return [f"warning: {text}", *([f"hint: {hint}"] if hint else [])]
+        case events.BaseResolved(reference, digest, platform):
+            return [f"base {reference} is {digest.short} ({platform})"]
+        case events.Unpinned(_, pinned):
+            return [f"hint: the base may change under its tag; pin it with {pinned}"]
+        case events.LayerReused(name, digest, size, why):
+            return [f"layer {name}: {digest.short}, {amount(size)}, {why}"]
+        case events.LayerWritten(name, digest, size, tar_size, entries, seconds):
+            return [
+                f"layer {name}: {digest.short}, {entries} entries, {amount(tar_size)} "
+                f"became {amount(size)} in {seconds:.1f} s"
+            ]
+        case events.LayerChanged(name, changes, more):
+            rest = [f"  and {more} more"] if more else []
+            return [f"layer {name} is built again:", *(f"  {change}" for change in changes), *rest]
+        case events.SocketSkipped(path):
+            return [f"warning: {path} is a socket, which no image can hold: skipped"]
+        case events.BlobExists():
+            return []
+        case events.BlobMounted(repository, digest, size, source):
+            return [f"{repository}: {digest.short} ({amount(size)}) mounted from {source}"]
+        case events.BlobSent(repository, digest, _, sent):
+            return [f"{repository}: {digest.short} ({amount(sent)}) sent"]
+        case events.BlobProgress():
+            return []
+        case events.ManifestSent():
+            return []
+        case events.Tagged(reference, digest):
+            return [f"{reference} is now {digest}"]
+        case events.UpToDate(reference, digest):
+            return [f"{reference} is {digest} already: nothing to send"]
+        case events.Retrying(what, reason, seconds):
+            return [f"{what}: {reason}; trying again in {seconds:.1f} s"]
+        case _:
+            assert_never(event)
+
+
+def amount(size: int) -> str:
+    """*size* bytes, for people."""
+    if size < 1000:
+        return f"{size} B"
+    value, unit = size / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+
+
+def _kind(event: events.Event) -> str:
+    name = type(event).__name__
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
+
+
+def _plain_fields(event: events.Event) -> dict[str, object]:
+    return {
+        name: value if isinstance(value, int | float | list) else _plain(value)
+        for name, value in event._asdict().items()
+    }
+
+
+def _plain(value: object) -> object:
+    from artificer.oci.reference import Repository
+
+    if isinstance(value, Repository):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else str(value)

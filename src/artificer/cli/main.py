@@ -1,0 +1,126 @@
+"""The command: its first word picks what is run; errors become words and exit codes."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from artificer.cli.session import Session
+from artificer.errors import ArtificerError, Cancelled, Misused
+
+Run = Callable[[Sequence[str], Session], int]
+
+
+class Command(NamedTuple):
+    """A word of the command line: what it does, in a few words, and the module that does it."""
+
+    summary: str
+    module: str
+
+
+COMMANDS = {
+    "plan": Command("say what a command line would build and send", "artificer.cli.plan"),
+    "verify": Command("build twice, differently, and compare", "artificer.cli.verify"),
+    "push": Command("send an image to a registry", "artificer.cli.transfer"),
+    "pull": Command("fetch an image into the store", "artificer.cli.transfer"),
+    "copy": Command("copy an image from anywhere to anywhere", "artificer.cli.transfer"),
+    "save": Command("write an image as an archive", "artificer.cli.transfer"),
+    "load": Command("read an archive into the store", "artificer.cli.transfer"),
+    "tag": Command("give an image another name", "artificer.cli.names"),
+    "rm": Command("remove an image's name", "artificer.cli.names"),
+    "ls": Command("list the store's images, or a repository's tags", "artificer.cli.names"),
+    "digest": Command("print an image's digest", "artificer.cli.inspect"),
+    "inspect": Command("show what an image says about itself", "artificer.cli.inspect"),
+    "history": Command("show how an image's layers came to be", "artificer.cli.inspect"),
+    "tree": Command("list the files of an image", "artificer.cli.files"),
+    "diff": Command("compare two images, file by file", "artificer.cli.files"),
+    "unpack": Command("write an image's files into a directory", "artificer.cli.files"),
+    "export": Command("write an image's files as one tar", "artificer.cli.files"),
+    "flatten": Command("make one layer of an image's layers", "artificer.cli.reshape"),
+    "rebase": Command("put an image's own layers on another base", "artificer.cli.reshape"),
+    "login": Command("remember a password for a registry", "artificer.cli.login"),
+    "logout": Command("forget a registry's password", "artificer.cli.login"),
+    "cache": Command("show, prune or verify the local store", "artificer.cli.cache"),
+    "doctor": Command("find out why something does not work", "artificer.cli.doctor"),
+    "registry": Command("serve the store as a registry", "artificer.cli.serve"),
+    "completion": Command("print a shell's completion script", "artificer.cli.completion"),
+    "version": Command("print the version", "artificer.cli.version"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line *arguments* (the process's own by default); return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    session = Session(os.environ, sys.stdin, sys.stdout, sys.stderr)
+    _listen(session)
+    try:
+        return _run(words, session)
+    except ArtificerError as error:
+        session.fail(error)
+        return _exit_code(error, session)
+    except KeyboardInterrupt:
+        session.fail(Cancelled())
+        return Cancelled.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone: not a failure of ours, and nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    finally:
+        session.close()
+
+
+def _run(words: list[str], session: Session) -> int:
+    if not words or words[0] in {"-h", "--help", "help"}:
+        from artificer.cli.overview import overview
+
+        session.out(overview(COMMANDS))
+        return 0 if words else Misused.exit_code
+    if words[0] in {"-V", "--version"}:
+        words[0] = "version"
+    if words[0].startswith("-"):
+        return _runner("artificer.cli.oneline")(words, session)
+    command = COMMANDS.get(words[0])
+    if command is None:
+        raise _unknown(words[0])
+    return _runner(command.module)(words, session)
+
+
+def _runner(module: str) -> Run:
+    runner: Run = importlib.import_module(module).run
+    return runner
+
+
+def _unknown(word: str) -> Misused:
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    if near:
+        return Misused(f"no such command: {word}", hint=f"did you mean `artificer {near[0]}`?")
+    return Misused(
+        f"no such command: {word}",
+        hint="a build begins with an option: `artificer -b BASE -f FILE … -t TARGET`; "
+        "`artificer --help` lists the commands",
+    )
+
+
+def _listen(session: Session) -> None:
+    """Turn SIGINT and SIGTERM into the wish to stop; the second one ends the process."""
+
+    def cancel(number: int, frame: object) -> None:
+        if session.stop.is_set():
+            os._exit(128 + number)
+        session.cancel(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            signal.signal(number, cancel)
+        except ValueError:  # Not the main thread: whoever called us listens.
+            return
+
+
+def _exit_code(error: ArtificerError, session: Session) -> int:
+    if isinstance(error, Cancelled) or session.stop.is_set():
+        return 128 + session.signal if session.signal else Cancelled.exit_code
+    return error.exit_code

@@ -1,0 +1,135 @@
+"""A one-line build: ``artificer -b BASE -f FILE… -t TARGET``."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from artificer.builder.build import Built, Sources, build
+from artificer.builder.known import Known
+from artificer.builder.recipe import Cache
+from artificer.builder.shared import share
+from artificer.cli.connect import open_reach
+from artificer.cli.grammar import build_parser
+from artificer.cli.results import tell
+from artificer.cli.session import Session
+from artificer.cli.target import target_of
+from artificer.errors import Misused
+from artificer.images.push import Delivery, push
+from artificer.images.reach import Reach
+from artificer.oci.image import Content
+from artificer.oci.reference import (
+    Named,
+    Reference,
+    Scratch,
+    parse_name,
+    parse_reference,
+)
+
+
+def run(words: Sequence[str], session: Session) -> int:
+    """Build what *words* describe, and send it where they say."""
+    args = parsed(words, session, "artificer")
+    if args is None:
+        return 0
+    target = target_of(args, session.environ)
+    references = references_of(args)
+    if not references:
+        raise Misused(
+            "no target", hint="say where the image goes: `-t REGISTRY/NAME:TAG`, `-t oci:DIR` …"
+        )
+    reach = open_reach(args, session, references)
+    with reach.store.in_use():
+        session.say("Checking base image...")
+        cache = cache_of(args)
+        sources = sources_of(args, references, cache, reach, session)
+        base = sources.base(target.base)
+        session.say("Building new image...")
+        built = build(target, base, sources)
+        session.say("Pushing...")
+        send(orders_of(built, references, arch_tags=args.arch_tags), reach, session)
+        if cache is not None:
+            share(cache, built.fresh, reach)
+    tell(built, references, args, session)
+    session.say("Done.")
+    return 0
+
+
+def parsed(words: Sequence[str], session: Session, prog: str) -> Namespace | None:
+    """The options in *words*; None when help was asked for, and given."""
+    parser = build_parser(prog)
+    if "-h" in words or "--help" in words:
+        session.out(parser.format_help().rstrip("\n"))
+        return None
+    args = parser.parse_args(words)
+    session.console.choose("quiet" if args.quiet else args.progress)
+    return args
+
+
+def references_of(args: Namespace) -> tuple[Reference, ...]:
+    """The targets, each once; `scratch` is none."""
+    references = tuple(dict.fromkeys(parse_reference(text) for text in args.target))
+    if Scratch() in references:
+        raise Misused("`scratch` is a base, not a target")
+    return references
+
+
+def cache_of(args: Namespace) -> Cache | None:
+    """The cache repository, if there is one."""
+    if args.cache_repo is None or args.offline:
+        return None
+    name = parse_name(args.cache_repo)
+    if name.tag or name.digest:
+        raise Misused(f"--cache-repo is a repository, without a tag: {args.cache_repo}")
+    return Cache(name, readonly=args.cache_readonly)
+
+
+def sources_of(
+    args: Namespace,
+    references: Sequence[Reference],
+    cache: Cache | None,
+    reach: Reach,
+    session: Session,
+) -> Sources:
+    """Where the build looks for bases and layers."""
+    named = () if args.offline else tuple(one for one in references if isinstance(one, Named))
+    return Sources(
+        reach,
+        Known(reach, named, cache),
+        pull="never" if args.offline else args.pull,
+        docker_host=session.environ.get("DOCKER_HOST"),
+        stdin=session.stdin.buffer,
+        afresh=args.no_cache,
+    )
+
+
+def orders_of(
+    built: Built, references: Sequence[Reference], *, arch_tags: bool
+) -> list[tuple[Content, Reference]]:
+    """What goes where; with *arch_tags*, each platform's image has a tag of its own, too."""
+    orders: list[tuple[Content, Reference]] = [(built.content, one) for one in references]
+    if arch_tags:
+        for reference in references:
+            if isinstance(reference, Named):
+                orders.extend(
+                    (image, _arch_tag(reference, str(image.platform))) for image in built.images
+                )
+    return orders
+
+
+def _arch_tag(name: Named, platform: str) -> Named:
+    suffix = platform.removeprefix("linux/").replace("/", "-")
+    return name._replace(tag=f"{name.tag or 'latest'}-{suffix}")
+
+
+def send(orders: Sequence[tuple[Content, Reference]], reach: Reach, session: Session) -> None:
+    """Deliver everything; places other than registries are imported only when there are any."""
+    named = [Delivery(content, one) for content, one in orders if isinstance(one, Named)]
+    if len(named) == len(orders):
+        push(named, reach)
+        return
+    from artificer.images.deliver import Order, deliver
+
+    deliver(
+        [Order(content, one) for content, one in orders],
+        reach,
+        docker_host=session.environ.get("DOCKER_HOST"),
+    )

@@ -1,0 +1,88 @@
+"""One run of the command: its environment, its streams, and the handles that it opens."""
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from artificer.cli.console import Console
+from artificer.errors import ArtificerError
+from artificer.events import Report
+from artificer.stop import Stop
+from artificer.store.blobs import Store, open_store
+
+
+class Session:
+    """What a command is given besides its words. Handles are opened when first asked for."""
+
+    def __init__(
+        self, environ: Mapping[str, str], stdin: TextIO, stdout: TextIO, stderr: TextIO
+    ) -> None:
+        self.environ = environ
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.stop = Stop()
+        self.signal = 0
+        self.console = Console(stderr, environ)
+        self._closing: list[object] = []
+
+    @property
+    def report(self) -> Report:
+        """Where events are told."""
+        return self.console.report
+
+    def out(self, text: str) -> None:
+        """Print *text*, which is data, to standard output."""
+        print(text, file=self.stdout, flush=True)
+
+    def say(self, text: str) -> None:
+        """Print *text*, which is for people, to standard error."""
+        self.console.say(text)
+
+    def fail(self, error: ArtificerError) -> None:
+        """Tell an error and its way out."""
+        self.console.fail(error)
+
+    def cancel(self, number: int) -> None:
+        """Ask everything to stop, because signal *number* came."""
+        self.signal = number
+        self.stop.set()
+        for handle in self._closing:
+            abort = getattr(handle, "abort", None)
+            if abort is not None:
+                abort()
+
+    def closing(self, handle: object) -> None:
+        """Close *handle* at the end, and abort it when cancelled."""
+        self._closing.append(handle)
+
+    def close(self) -> None:
+        """Close whatever was opened."""
+        self.console.close()
+        for handle in reversed(self._closing):
+            close = getattr(handle, "close", None)
+            if close is not None:
+                close()
+
+    def store_directory(self, chosen: str | None) -> str:
+        """Where the store is: ``--store``, ARTIFICER_STORE, or the user's data directory."""
+        explicit = chosen or self.environ.get("ARTIFICER_STORE")
+        if explicit:
+            return explicit
+        data = self.environ.get("XDG_DATA_HOME")
+        home = self.environ.get("HOME", "")
+        if data and data.startswith("/"):
+            return f"{data}/artificer"
+        if home and home != "/":
+            return f"{home}/.local/share/artificer"
+        # No home, as in a pod with a random user: a directory of this user's own.
+        return f"{self.environ.get('TMPDIR') or '/tmp'}/artificer-{_user()}"  # noqa: S108
+
+    def store(self, chosen: str | None) -> Store:
+        """Open the store."""
+        return open_store(self.store_directory(chosen))
+
+
+def _user() -> str:
+    import os
+
+    return str(os.getuid()) if hasattr(os, "getuid") else "user"

@@ -1,0 +1,157 @@
+"""The parsed words of a one-line build to the target that they describe."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from artificer.builder.recipe import AddFiles, Compress, CopyFrom, Step, Target
+from artificer.cli import words
+from artificer.errors import Misused
+from artificer.layers.patterns import Ignored, ignore_lines, ignored
+from artificer.layers.rules import Rules, parse_chmod, parse_chown, parse_mtime
+from artificer.layers.select import (
+    Delete,
+    EmptyDir,
+    EmptyFile,
+    Source,
+    image_path,
+    parse_files_word,
+    parse_symlink_word,
+    parse_tar_word,
+)
+from artificer.oci.edit import EPOCH, Stamp
+from artificer.oci.platform import Platform
+from artificer.oci.reference import Named, parse_reference
+from artificer.oci.settings import Settings, absolute, env_pair, port, stop_signal
+
+
+def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
+    """Describe what *args* ask for. Only small files that options name are read."""
+    if args.baseimage is None:
+        raise Misused(
+            "no base image", hint="name one with `-b IMAGE`, or start empty with `-b scratch`"
+        )
+    epoch = environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch and not epoch.isdigit():
+        raise Misused(f"SOURCE_DATE_EPOCH is not a number of seconds: {epoch!r}")
+    created = args.created or epoch
+    return Target(
+        base=parse_reference(args.baseimage),
+        steps=(*_copies(args), *_files(args, epoch or "0")),
+        settings=_settings(args, environ),
+        stamp=Stamp(words.rfc3339(created, "--created") if created else EPOCH, args.author),
+        annotations=tuple(one for text in args.annotation for one in words.annotation(text)),
+        platforms=_platforms(args, environ),
+        format=args.format,
+        compress=Compress(args.compression or "gzip", args.compression_level),
+    )
+
+
+def _platforms(args: Namespace, environ: Mapping[str, str]) -> tuple[Platform, ...]:
+    texts = [text for given in args.platform for text in given.split(",") if text]
+    if not texts and environ.get("DOCKER_DEFAULT_PLATFORM"):
+        texts = [environ["DOCKER_DEFAULT_PLATFORM"]]
+    return tuple(dict.fromkeys(Platform.parse(text) for text in texts))
+
+
+def _files(args: Namespace, epoch: str) -> tuple[Step, ...]:
+    sources: list[Source] = [parse_files_word(word) for word in args.files]
+    sources.extend(parse_tar_word(text) for text in args.tar)
+    sources.extend(parse_symlink_word(text) for text in args.symlink)
+    sources.extend(EmptyDir(image_path(path)) for path in args.empty_dir)
+    sources.extend(EmptyFile(image_path(path)) for path in args.empty_file)
+    sources.extend(Delete(image_path(path)) for path in args.delete)
+    if not sources:
+        return ()
+    patterns = [
+        *(
+            line
+            for path in args.ignore_file
+            for line in ignore_lines(words.text_file(path, "--ignore-file"))
+        ),
+        *args.exclude,
+    ]
+    mtime = args.mtime or epoch
+    rules = Rules(
+        excluded=ignored(patterns) if patterns else Ignored(),
+        chmod=tuple(parse_chmod(text) for text in args.chmod),
+        chown=tuple(parse_chown(text) for text in args.chown),
+        mtime=parse_mtime(mtime),
+        archive_mtime=parse_mtime(args.mtime) if args.mtime else None,
+        follow=args.follow_symlinks,
+    )
+    told = (repr(sources), *patterns, *args.chmod, "/", *args.chown, mtime, args.mtime or "")
+    step = AddFiles(
+        tuple(sources), rules, (*told, str(args.follow_symlinks)), split=args.layers == "auto"
+    )
+    return (step,)
+
+
+def _copies(args: Namespace) -> tuple[CopyFrom, ...]:
+    return tuple(_copy(text) for text in args.copy_from)
+
+
+def _copy(text: str) -> CopyFrom:
+    image, found, rest = text.partition(":/")
+    if image in {"docker", "oci", "oci-archive", "docker-archive"} and found:
+        # The transport's own ":/", as in docker://alpine:3.7:/bin/sh.
+        inner, found, tail = rest.partition(":/")
+        image, rest = f"{image}:/{inner}", tail
+    if not found or not rest:
+        raise Misused(
+            f"--copy-from: no path in {text!r}",
+            hint="write IMAGE:/path or IMAGE:/path:/dest, as in alpine:3.7:/bin/busybox",
+        )
+    path, colon, dest = rest.partition(":")
+    path = "/" + path
+    return CopyFrom(parse_reference(image), path, absolute(dest, "--copy-from") if colon else path)
+
+
+def _settings(args: Namespace, environ: Mapping[str, str]) -> Settings:
+    env = [pair for path in args.env_file for pair in words.env_file(path, environ)]
+    env.extend(env_pair(text) for text in args.env)
+    return Settings(
+        env=tuple(env),
+        clear_env=args.clear_env,
+        entrypoint=words.chosen_command(args.entrypoint, args.entrypoint_shell, "--entrypoint"),
+        cmd=words.chosen_command(args.cmd, args.cmd_shell, "--cmd"),
+        keep_cmd=args.keep_cmd,
+        workdir=None if args.workdir is None else absolute(args.workdir, "--workdir"),
+        user=args.user,
+        labels=tuple(words.pair(text, "--label") for text in args.label),
+        ports=tuple(one for text in args.expose for one in port(text)),
+        volumes=tuple(absolute(path, "--volume") for path in args.volume),
+        stop_signal=None if args.stop_signal is None else stop_signal(args.stop_signal),
+        healthcheck=_healthcheck(args),
+    )
+
+
+def _healthcheck(args: Namespace) -> dict[str, Any] | None:
+    times = {
+        "Interval": args.health_interval,
+        "Timeout": args.health_timeout,
+        "StartPeriod": args.health_start_period,
+        "StartInterval": args.health_start_interval,
+    }
+    given = {
+        key: words.duration(text, f"health {key}")
+        for key, text in times.items()
+        if text is not None
+    }
+    if args.health_retries is not None:
+        given["Retries"] = args.health_retries
+    if args.healthcheck is None:
+        if given:
+            raise Misused("--health-… options without a --healthcheck")
+        return None
+    if args.healthcheck.lower() == "none":
+        return {"Test": ["NONE"]}
+    if args.healthcheck.lstrip().startswith("["):
+        return {"Test": ["CMD", *words.command(args.healthcheck, "--healthcheck")], **given}
+    return {"Test": ["CMD-SHELL", args.healthcheck], **given}
+
+
+def registry_targets(texts: list[str]) -> tuple[Named, ...]:
+    """Those of the targets *texts* that are in registries."""
+    references = [parse_reference(text) for text in texts]
+    return tuple(reference for reference in references if isinstance(reference, Named))
