@@ -37,9 +37,9 @@ def _diff_ids(image: Image) -> list[Digest]:
 
 
 def _zstd_image(tmp_path: Path) -> Image:
+    from artificer.images.flatten import layer_in_store
     from artificer.layers.entry import FILE, Entry
     from artificer.layers.write import write_layer
-    from artificer.images.flatten import layer_in_store
 
     reach, _ = reach_of(f"{tmp_path}/store")
     kind = encoder("zstd")

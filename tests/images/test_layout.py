@@ -99,7 +99,7 @@ def test_a_nested_index_is_opened_but_not_without_end(tmp_path: Path) -> None:
         content = type(content)(manifest, (content,))
         write_layout(content, Layout(f"{tmp_path}/l", f"d{depth + 2}"), reach)
 
-    assert image_for(find_in_layout(Layout(f"{tmp_path}/l", "d4")), None)
+    assert image_for(find_in_layout(Layout(f"{tmp_path}/l", "d4")), None).layers
     with pytest.raises(InvalidImage, match="nested deeper"):
         image_for(find_in_layout(Layout(f"{tmp_path}/l", "d5")), None)
     with pytest.raises(InvalidImage, match="nested deeper"):
@@ -146,7 +146,7 @@ def test_what_is_no_layout_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotALayout, match="has other files"):
         write_layout(image_of(reach.store, ONE), Layout(f"{tmp_path}/x", "a"), reach)
     (tmp_path / "x" / "oci-layout").write_text('{"imageLayoutVersion":"9.0.0"}')
-    with pytest.raises(NotALayout, match="unknown version '9.0.0'"):
+    with pytest.raises(NotALayout, match=r"unknown version '9\.0\.0'"):
         find_in_layout(Layout(f"{tmp_path}/x"))
     (tmp_path / "x" / "oci-layout").write_text("[]")
     with pytest.raises(InvalidDocument):

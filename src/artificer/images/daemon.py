@@ -96,6 +96,7 @@ class _Connection(http.client.HTTPConnection):
         try:
             self.sock.connect(self._path)
         except OSError as error:
+            self.close()
             raise NoDaemon(
                 f"the engine at {self._path} does not answer: {error.strerror}",
                 hint="is it running, and may we use its socket? (the group `docker` may)",
