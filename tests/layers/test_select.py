@@ -277,7 +277,7 @@ def test_archives_come_last_in_their_own_order(project: Path) -> None:
     def archive(tar: TarFile) -> list[Entry]:
         return [Entry(f"{tar.path}/{name}", FILE, 0, 0, 0, 0, 0, "", b"") for name in "zb"]
 
-    sources = [TarFile("2"), TarFile("1"), LocalPath("server"), LocalPath("conf")]
+    sources: list[Source] = [TarFile("2"), TarFile("1"), LocalPath("server"), LocalPath("conf")]
     found = [entry.path for entry in entries_of(sources, Rules(), archive=archive)]
 
     assert found == [*(path.rstrip("/") for path in CONF), "server", "2/z", "2/b", "1/z", "1/b"]
@@ -340,7 +340,7 @@ def test_a_source_may_contradict_itself() -> None:
 
 @pytest.mark.parametrize("file", [EmptyFile("conf"), SymlinkTo("conf", "elsewhere")])
 def test_a_file_cannot_be_where_another_needs_a_directory(file: Source) -> None:
-    with pytest.raises(Conflict, match="/conf of .* is not a directory, but /conf/deep/a of"):
+    with pytest.raises(Conflict, match=r"/conf of .* is not a directory, but /conf/deep/a of"):
         entries_of([file, LocalPath("server", "conf/deep/a")], Rules())
 
 

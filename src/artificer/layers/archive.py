@@ -3,12 +3,13 @@
 import bz2
 import lzma
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
 from artificer.layers.header import BadArchive
-from artificer.layers.inflate import LAYER_FORMATS, Decoder, Format, plain
+from artificer.layers.inflate import LAYER_FORMATS, Bomb, Corrupt, Decoder, Format, plain
 from artificer.layers.merge import check_path
 from artificer.layers.read import Member, members
 from artificer.layers.rules import Rules
@@ -34,7 +35,7 @@ TAR_FORMATS = (*LAYER_FORMATS, XZ, BZIP2)
 
 
 class Archives(NamedTuple):
-    """Reads archives (`select.Archive`).
+    """Reads archives: its `entries` is a `select.Archive`.
 
     *spool* opens a new file for what is decompressed or comes through a pipe; it belongs to the
     caller, who keeps it open until the layer is written. *stdin* is what `-` names.
@@ -44,24 +45,31 @@ class Archives(NamedTuple):
     spool: Callable[[], BinaryIO]
     stdin: BinaryIO | None = None
 
-    def __call__(self, tar: TarFile) -> list[Entry]:
+    def entries(self, tar: TarFile) -> list[Entry]:
         """Return the entries of *tar* in its order.
 
         Owner, mode and time are the archive's own unless a rule names them. The archive's own
         root directory is left out: it would change the mode of the image's.
         """
-        if tar.path == "-":
-            if self.stdin is None:
-                raise BadArchive("standard input is not open, but an archive is read from it")
-            return self._entries(tar, self._spooled(_read(self.stdin)))
+        try:
+            return self._stdin(tar) if tar.path == "-" else self._file(tar)
+        except (BadArchive, Bomb, Corrupt) as error:
+            name = "standard input" if tar.path == "-" else tar.path
+            raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
+
+    def _stdin(self, tar: TarFile) -> list[Entry]:
+        if self.stdin is None:
+            raise BadArchive("an archive is to be read from it, but it is not open")
+        return self._entries(tar, self._spooled(_read(self.stdin)))
+
+    def _file(self, tar: TarFile) -> list[Entry]:
         with open(tar.path, "rb") as file:
             head = file.read(_HEAD)
-            file.seek(0)
-            if file.seekable() and not any(form.begins(head) for form in TAR_FORMATS if head):
-                return self._entries(tar, file)
-            return self._entries(tar, self._spooled(_read(file)))
+            if not file.seekable() or any(form.begins(head) for form in TAR_FORMATS if head):
+                return self._entries(tar, self._spooled(chain((head,), _read(file))))
+            return self._entries(tar, file)
 
-    def _spooled(self, chunks: Iterator[bytes]) -> BinaryIO:
+    def _spooled(self, chunks: Iterable[bytes]) -> BinaryIO:
         spool = self.spool()
         for chunk in plain(chunks, TAR_FORMATS):
             spool.write(chunk)
@@ -73,14 +81,11 @@ class Archives(NamedTuple):
         prefix = f"{tar.dest}/" if tar.dest else ""
         earlier: set[str] = set()
         entries: list[Entry] = []
-        try:
-            for member in members(FileTape(file)):
-                if member.entry.path:
-                    entry = self._entry(member, prefix, path)
-                    _check_link(entry, member, earlier)
-                    entries.append(entry)
-        except BadArchive as error:
-            raise BadArchive(f"{tar.path}: {error.message}", hint=error.hint) from error
+        for member in members(FileTape(file)):
+            if member.entry.path:
+                entry = self._entry(member, prefix, path)
+                _check_link(entry, member, earlier)
+                entries.append(entry)
         return entries
 
     def _entry(self, member: Member, prefix: str, path: str) -> Entry:

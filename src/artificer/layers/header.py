@@ -133,8 +133,11 @@ def text_of(data: bytes) -> str:
 
 
 def _check_sum(block: bytes) -> None:
-    said = number(block[148:156])
     field = block[148:156]
+    try:
+        said = number(field)
+    except BadArchive:
+        said = -1
     if sum(block) - sum(field) + _SPACES == said:
         return
     # Some old tars added up signed bytes.

@@ -66,7 +66,7 @@ class Delete(NamedTuple):
 
 Source = LocalPath | TarFile | SymlinkTo | EmptyDir | EmptyFile | Delete
 Archive = Callable[[TarFile], list[Entry]]
-"""Reads an archive: `archive.Archives(…)`, imported by whoever has one to read."""
+"""Reads an archive: `archive.Archives(…).entries`, imported by whoever has one to read."""
 
 
 def parse_files_word(word: str) -> LocalPath:
