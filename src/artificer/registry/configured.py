@@ -139,17 +139,17 @@ def _rule(table: _Table, report: Report) -> Rule:
     else:
         _check_name(table, "prefix", prefix)
         location = location or prefix
-    digest_only = table.flag("mirror-by-digest-only")
+    only = DIGEST_ONLY if table.flag("mirror-by-digest-only") else ""
     return Rule(
         prefix,
         location,
         insecure=table.flag("insecure"),
         blocked=table.flag("blocked"),
-        mirrors=tuple(_mirror(t, digest_only, report) for t in table.tables("mirror")),
+        mirrors=tuple(_mirror(mirror, only, report) for mirror in table.tables("mirror")),
     )
 
 
-def _mirror(table: _Table, digest_only: bool, report: Report) -> Mirror:  # noqa: FBT001
+def _mirror(table: _Table, only: str, report: Report) -> Mirror:
     table.warn_of_others(_MIRROR, report)
     location = _location(table)
     pull = table.text("pull-from-mirror")
@@ -157,12 +157,9 @@ def _mirror(table: _Table, digest_only: bool, report: Report) -> Mirror:  # noqa
         raise table.wrong("has no location")
     if pull not in ("", ALL, DIGEST_ONLY, TAG_ONLY):
         raise table.wrong(f"pull-from-mirror is {ALL}, {DIGEST_ONLY} or {TAG_ONLY}, not {pull!r}")
-    if pull and digest_only:
-        raise table.wrong(
-            "pull-from-mirror and the registry's mirror-by-digest-only exclude each other"
-        )
-    default = DIGEST_ONLY if digest_only else ALL
-    return Mirror(location, table.flag("insecure"), pull or default)
+    if pull and only:
+        raise table.wrong("pull-from-mirror excludes the registry's mirror-by-digest-only")
+    return Mirror(location, table.flag("insecure"), pull or only or ALL)
 
 
 def _location(table: _Table) -> str:

@@ -8,7 +8,7 @@ from artificer.errors import ArtificerError, Misused
 from artificer.oci.reference import Named
 
 _ACCEPT, _REJECT = "insecureAcceptAnything", "reject"
-_SIGNATURES = frozenset(("signedBy", "signedBaseLayer", "sigstoreSigned"))
+_SIGNATURES = ("signedBy", "signedBaseLayer", "sigstoreSigned")
 
 
 class InvalidPolicy(Misused):
