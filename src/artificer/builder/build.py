@@ -1,7 +1,6 @@
 """A target to an image: a fold of its steps over the base, for each platform."""
 
-from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, assert_never
 
 from artificer.builder.kind import Stack, kind_of
 from artificer.builder.known import Known
@@ -26,6 +25,9 @@ from artificer.oci.edit import (
 from artificer.oci.image import Image, Index, Layer
 from artificer.oci.platform import LINUX_AMD64, Platform
 from artificer.oci.reference import Named, Reference, Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Base(NamedTuple):
@@ -105,7 +107,7 @@ def build(target: Target, base: Base, sources: Sources) -> Built:
 
 
 def base_image(target: Target, base: Base, platform: Platform | None, sources: Sources) -> Image:
-    """The image that *target*'s steps begin with; `images.place.WrongPlatform` if there is none."""
+    """The image that *target* starts from; `WrongPlatform` says what there is instead."""
     if base.found is None:
         return empty(platform or LINUX_AMD64, target.format or "oci")
     image = image_for(base.found, platform)

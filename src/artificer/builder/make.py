@@ -1,4 +1,4 @@
-"""What is made when nothing is known: imported late, for an unchanged build must not pay for it."""
+"""What is made where nothing is known; imported late: an unchanged build must not pay for it."""
 
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Key 1: what a step made before, told by its words and by stats alone, before reading anything."""
+"""Key 1: what a step made before, told by its words and by stats, before anything is read."""
 
 import json
 import os

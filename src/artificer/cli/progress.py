@@ -1,6 +1,6 @@
 """The live display of transfers on a terminal (rich is loaded only here)."""
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console as RichConsole
 from rich.progress import (
@@ -13,7 +13,9 @@ from rich.progress import (
 )
 
 from artificer.events import BlobProgress
-from artificer.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from artificer.oci.digest import Digest
 
 
 class Bars:

@@ -107,10 +107,10 @@ def annotation(text: str) -> list[Annotation]:
 
 
 def env_file(path: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Read NAME=VALUE lines as docker does: ``#`` begins a comment, a lone NAME takes our value."""
+    """Read NAME=VALUE lines as docker does: ``#`` is a comment, a lone NAME takes our value."""
     pairs = []
     for number, line in enumerate(text_file(path, "--env-file").splitlines(), 1):
-        line = line.lstrip()  # noqa: PLW2901 – docker ignores leading white space
+        line = line.lstrip()
         if not line or line.startswith("#"):
             continue
         if "=" in line:

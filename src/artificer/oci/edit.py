@@ -136,7 +136,7 @@ def index_of(
 def artifact(
     artifact_type: str, config: bytes, blobs: Sequence[Layer | Descriptor], **fields: Any
 ) -> bytes:
-    """The manifest of an artifact whose config is *config* (image-spec, "Guidelines for Artifact Usage")."""
+    """The manifest of an artifact whose config is *config* (manifest.md, "Artifact Usage")."""
     layers = [blob if isinstance(blob, Descriptor) else blob.descriptor for blob in blobs]
     return dump(
         {

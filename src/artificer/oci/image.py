@@ -170,7 +170,8 @@ class Image:
             raise InvalidImage("the config's rootfs.diff_ids is not a list of digests")
         if len(diff_ids) != len(descriptors):
             raise InvalidImage(
-                f"the manifest has {len(descriptors)} layers, but its config {len(diff_ids)} diff_ids",
+                f"the manifest has {len(descriptors)} layers, "
+                f"but its config {len(diff_ids)} diff_ids",
                 hint="an artifact that is no image (a chart, a signature) cannot be used as one",
             )
         return tuple(

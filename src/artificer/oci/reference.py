@@ -153,7 +153,7 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_name(text: str) -> Named:
-    """Read ``[registry/]path[:tag][@digest]`` (Docker's rules: `docker.io` and `library/` are implied).
+    """Read ``[registry/]path[:tag][@digest]``; ``docker.io`` and ``library/`` are implied.
 
     The first component is a registry iff it holds a dot or a colon or is ``localhost``.
     """
@@ -252,4 +252,4 @@ _TRANSPORTS: dict[str, Callable[[str], Reference]] = {
     "store": _store_name,
     "rootfs": RootFs,
 }
-"""How each transport reads what follows its colon. `containers-storage:` and `dir:` are not ours."""
+"""How each transport reads what follows its colon; ``containers-storage:`` is not ours."""
