@@ -1,8 +1,6 @@
 """Names: an OCI layout's index, which others read and write, too."""
 
 import json
-import shutil
-import subprocess
 import threading
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.document import InvalidDocument
 from artificer.store.blobs import Store, open_store
+from tests.parts.commands import Command
 from tests.store.images import image_in
 
 ONE = Descriptor.for_bytes(media.OCI_MANIFEST, b"one", annotations={"who": "me"})
@@ -105,21 +104,10 @@ def test_an_index_over_its_limit_is_refused(store: Store, extra: int, whole: boo
             store.names()
 
 
-@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is installed by ./dev test")
-def test_skopeo_reads_the_store_and_writes_into_it(store: Store, tmp_path: Path) -> None:
+def test_skopeo_reads_the_store_and_writes_into_it(store: Store, skopeo: Command) -> None:
     store.set_name("registry.example/team/app:1", image_in(store, b"layer"))
 
-    subprocess.run(
-        [
-            "skopeo",
-            "--insecure-policy",
-            "copy",
-            f"oci:{store.root}:registry.example/team/app:1",
-            f"oci:{store.root}:again",
-        ],
-        check=True,
-        capture_output=True,
-    )
+    skopeo.run("copy", f"oci:{store.root}:registry.example/team/app:1", f"oci:{store.root}:again")
 
     assert store.name("again") is not None
     assert store.name("registry.example/team/app:1") is not None
