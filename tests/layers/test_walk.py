@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from artificer import limits
 from artificer.errors import ArtificerError
 from artificer.events import Event, SocketSkipped, unheard
-from artificer.layers.entry import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry
+from artificer.layers.entry import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, Stat, stat_of
 from artificer.layers.patterns import ignored
 from artificer.layers.rules import Rules, parse_chmod, parse_chown
-from artificer.layers.select import LocalPath, entries_of
+from artificer.layers.select import LocalPath, TarFile, entries_of
 from artificer.layers.walk import Unfit, Unreadable, unreadable, with_xattrs
 
 
@@ -333,3 +333,36 @@ def test_the_same_files_give_the_same_entries_anywhere(
 
 def test_a_walk_says_nothing_when_there_is_nothing_to_say(tmp_path: Path) -> None:
     assert entries_of([LocalPath(f"{tmp_path}/.")], Rules(), report=unheard) == []
+
+
+def test_all_that_was_looked_at_is_told(tmp_path: Path) -> None:
+    tree(tmp_path, "d/a", "d/sub/b", "d/l -> a", "d/no/x", "d/no/keep", "named -> d/a")
+    os.link(tmp_path / "d/a", tmp_path / "d/hard")
+    rules = Rules(excluded=ignored(["no", "!no/keep"]))
+    words = [LocalPath(f"{tmp_path}/d"), LocalPath(f"{tmp_path}/named")]
+    seen: list[tuple[str, Stat]] = []
+
+    entries_of(words, rules, seen=seen)
+
+    told = {path.removeprefix(f"{tmp_path}/") for path, _ in seen}
+    assert told == {"d", "d/a", "d/hard", "d/l", "d/no", "d/no/keep", "d/sub", "d/sub/b", "named"}
+    assert all(stat_of(os.lstat(path)) == known for path, known in seen)
+
+
+def test_what_a_pattern_looked_at_is_told(tmp_path: Path) -> None:
+    tree(tmp_path, "d/a.js", "d/b.css")
+    seen: list[tuple[str, Stat]] = []
+
+    entries_of([LocalPath(f"{tmp_path}/*/*.js")], Rules(), seen=seen)
+
+    told = {path for path, _ in seen}
+    assert {str(tmp_path), f"{tmp_path}/d", f"{tmp_path}/d/a.js"} <= told
+
+
+def test_an_archive_is_told_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").touch()
+    seen: list[tuple[str, Stat]] = []
+
+    entries_of([TarFile(f"{tmp_path}/a.tar"), TarFile("-")], Rules(), seen=seen)
+
+    assert [path for path, _ in seen] == [f"{tmp_path}/a.tar"]

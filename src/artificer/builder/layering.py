@@ -71,7 +71,7 @@ def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) ->
 
     archives = Archives(step.rules, spool, work.stdin)
     entries = entries_of(
-        step.sources, step.rules, report=work.reach.report, archive=archives.__call__, seen=seen
+        step.sources, step.rules, report=work.reach.report, archive=archives.entries, seen=seen
     )
     entries = with_xattrs(in_base(entries, image, step.rules.mtime or 0, work))
     return Pieces(_cut(entries, _line(step), room(step, image)), seen)

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, assert_never
 
 from artificer.errors import Misused
@@ -144,15 +145,21 @@ def entries_of(
     """
     try:
         groups = [group for source in sources for group in _groups(source, rules, report, archive)]
-        return merged(groups)
+        entries = merged(groups)
     except OSError as error:
         raise unreadable(error) from error
+    if seen is not None:
+        seen.extend(chain.from_iterable(map(_seen, groups)))
+    return entries
 
 
 def _seen(group: Group) -> Iterator[Seen]:
+    # The stat of a link that was followed is its target's: it has been noted as what it is.
+    noted = {path for path, _ in group.seen}
     for entry in group.entries:
-        if entry.kind == FILE and entry.stat is not None and isinstance(entry.source, str):
-            yield entry.source, entry.stat
+        path = entry.source
+        if entry.stat is not None and isinstance(path, str) and path not in noted:
+            yield path, entry.stat
     yield from group.seen
 
 
