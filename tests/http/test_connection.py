@@ -142,18 +142,18 @@ def test_a_kept_connection_that_dies_on_the_next_request_is_replaced_once(
         peer.head()  # the second request came, the answer does not
         peer.reset()
 
-    def patch(url: str) -> bytes:
+    def put(url: str) -> bytes:
 
         def opened(offset: int) -> Iterable[bytes]:
             bodies.append(b"opened")
             return (b"hello"[offset:],)
 
         body = Body(5, opened)
-        with connections.send(Request("PATCH", url, body=body)) as response:
+        with connections.send(Request("PUT", url, body=body)) as response:
             return response.read(9)
 
     with serving(handle) as server:
-        assert [patch(server.url), patch(server.url)] == [b"ok", b"ok"]
+        assert [put(server.url), put(server.url)] == [b"ok", b"ok"]
         assert (server.connections, len(bodies)) == (2, 3)
 
 

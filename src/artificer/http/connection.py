@@ -113,7 +113,7 @@ class Connections:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.check()
             first = failed or error
-            if line.used and sending.sent <= _STALE and isinstance(error, ConnectionError):
+            if line.used and sending.harmless() and isinstance(error, ConnectionError):
                 raise _Stale from first
             raise broken(first, host) from first
         return self._response(line, request, answer, reusable=failed is None)
@@ -176,6 +176,10 @@ class _Sending:
         talk.endheaders()
         if request.body is not None:
             self._send(request.body)
+
+    def harmless(self) -> bool:
+        """Whether the request may be sent again: a part of a PATCH may have been appended."""
+        return self.sent <= _STALE and self._request.method != "PATCH"
 
     def _target(self) -> str:
         if self._line.route.absolute:
