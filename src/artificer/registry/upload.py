@@ -26,7 +26,8 @@ _ATTEMPTS = 50
 
 _STREAM = {"Content-Type": "application/octet-stream"}
 _DONE = frozenset((200, 201, 202, 204))
-_PASSING = frozenset((408, 429))
+# 416 is said of a chunk that begins elsewhere than the registry stands.
+_PASSING = frozenset((408, 416, 429))
 _TOO_LARGE = 413
 _NO_PATCH = frozenset((404, 405, 501))
 # What registries say when a session is gone, or is not where we thought. Distribution ends a
