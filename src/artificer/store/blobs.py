@@ -44,11 +44,14 @@ class Store(Names, Records):
 
     def read(self, digest: Digest, limit: int) -> bytes:
         """The blob's bytes, verified: for documents. Raise `BlobCorrupt` for more than *limit*."""
-        if self.has(digest) is None:
-            raise BlobMissing(f"{digest} is not in the store {self.root}")
-        with usable(self.root), open(self.blob_path(digest), "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            data = file.readall() if size <= limit else b""
+        self.has(digest)
+        with usable(self.root):
+            try:
+                with open(self.blob_path(digest), "rb", buffering=0) as file:
+                    size = os.fstat(file.fileno()).st_size
+                    data = file.readall() if size <= limit else b""
+            except FileNotFoundError as error:
+                raise BlobMissing(f"{digest} is not in the store {self.root}") from error
         if size > limit:
             raise BlobCorrupt(f"{digest} has {size} bytes, more than the {limit} it may have")
         if not digest.matches(data):

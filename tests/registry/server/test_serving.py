@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artificer.events import Event, Note
+from artificer.events import Event, Note, Warned
 from artificer.oci.digest import Digest
 from artificer.registry.server.dispatch import Credentials
 from artificer.registry.server.serving import AddressInUse, Server, serve
@@ -95,6 +95,61 @@ def test_every_request_is_told_without_what_could_harm_a_terminal(store: Store) 
         answer(raw(server, "GET /v2/\x1b[2J?secret=1 HTTP/1.0\r\n\r\n"))
 
     assert told == [Note(r"GET /v2/\x1b[2J 404")]
+
+
+HUGE = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("target", "header", "status"),
+    [
+        ("//[", "", 404),
+        ("http://[/v2/", "", 400),
+        ("/v2/app/tags/list?n=" + HUGE, "", 400),
+        ("/v2/app/tags/list?n=-1", "", 400),
+        ("/v2/app/tags/list?n=%D9%A1", "", 400),
+        ("/v2/?" + "a=b&" * 2000, "", 400),
+        (f"/v2/app/blobs/{DIGEST}", f"Range: bytes=0-{HUGE}", 200),
+        (f"/v2/app/blobs/{DIGEST}", f"Range: bytes={HUGE}-", 200),
+        ("/v2/", f"Content-Length: {HUGE}", 400),
+        ("/v2/%ff%fe/tags/list", "", 400),
+        ("/v2/app%0d%0aX:%20y/tags/list", "", 404),
+        ("/v2/" + "a/" * 20_000 + "tags/list", "", 400),
+        ("/v2/" + "-" * 60_000 + "/tags/list", "", 400),
+    ],
+)
+def test_strange_requests_are_answered(
+    store: Store, target: str, header: str, status: int
+) -> None:
+    told: list[Event] = []
+    with serve(store, report=told.append) as server:
+        server.start()
+        asking = Asking(server.address)
+        asking.push("app", BLOB)
+        asking.close()
+        text = f"GET {target} HTTP/1.1\r\nConnection: close\r\n{header}".rstrip()
+        begun = time.monotonic()
+
+        assert answer(raw(server, text + "\r\n\r\n")).startswith(f"HTTP/1.1 {status} ")
+
+        assert time.monotonic() - begun < 2
+    assert not [event for event in told if isinstance(event, Warned)]
+
+
+def test_an_error_of_our_own_is_told_and_ends_one_connection(store: Store) -> None:
+    told: list[Event] = []
+
+    def broken(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, Note):
+            raise RuntimeError("a report that raises")
+
+    with serve(store, report=broken) as server:
+        server.start()
+        assert answer(raw(server, "GET /v2/ HTTP/1.1\r\n\r\n")).startswith("HTTP/1.1 200")
+        assert answer(raw(server, "GET /v2/ HTTP/1.1\r\n\r\n")).startswith("HTTP/1.1 200")
+
+    assert [type(event) for event in told] == [Note, Warned, Note, Warned]
 
 
 # uploads that break

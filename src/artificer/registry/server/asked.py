@@ -24,6 +24,8 @@ _ROUTES = (
 )
 _PIECE = 1 << 18
 _LINE = 8192
+_DIGITS = 18
+_FIELDS = 1000
 
 
 class BrokenOff(Exception):
@@ -53,7 +55,7 @@ class Body:
         self._go_on = go_on
         self.chunked = headers.get("transfer-encoding", "").lower() == "chunked"
         length = headers.get("content-length", "0")
-        if not length.isdecimal():
+        if not is_number(length):
             raise Problem(400, "SIZE_INVALID", "the Content-Length is no number")
         self.left: int | None = None if self.chunked else int(length)
 
@@ -135,8 +137,17 @@ def route(path: str) -> tuple[str, str, str]:
 
 def split(target: str) -> tuple[str, dict[str, list[str]]]:
     """Path and query of a request's target."""
-    parts = urlsplit(target)
-    return parts.path, parse_qs(parts.query, keep_blank_values=True)
+    try:
+        parts = urlsplit(target)
+        query = parse_qs(parts.query, keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError as error:
+        raise Problem(400, "UNSUPPORTED", "not a request's target") from error
+    return parts.path, query
+
+
+def is_number(text: str) -> bool:
+    """Whether *text* is a number that a file could have as its size."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 def checked_name(text: str) -> str:

@@ -8,7 +8,7 @@ from artificer.registry.server.asked import Asked, checked_digest
 from artificer.store import repositories
 from artificer.store.blobs import Store
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def get_blob(store: Store, asked: Asked) -> Answer:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from artificer.oci import media
 from artificer.oci.document import parse
 from artificer.registry.server.answers import Answer, Problem, json_answer
-from artificer.registry.server.asked import Asked, checked_digest
+from artificer.registry.server.asked import Asked, checked_digest, is_number
 from artificer.registry.server.manifests import referrers_kind
 from artificer.store import repositories
 from artificer.store.blobs import Store
@@ -51,7 +51,7 @@ def _page(
 ) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """The names after ``last``, at most ``n``, and the link to those that follow."""
     text = asked.first("n")
-    if text is not None and not text.isdecimal():
+    if text is not None and not is_number(text):
         raise Problem(400, "PAGINATION_NUMBER_INVALID", "n is no number")
     start = bisect_right(names, asked.first("last") or "")
     end = len(names) if text is None else start + int(text)

@@ -1,6 +1,7 @@
 """The embedded registry as an HTTP server: connections in, answers out."""
 
 import socket
+import sys
 import threading
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
@@ -8,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from artificer.errors import ArtificerError, Unavailable
-from artificer.events import Note, Report, unheard
+from artificer.events import Note, Report, Warned, unheard
 from artificer.registry.server.answers import Answer, Problem
 from artificer.registry.server.asked import Body, BrokenOff
 from artificer.registry.server.dispatch import VERSION, Credentials, Dispatch
@@ -125,6 +126,9 @@ class _Http(ThreadingHTTPServer):
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
+
+    def handle_error(self, request: _Asking, client_address: Any) -> None:
+        self.report(Warned(f"the registry failed to answer: {sys.exc_info()[1]!r}"))
 
     def shutdown_all(self) -> None:
         if self.serving:

@@ -18,7 +18,7 @@ from artificer.store.files import PUBLIC, usable, write_all
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-_CHUNK = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/[\d*]+)?")
+_CHUNK = re.compile(r"(?:bytes )?([0-9]{1,18})-([0-9]{1,18})(?:/[0-9*]+)?")
 _BUFFER = 1 << 20
 
 
