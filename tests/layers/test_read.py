@@ -1,9 +1,12 @@
 import bz2
 import gzip
 import io
+import os
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import deflate
 import pytest
@@ -340,6 +343,52 @@ def test_numbers_are_read_in_both_notations() -> None:
     assert number(bytes(8)) == 0
     assert number(b"\x80" + bytes(10) + b"\x05") == 5
     assert number(b"\xff" * 12) == -1
+
+
+@pytest.mark.parametrize("form", ["v7", "ustar", "oldgnu", "gnu", "posix"])
+def test_gnu_tars_formats_are_read(tmp_path: Path, form: str) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/file").write_bytes(b"hello")
+    (tmp_path / "d/run").touch(0o755)
+    os.link(tmp_path / "d/file", tmp_path / "d/hard")
+    (tmp_path / "d/link").symlink_to("file")
+    words = ["--sort=name", "--owner=5", "--group=6", "--mtime=@7", f"--format={form}"]
+    packed = subprocess.run(
+        ["tar", "-C", tmp_path, "-c", *words, "d"], check=True, capture_output=True
+    ).stdout
+
+    directory, first, hard, link, run = untar([packed])
+
+    assert (directory.path, directory.kind) == ("d", DIRECTORY)
+    assert (first.path, first.source, first.uid, first.gid, first.mtime) == (
+        "d/file", b"hello", 5, 6, 7,
+    )  # fmt: skip
+    assert (hard.kind, hard.link, link.kind, link.link) == (HARDLINK, "d/file", SYMLINK, "file")
+    assert run.mode == 0o755
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--format=gnu"], "sparse file .GNU."),
+        (["--format=posix", "--sparse-version=0.0"], "sparse file .pax"),
+        (["--format=posix", "--sparse-version=0.1"], "sparse file .pax"),
+        (["--format=posix", "--sparse-version=1.0"], "sparse file .pax, GNU.sparse.major=1"),
+    ],
+)
+def test_gnu_tars_sparse_files_are_refused_by_name(
+    tmp_path: Path, words: list[str], named: str
+) -> None:
+    with (tmp_path / "holes").open("wb") as out:
+        out.truncate(1 << 20)
+    packed = subprocess.run(
+        ["tar", "-C", tmp_path, "-cS", *words, "holes"], check=True, capture_output=True
+    ).stdout
+
+    with pytest.raises(BadArchive, match=f"{named}.*holes") as caught:
+        untar([packed])
+
+    assert "without `--sparse`" in (caught.value.hint or "")
 
 
 def test_a_wrong_checksum_is_refused() -> None:
