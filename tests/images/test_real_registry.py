@@ -17,6 +17,7 @@ from artificer.oci.reference import (
     DockerArchive,
     Layout,
     OciArchive,
+    Reference,
     RootFs,
     StoreName,
     parse_name,
@@ -94,7 +95,7 @@ def test_every_kind_of_place_takes_an_image_and_gives_it_back(
     reach: Reach, alpine: BaseImage, fresh_repository: str, tmp_path: Path
 ) -> None:
     image = image_for(find(parse_name(alpine.reference), reach), None)
-    targets = [
+    targets: list[Reference] = [
         Layout(f"{tmp_path}/layout", "a"),
         OciArchive(f"{tmp_path}/oci.tar", "a"),
         DockerArchive(f"{tmp_path}/docker.tar", parse_name("a:1")),

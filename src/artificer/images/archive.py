@@ -9,6 +9,7 @@ from artificer.images.bytes_of import write_file
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
 from artificer.images.tarred import Part, tarred
+from artificer.images.unwritable import writing
 from artificer.layers.entry import FILE, HARDLINK, SYMLINK
 from artificer.layers.header import BadArchive
 from artificer.layers.read import members
@@ -77,14 +78,12 @@ def write_archive(path: str, parts: Iterable[Part], reach: Reach) -> None:
     A pipe or a device is written to as it is.
     """
     chunks = tarred(parts, reach)
-    try:
+    with writing(path):
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:
                 file.writelines(chunks)
         else:
             write_file(path, chunks)
-    except OSError as error:
-        raise ArtificerError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,7 @@ from artificer.layers.read import members
 from artificer.layers.tape import StreamTape
 from artificer.oci import media
 from artificer.oci.digest import hasher_of
-from artificer.oci.image import Content, Image, Index, Layer
+from artificer.oci.image import Artifact, Blob, Content, Image, Index, Layer
 from artificer.oci.platform import select
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def faults_of(content: Content, reach: Reach) -> Iterator[Fault]:
     """
     if isinstance(content, Index):
         yield from _index_faults(content)
+    if isinstance(content, Artifact):
+        for blob in content.blobs:
+            yield from _blob_faults(blob, reach)
     for image in images_of(content):
         yield from _document_faults(image)
         for layer in image.layers:
@@ -108,6 +111,16 @@ def _layer_faults(layer: Layer, reach: Reach) -> Iterator[Fault]:
     if hasher.hexdigest() != layer.diff_id.hex:
         actual = f"{hasher.name}:{hasher.hexdigest()}"
         yield Fault(subject, f"is the tar {actual} ({count} entries), not {layer.diff_id}")
+
+
+def _blob_faults(blob: Blob, reach: Reach) -> Iterator[Fault]:
+    try:
+        for _ in chunks_of(blob, reach):
+            pass
+    except Cancelled:
+        raise
+    except ArtificerError as error:
+        yield Fault(f"the blob {blob.digest}", error.message)
 
 
 def _seen(chunks: Iterable[bytes], head: bytearray) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """An image's files without its layers: exported as one tar, or made into one layer."""
 
 from collections.abc import Iterator
-from typing import get_args
 
+from artificer.images.compress import compression_by
 from artificer.images.files import copy_entries
 from artificer.images.reach import Reach
 from artificer.layers.encode import Encoder
@@ -11,6 +11,8 @@ from artificer.layers.tar import BLOCK_SIZE, END, header
 from artificer.layers.write import Written, write_layer
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
+from artificer.oci.document import dump
+from artificer.oci.edit import EPOCH
 from artificer.oci.image import Blob, Image, Layer, Stored
 from artificer.store.blobs import Store
 
@@ -28,6 +30,24 @@ def flattened_layer(image: Image, encoder: Encoder, reach: Reach) -> Layer:
     return layer_in_store(written, image.format, encoder, reach.store)
 
 
+def flattened(image: Image, encoder: Encoder, reach: Reach) -> Image:
+    """Return *image* with one layer instead of its own; settings and unknown fields stay."""
+    layer = flattened_layer(image, encoder, reach)
+    line = {
+        "created": image.config_document.get("created", EPOCH),
+        "created_by": f"artificer flatten ({len(image.layers)} layers)",
+        "comment": "artificer",
+    }
+    rootfs = {"type": "layers", "diff_ids": [str(layer.diff_id)]}
+    config = dump({**image.config_document, "rootfs": rootfs, "history": [line]})
+    manifest = {
+        **image.manifest_document,
+        "config": Descriptor.for_bytes(image.config_descriptor.media_type, config).document,
+        "layers": [layer.descriptor.document],
+    }
+    return Image(dump(manifest), config, {layer.blob.digest: layer.blob.origin})
+
+
 def exported(image: Image, reach: Reach) -> Iterator[bytes]:
     """Yield the tar of *image*'s root filesystem: the same image gives the same bytes."""
     for entry in flattened_entries(image, reach):
@@ -43,8 +63,7 @@ def layer_in_store(
     written: Written, image_format: media.Format, encoder: Encoder, store: Store
 ) -> Layer:
     """Return what `write_layer` wrote as a layer of an image."""
-    compression = next(one for one in get_args(media.Compression) if one == encoder.kind)
-    media_type = media.layer_type(image_format, compression)
+    media_type = media.layer_type(image_format, compression_by(encoder))
     descriptor = Descriptor.make(media_type, written.digest, written.size)
     return Layer(Blob(descriptor, Stored(store.blob_path(written.digest))), written.diff_id)
 

@@ -1,6 +1,5 @@
 """OCI layouts (``oci:DIR[:TAG]``): a directory of blobs and an index.json (image-layout.md)."""
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,14 @@ from artificer.images.bytes_of import copy_to, write_file
 from artificer.images.parts import Document, parts_of
 from artificer.images.place import Found, NotFound, Place
 from artificer.images.reach import Reach
+from artificer.images.unwritable import writing
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.document import dump, parse
 from artificer.oci.image import Content, Origin, Stored, index_entries
 from artificer.oci.reference import Layout
+from artificer.store.lock import LOCKS, lock
 
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
@@ -46,7 +47,7 @@ def write_layout(content: Content, reference: Layout, reach: Reach) -> None:
     ``index.json`` is written last, in one step: readers see the layout before or after.
     """
     _prepare(reference.path)
-    with _alone(reference.path):
+    with writing(str(reference)), _alone(reference.path):
         parts = parts_of(content)
         for blob in parts.blobs:
             path = _blob_path(reference.path, blob.digest)
@@ -174,26 +175,29 @@ def _origin(path: str, descriptor: Descriptor) -> Origin | None:
 def _prepare(path: str) -> None:
     marker = os.path.join(path, "oci-layout")
     if not os.path.exists(marker):
-        try:
+        with writing(f"oci:{path}"):
             os.makedirs(path, exist_ok=True)
             names = set(os.listdir(path)) - {"blobs", "index.json"}
-        except OSError as error:
-            raise NotALayout(f"oci:{path}: cannot be written: {error.strerror}") from error
         if names:
             raise NotALayout(
                 f"oci:{path}: the directory has other files and is no OCI layout",
                 hint="name an empty or a new directory",
             )
-        write_file(marker, [LAYOUT_FILE])
-    os.makedirs(os.path.join(path, "blobs", "sha256"), exist_ok=True)
+        with writing(marker):
+            write_file(marker, [LAYOUT_FILE])
+    with writing(path):
+        os.makedirs(os.path.join(path, "blobs", "sha256"), exist_ok=True)
 
 
 @contextmanager
 def _alone(path: str) -> Iterator[None]:
     """Keep other processes of ours from merging into the same index.json meanwhile."""
+    if not LOCKS:
+        yield
+        return
     directory = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+        lock(directory)
         yield
     finally:
         os.close(directory)

@@ -6,7 +6,8 @@ from artificer.images.bytes_of import chunks_of
 from artificer.images.parallel import Work, run_all
 from artificer.images.parts import Parts, parts_of
 from artificer.images.reach import Reach
-from artificer.oci.image import Artifact, Blob, Content, Image, Index, Origin, Stored
+from artificer.images.whereabouts import remember
+from artificer.oci.image import Artifact, Blob, Content, Image, Index, Origin, Remote, Stored
 
 THREADS = 4
 
@@ -37,6 +38,8 @@ def _blob_work(blob: Blob, reach: Reach) -> Work:
             return
         chunks = chunks_of(blob, reach)
         reach.store.put_chunks(_checking(chunks, check), blob.digest, blob.descriptor.size)
+        if isinstance(blob.origin, Remote):
+            remember(blob.digest, (blob.origin.repository,), reach.store)
 
     return work
 

@@ -2,7 +2,7 @@
 
 import os
 
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import Misused
 from artificer.images.bytes_of import write_file
 from artificer.images.flatten import exported, layer_in_store
 from artificer.images.inflate import uncompressed_file
@@ -11,6 +11,7 @@ from artificer.images.place import NotFound
 from artificer.images.plain import spanned
 from artificer.images.reach import Reach
 from artificer.images.unpack import unpack
+from artificer.images.unwritable import writing
 from artificer.layers.encode import Encoder
 from artificer.layers.entry import Entry
 from artificer.layers.patterns import ignored
@@ -54,10 +55,8 @@ def write_rootfs(content: Content, reference: RootFs, reach: Reach) -> None:
     if not reference.path.endswith(".tar"):
         unpack(images[0], reference.path, reach)
         return
-    try:
+    with writing(str(reference)):
         write_file(reference.path, exported(images[0], reach))
-    except OSError as error:
-        raise ArtificerError(f"{reference}: cannot be written: {error.strerror}") from error
 
 
 def _entries(reference: RootFs, reach: Reach) -> list[Entry]:

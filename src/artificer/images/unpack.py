@@ -6,6 +6,7 @@ from artificer.events import Warned
 from artificer.images.directory import Directory, Skipped, fresh_directory
 from artificer.images.plain import streamed_members
 from artificer.images.reach import Reach
+from artificer.images.unwritable import writing
 from artificer.oci.image import Image
 
 
@@ -16,14 +17,20 @@ def unpack(image: Image, path: str, reach: Reach, *, owners: bool | None = None)
     unless we are root) every file belongs to us and there are no devices; that is told.
     """
     fresh_directory(path)
-    directory = Directory(path, owners=os.geteuid() == 0 if owners is None else owners)
-    for layer in image.layers:
-        directory.next_layer()
-        for member in streamed_members(layer, reach):
-            reach.stop.check()
-            directory.add(member.entry, member.chunks())
-    for skipped in directory.finish():
-        reach.report(_told(skipped))
+    directory = Directory(path, owners=_are_root() if owners is None else owners)
+    with writing(path):
+        for layer in image.layers:
+            directory.next_layer()
+            for member in streamed_members(layer, reach):
+                reach.stop.check()
+                directory.add(member.entry, member.chunks())
+        skipped = directory.finish()
+    for one in skipped:
+        reach.report(_told(one))
+
+
+def _are_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _told(skipped: Skipped) -> Warned:
