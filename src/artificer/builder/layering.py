@@ -57,9 +57,13 @@ def files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | Non
 
 def copied_stack(step: CopyFrom, source: Image, image: Image, work: Work) -> Stack:
     """Make the layer of what *step* takes out of *source*."""
+    return _stack(copied_pieces(step, source, image, work), work, since=None)
+
+
+def copied_pieces(step: CopyFrom, source: Image, image: Image, work: Work) -> tuple[Piece, ...]:
+    """The one layer that *step* comes to, or none."""
     entries = copy_entries(source, step.path, step.dest, work.reach)
-    pieces = _cut(in_base(entries, image, 0, work), f"COPY {step.dest}", 1)
-    return _stack(pieces, work, since=None)
+    return _cut(in_base(entries, image, 0, work), f"COPY {step.dest or step.path}", 1)
 
 
 def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) -> Pieces:
@@ -98,15 +102,19 @@ def _files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | No
         if last is not None:
             _explain(last, seen, work)
         stack = _stack(pieces, work, since=started)
-    store = work.reach.store
-    whole = all(store.has(layer.blob.digest) is not None for layer in stack.layers)
-    if (
-        whole
-        and not racy((stat for _, stat in seen), started)
-        and TarFile("-") not in step.sources
-    ):
+    if _memorable(step, stack, seen, started, work):
         remember(step, image, work.kind, stack, seen, work.reach)
     return stack
+
+
+def _memorable(step: AddFiles, stack: Stack, seen: list[Seen], started: int, work: Work) -> bool:
+    """Whether a later look at what was *seen* can tell that *stack* still holds."""
+    # A record of nothing would hold for ever; words alone are quick to make anew.
+    if not seen or TarFile("-") in step.sources:
+        return False
+    if racy((stat for _, stat in seen), started):
+        return False
+    return all(work.reach.store.has(layer.blob.digest) is not None for layer in stack.layers)
 
 
 def _explain(last: Remembered, seen: list[Seen], work: Work) -> None:

@@ -45,7 +45,10 @@ def run(words: Sequence[str], session: Session) -> int:
         session.say("Building new image...")
         built = build(target, base, sources)
         session.say("Pushing...")
-        send(orders_of(built, references, arch_tags=args.arch_tags), reach, session)
+        orders = orders_of(built, references, arch_tags=args.arch_tags)
+        if args.max_upload is not None:
+            _check_upload(orders, args, reach)
+        send(orders, reach, session)
         if cache is not None:
             share(cache, built.fresh, reach)
     tell(built, references, args, session)
@@ -133,3 +136,15 @@ def send(orders: Sequence[tuple[Content, Reference]], reach: Reach, session: Ses
         reach,
         docker_host=session.environ.get("DOCKER_HOST"),
     )
+
+
+def _check_upload(
+    orders: Sequence[tuple[Content, Reference]], args: Namespace, reach: Reach
+) -> None:
+    from artificer.cli.plan import check_upload
+    from artificer.images.forecast import forecast
+
+    forecasts = [
+        forecast(content, one, reach) for content, one in orders if isinstance(one, Named)
+    ]
+    check_upload(sum(each.upload_bytes for each in forecasts), args)

@@ -61,6 +61,14 @@ def write_layer(
     return work.held(known)
 
 
+def tar_digest(entries: Sequence[Entry], stop: Stop) -> tuple[Digest, int]:
+    """Return the digest and the size of the tar of *entries*; nothing is written or compressed."""
+    pool = Pool()
+    with pool.hashing():
+        pack(entries, pool, stop)
+    return Digest("sha256:" + pool.tar_hex), pool.tar_size
+
+
 class _Work(NamedTuple):
     entries: Sequence[Entry]
     encoder: Encoder
@@ -77,19 +85,18 @@ class _Work(NamedTuple):
         return self._written(pool)
 
     def hashed_first(self, known: Callable[[Digest], Known | None]) -> Written:
-        pool = Pool()
-        with pool.hashing():
-            pack(self.entries, pool, self.stop)
-        found = known(Digest("sha256:" + pool.tar_hex))
-        return self._reused(pool, found) if found else self.written_at_once()
+        diff_id, size = tar_digest(self.entries, self.stop)
+        found = known(diff_id)
+        return self._reused(diff_id, size, found) if found else self.written_at_once()
 
     def held(self, known: Callable[[Digest], Known | None]) -> Written:
         pool = Pool()
         with pool.holding():
             pack(self.entries, pool, self.stop)
-        found = known(Digest("sha256:" + pool.tar_hex))
+        diff_id = Digest("sha256:" + pool.tar_hex)
+        found = known(diff_id)
         if found:
-            return self._reused(pool, found)
+            return self._reused(diff_id, pool.tar_size, found)
         with self.store.writer() as writer:
             with pool.encoding(self.encoder.compress, writer.write, self.threads):
                 pool.give_held()
@@ -100,11 +107,9 @@ class _Work(NamedTuple):
         digest, diff_id = Digest("sha256:" + pool.blob_hex), Digest("sha256:" + pool.tar_hex)
         return Written(digest, pool.blob_size, diff_id, pool.tar_size, len(self.entries))
 
-    def _reused(self, pool: Pool, found: Known) -> Written:
-        diff_id = Digest("sha256:" + pool.tar_hex)
-        return Written(
-            found.digest, found.size, diff_id, pool.tar_size, len(self.entries), reused=True
-        )
+    def _reused(self, diff_id: Digest, tar_size: int, found: Known) -> Written:
+        count = len(self.entries)
+        return Written(found.digest, found.size, diff_id, tar_size, count, reused=True)
 
 
 def _size_about(entries: Sequence[Entry]) -> int:

@@ -1,0 +1,85 @@
+"""``artificer plan COMMAND LINE``: what the build would do, and what it would send."""
+
+import json
+from argparse import Namespace
+from collections.abc import Sequence
+
+from artificer.builder.plan import Plan, plans
+from artificer.cli.connect import open_reach
+from artificer.cli.console import amount
+from artificer.cli.oneline import cache_of, parsed, references_of, sources_of
+from artificer.cli.session import Session
+from artificer.cli.target import target_of
+from artificer.cli.words import size
+from artificer.errors import ArtificerError, Misused
+from artificer.oci.reference import Named
+
+_LINE = 44
+
+
+class TooMuch(ArtificerError):
+    """More would be sent than `--max-upload` allows."""
+
+
+def run(words: Sequence[str], session: Session) -> int:
+    """Print the plan of the one-line build in *words*; nothing is written or sent."""
+    as_json = "--json" in words
+    args = parsed([word for word in words[1:] if word != "--json"], session, "artificer plan")
+    if args is None:
+        return 0
+    references = references_of(args)
+    names = tuple(one for one in references if isinstance(one, Named))
+    if not names:
+        raise Misused(
+            "a plan is about a registry, and no target is in one", hint="add `-t REGISTRY/NAME`"
+        )
+    reach = open_reach(args, session, references)
+    with reach.store.in_use():
+        sources = sources_of(args, references, cache_of(args), reach, session)
+        target = target_of(args, session.environ)
+        found = plans(target, sources.base(target.base), sources, names)
+    session.out(_document(found) if as_json else "\n".join(map(_shown, found)))
+    check_upload(sum(plan.sent for plan in found), args)
+    return 0
+
+
+def check_upload(sent: int, args: Namespace) -> None:
+    """Raise `TooMuch` if *sent* bytes are more than ``--max-upload``."""
+    if args.max_upload is not None and sent > size(args.max_upload, "--max-upload"):
+        raise TooMuch(
+            f"{amount(sent)} would be sent, more than the {args.max_upload} of --max-upload",
+            hint="nothing was sent; `artificer plan …` says which layers it is",
+        )
+
+
+def _shown(plan: Plan) -> str:
+    lines = [f"{plan.target} ({plan.platform})"]
+    for layer in plan.layers:
+        line = layer.line if len(layer.line) <= _LINE else layer.line[: _LINE - 1] + "…"
+        about = "about " if layer.made else ""
+        action = f"{layer.action} {about}{amount(layer.size)}" if layer.sent else layer.action
+        told = "" if layer.sent else amount(layer.size)
+        lines.append(f"  {line:{_LINE}} {told:>8}  {action}")
+    if plan.up_to_date:
+        lines.append("  it is there already: nothing would be sent")
+    else:
+        about = "" if plan.exact else "about "
+        lines.append(f"  would send {about}{amount(plan.sent)} of layers, and the config")
+    return "\n".join(lines)
+
+
+def _document(found: Sequence[Plan]) -> str:
+    return json.dumps(
+        [
+            {
+                "target": plan.target,
+                "platform": plan.platform,
+                "up_to_date": plan.up_to_date,
+                "upload_bytes": plan.sent,
+                "exact": plan.exact,
+                "layers": [layer._asdict() for layer in plan.layers],
+            }
+            for plan in found
+        ],
+        indent=2,
+    )
