@@ -123,6 +123,17 @@ def test_files_of_every_size_are_read_back(store: Store, tmp_path: Path, size: i
     assert contents(blob(store, layer)) == expected
 
 
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "none"])
+def test_a_tar_that_ends_at_a_cut_has_no_empty_piece(store: Store, kind: str) -> None:
+    layer = write_layer(
+        [made("a", bytes(2 * PIECE - 3 * 512))], encoder(kind), store, stop=Stop(), threads=1
+    )
+
+    assert layer.tar_size == 2 * PIECE
+    assert blob(store, layer).count(b"\x1f\x8b\x08\0") in {0, 2}
+    assert blob(store, layer).count(b"\x28\xb5\x2f\xfd") in {0, 2}
+
+
 def test_many_small_files_cross_many_cuts(store: Store, tmp_path: Path) -> None:
     entries = [on_disk(tmp_path, f"d{n % 7}/f{n}", random_bytes(n * 37)) for n in range(500)]
 

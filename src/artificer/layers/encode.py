@@ -7,6 +7,7 @@ from typing import NamedTuple
 import deflate
 
 from artificer.errors import Misused
+from artificer.layers.members import gzip_members
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -65,8 +66,7 @@ def encoder(kind: str, level: int | None = None) -> Encoder:
 
 
 def _gzip(level: int) -> Compress:
-    # libdeflate's own header is the fixed one of the format page: no time, no name, OS 255.
-    return lambda piece: deflate.gzip_compress(piece, level)
+    return lambda piece: gzip_members(piece, level)
 
 
 def _zstd(level: int) -> Compress:

@@ -87,8 +87,9 @@ class _Packer:
     def end(self) -> None:
         """Put the end of the archive; nothing can be added after it."""
         self._put(END)
-        self._piece.length = self._position
-        self._pool.give(self._piece)
+        if self._position:
+            self._piece.length = self._position
+            self._pool.give(self._piece)
 
     def _read_whole(self, entry: Entry, view: memoryview) -> None:
         """Fill *view* with a small file, which must be the one that the walk saw.
