@@ -13,6 +13,7 @@ from artificer.cli.results import tell
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
 from artificer.errors import Misused
+from artificer.images.fetch import Pull
 from artificer.images.push import Delivery, push
 from artificer.images.reach import Reach
 from artificer.oci.image import Content
@@ -75,6 +76,12 @@ def references_of(args: Namespace) -> tuple[Reference, ...]:
     return references
 
 
+def pull_of(args: Namespace) -> Pull:
+    """When bases are looked up anew."""
+    pull: Pull = "never" if args.offline else args.pull
+    return pull
+
+
 def cache_of(args: Namespace) -> Cache | None:
     """The cache repository, if there is one."""
     if args.cache_repo is None or args.offline:
@@ -97,7 +104,7 @@ def sources_of(
     return Sources(
         reach,
         Known(reach, named, cache),
-        pull="never" if args.offline else args.pull,
+        pull=pull_of(args),
         docker_host=session.environ.get("DOCKER_HOST"),
         stdin=session.stdin.buffer,
         afresh=args.no_cache,
