@@ -266,8 +266,11 @@ def test_whiteouts_come_first_and_without_their_parents() -> None:
 
 
 def test_a_path_cannot_be_deleted_and_added() -> None:
-    with pytest.raises(Conflict, match="/server is deleted, but server brings it"):
+    with pytest.raises(Conflict, match="/server is deleted, but server brings /server"):
         entries_of([LocalPath("server"), Delete("server")], Rules())
+    with pytest.raises(Conflict, match="/app is deleted, but server brings /app/x"):
+        entries_of([LocalPath("server", "app/x"), Delete("app")], Rules())
+    assert len(entries_of([LocalPath("server", "apple"), Delete("app")], Rules())) == 2
 
 
 def test_archives_come_last_in_their_own_order(project: Path) -> None:

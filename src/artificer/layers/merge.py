@@ -163,8 +163,14 @@ def _check_whiteouts(by_path: dict[str, Entry], groups: Sequence[Group]) -> None
     # The same layer cannot hide a path and have it: runtimes differ in what is left.
     for mark in takewhile(is_whiteout, by_path):
         gone = hidden(mark)
-        if gone is not None and gone in by_path:
-            raise Conflict(f"/{gone} is deleted, but {_origin(gone, groups)} brings it, too")
+        if gone is None:
+            continue
+        new = next((path for path in by_path if f"{path}/".startswith(f"{gone}/")), None)
+        if new is not None:
+            raise Conflict(
+                f"/{gone} is deleted, but {_origin(new, groups)} brings /{new}",
+                hint="delete only what nothing replaces: an upper file hides the lower one anyway",
+            )
 
 
 def _origin(path: str, groups: Sequence[Group]) -> str:

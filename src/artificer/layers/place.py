@@ -20,9 +20,9 @@ STANDARD = frozenset(
 def needs_index(entries: Iterable[Entry], workdir: str, volumes: Iterable[str]) -> bool:
     """Whether the base's files have to be known to place *entries*.
 
-    A rule on the destinations alone – never on what is cached – or the digest would depend on
-    it: something lands in a standard top directory, or under the base's working directory or
-    one of its volumes.
+    A rule on the entries alone – never on what is cached – or the digest would depend on it:
+    something lands in a standard top directory, or under the base's working directory or one of
+    its volumes, or something of the base is deleted.
     """
     own = tuple(path for path in (_relative(text) for text in (workdir, *volumes)) if path)
     below = tuple(f"{path}/" for path in own)
@@ -30,6 +30,7 @@ def needs_index(entries: Iterable[Entry], workdir: str, volumes: Iterable[str]) 
         entry.path.partition("/")[0] in STANDARD
         or entry.path in own
         or entry.path.startswith(below)
+        or is_whiteout(entry.path)
         for entry in entries
     )
 
@@ -38,9 +39,10 @@ def placed(entries: Sequence[Entry], tree: Tree | None, *, mtime: int = 0) -> li
     """Return *entries* where they land in the image of which *tree* has the files.
 
     Directories of the base that are links are followed, so a file for `/bin` of a merged `/usr`
-    goes to `/usr/bin`. Parents that neither the entries nor the base have are made, 0755 and
-    0:0, before what is in them; a directory that an entry names comes before its contents. An
-    entry over something of another kind replaces it, as overlay file systems do: nothing is
+    goes to `/usr/bin`. The directories above an entry come before it: as an entry names them,
+    else as the base has them, else made, 0755 and 0:0. (Docker and podman give a directory that
+    is missing from a layer the mode 0755 whatever lies below it: `/tmp` would lose its 1777.)
+    An entry over something of another kind replaces it, as overlay file systems do: nothing is
     added to say so. Without *tree*, nothing is known of the base and all parents are made.
     """
     resolved = list(entries) if tree is None else _resolved(entries, tree)
@@ -87,20 +89,27 @@ def _with_parents(entries: Sequence[Entry], tree: Tree | None, mtime: int) -> li
     out: list[Entry] = []
     for entry in entries:
         path = entry.path
-        if is_whiteout(path):
-            out.append(entry)
-            continue
+        mark = is_whiteout(path)
         for parent in _missing(path, done):
+            directory = named.get(parent) or _of_base(parent, tree)
+            if directory is None and mark:
+                continue  # There is nothing to delete, so nothing to make.
             done.add(parent)
-            if parent in named:
-                out.append(named[parent])
-            elif tree is None or not tree.is_directory(parent):
-                out.append(Entry(parent, DIRECTORY, 0o755, 0, 0, 0, mtime, "", None))
+            out.append(directory or Entry(parent, DIRECTORY, 0o755, 0, 0, 0, mtime, "", None))
         if path not in done:
             out.append(entry)
         if entry.kind == DIRECTORY:
             done.add(path)
     return out
+
+
+def _of_base(path: str, tree: Tree | None) -> Entry | None:
+    file = None if tree is None else tree.lookup(path, follow=False)
+    if file is None or file.kind != DIRECTORY:
+        return None
+    return Entry(
+        path, DIRECTORY, file.mode, file.uid, file.gid, 0, file.mtime, "", None, file.xattrs
+    )
 
 
 def _missing(path: str, done: set[str]) -> list[str]:
