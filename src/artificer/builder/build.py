@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, assert_never
 
 from artificer.builder.kind import Stack, kind_of
 from artificer.builder.known import Known
-from artificer.builder.make import Work, copied_files, found, made_files
+from artificer.builder.make import copied_files, found, made_files
 from artificer.builder.recipe import AddFiles, CopyFrom, Scope, Step, Target
 from artificer.builder.remembered import remembered, still_true
+from artificer.builder.work import Work
 from artificer.errors import Misused
 from artificer.events import BaseResolved, LayerReused, Unpinned
 from artificer.images.fetch import Pull, find_in_registry

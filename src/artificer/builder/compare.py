@@ -24,11 +24,11 @@ def first_difference(one: Image, other: Image, reach: Reach, other_reach: Reach)
             return f"layer {number}: {told}"
     if len(one.layers) != len(other.layers):
         return f"{len(one.layers)} layers, then {len(other.layers)}"
-    for name, left, right in (
+    for name, was, now in (
         ("config", one.config_document, other.config_document),
         ("manifest", one.manifest_document, other.manifest_document),
     ):
-        for difference in _documents(left, right, name):
+        for difference in _documents(was, now, name):
             return difference
     return "the bytes of the manifest"
 

@@ -8,9 +8,9 @@ from typing import BinaryIO, NamedTuple
 from artificer.builder.keys import Part, key
 from artificer.builder.kind import Kind, Stack
 from artificer.builder.known import Answer
-from artificer.builder.make import Work
 from artificer.builder.recipe import AddFiles, CopyFrom
 from artificer.builder.remembered import Remembered, remember, room
+from artificer.builder.work import Work
 from artificer.events import LayerChanged, LayerReused, LayerWritten, Note
 from artificer.images.files import copy_entries, tree_of
 from artificer.layers.archive import Archives

@@ -1,32 +1,18 @@
 """What is made where nothing is known; imported late: an unchanged build must not pay for it."""
 
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING
 
-from artificer.builder.kind import Kind, Stack
-from artificer.builder.known import Known
+from artificer.builder.kind import Stack
 from artificer.builder.recipe import AddFiles, CopyFrom
 from artificer.builder.remembered import Remembered
+from artificer.builder.work import Work
 from artificer.images.reach import Reach
-from artificer.oci.image import Image, Layer
+from artificer.oci.image import Image
 
 if TYPE_CHECKING:
     from artificer.images.fetch import Pull
     from artificer.images.place import Found
     from artificer.oci.reference import Reference
-
-
-class Work(NamedTuple):
-    """What making layers needs: their kind, who may know them, and where to put them.
-
-    *stdin* is what the archive ``-`` is read from; *fresh* collects what was really made, each
-    with its key 2.
-    """
-
-    kind: Kind
-    reach: Reach
-    known: Known
-    stdin: BinaryIO | None
-    fresh: list[tuple[str, Layer]]
 
 
 def made_files(step: AddFiles, image: Image, work: Work, last: Remembered | None) -> Stack:

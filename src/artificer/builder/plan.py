@@ -6,9 +6,9 @@ from typing import NamedTuple, assert_never
 from artificer.builder.build import Base, Sources, base_image, finished
 from artificer.builder.kind import kind_of
 from artificer.builder.layering import Piece, copied_pieces, files_pieces, first_key
-from artificer.builder.make import Work
 from artificer.builder.recipe import AddFiles, CopyFrom, Step, Target
 from artificer.builder.remembered import remembered, still_true
+from artificer.builder.work import Work
 from artificer.images.forecast import Exists, Mounts, Uploads, blob_step
 from artificer.images.place import image_for
 from artificer.layers.write import tar_digest

@@ -75,7 +75,7 @@ def _run(words: list[str], session: Session) -> int:
     if not words or words[0] in {"-h", "--help", "help"}:
         from artificer.cli.overview import overview
 
-        session.out(overview(COMMANDS))
+        session.out(overview({name: one.summary for name, one in COMMANDS.items()}))
         return 0 if words else Misused.exit_code
     if words[0] in {"-V", "--version"}:
         words[0] = "version"

@@ -148,7 +148,7 @@ def send(orders: Sequence[tuple[Content, Reference]], reach: Reach, session: Ses
 def _check_upload(
     orders: Sequence[tuple[Content, Reference]], args: Namespace, reach: Reach
 ) -> None:
-    from artificer.cli.plan import check_upload
+    from artificer.cli.budget import check_upload
     from artificer.images.forecast import forecast
 
     forecasts = [

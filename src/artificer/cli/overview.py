@@ -1,10 +1,6 @@
 """What ``artificer --help`` says: the one line first, then the commands."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from artificer.cli.main import Command
 
 _HEAD = """\
 artificer builds container images without Docker: no daemon, no root, no Dockerfile.
@@ -24,8 +20,8 @@ network unavailable, 75 try again, 77 not authorised, 130 and 143 cancelled.
 """
 
 
-def overview(commands: Mapping[str, "Command"]) -> str:
-    """The first page that a newcomer sees."""
+def overview(commands: Mapping[str, str]) -> str:
+    """The first page that a newcomer sees; *commands* has a summary for each name."""
     width = max(map(len, commands))
-    lines = [f"  {name:{width}}  {command.summary}" for name, command in commands.items()]
+    lines = [f"  {name:{width}}  {summary}" for name, summary in commands.items()]
     return _HEAD + "\n".join(lines) + "\n" + _TAIL.rstrip("\n")

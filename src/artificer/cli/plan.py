@@ -1,24 +1,19 @@
 """``artificer plan COMMAND LINE``: what the build would do, and what it would send."""
 
 import json
-from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.builder.plan import Plan, plans
+from artificer.cli.budget import check_upload
 from artificer.cli.connect import open_reach
 from artificer.cli.console import amount
 from artificer.cli.oneline import cache_of, parsed, references_of, sources_of
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
-from artificer.cli.words import size
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import Misused
 from artificer.oci.reference import Named
 
 _LINE = 44
-
-
-class TooMuch(ArtificerError):
-    """More would be sent than `--max-upload` allows."""
 
 
 def run(words: Sequence[str], session: Session) -> int:
@@ -41,15 +36,6 @@ def run(words: Sequence[str], session: Session) -> int:
     session.out(_document(found) if as_json else "\n".join(map(_shown, found)))
     check_upload(sum(plan.sent for plan in found), args)
     return 0
-
-
-def check_upload(sent: int, args: Namespace) -> None:
-    """Raise `TooMuch` if *sent* bytes are more than ``--max-upload``."""
-    if args.max_upload is not None and sent > size(args.max_upload, "--max-upload"):
-        raise TooMuch(
-            f"{amount(sent)} would be sent, more than the {args.max_upload} of --max-upload",
-            hint="nothing was sent; `artificer plan …` says which layers it is",
-        )
 
 
 def _shown(plan: Plan) -> str:

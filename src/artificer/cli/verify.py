@@ -101,8 +101,8 @@ def _elsewhere() -> Iterator[None]:
         os.environ["TZ"] = "Pacific/Apia" if zone != "Pacific/Apia" else "UTC"
         _set_zone()
         os.chdir("/")
-        os.scandir = _reversed_scandir(scandir)  # type: ignore[assignment]
-        os.listdir = lambda *path: listdir(*path)[::-1]  # type: ignore[assignment]
+        os.scandir = _reversed_scandir(scandir)
+        os.listdir = _reversed_listdir(listdir)
         yield
     finally:
         os.scandir, os.listdir = scandir, listdir
@@ -120,13 +120,20 @@ def _set_zone() -> None:
         time.tzset()
 
 
-def _reversed_scandir(scandir: Callable[..., Any]) -> Callable[..., Any]:
+def _reversed_scandir(scandir: Callable[..., Any]) -> Any:
     @contextmanager
     def reversed_scandir(*path: Any) -> Iterator[Iterator[os.DirEntry[str]]]:
         with scandir(*path) as items:
             yield iter(list(items)[::-1])
 
     return reversed_scandir
+
+
+def _reversed_listdir(listdir: Callable[..., Any]) -> Any:
+    def reversed_listdir(*path: Any) -> Any:
+        return listdir(*path)[::-1]
+
+    return reversed_listdir
 
 
 def _moved(target: Target, here: str) -> Target:
