@@ -291,6 +291,17 @@ def test_the_order_of_the_words_does_not_matter() -> None:
     assert paths("server", "conf", "a/conf/x") == paths("a/conf/x", "conf", "server")
 
 
+def test_names_that_are_not_ascii_are_sorted_as_bytes_over_all_words(project: Path) -> None:
+    for name in ("é", "z", "\udcff", "中"):
+        (project / name).touch()
+
+    assert paths("\udcff", "é", "中", "z") == ["z", "é", "中", "\udcff"]
+
+
+def test_whiteouts_of_directories_of_ours_are_no_conflict_for_others() -> None:
+    assert len(entries_of([Delete("a/b"), EmptyDir("a"), EmptyFile("a/c")], Rules())) == 3
+
+
 def test_no_word_gives_no_entry() -> None:
     assert paths() == []
 

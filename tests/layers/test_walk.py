@@ -296,6 +296,34 @@ def test_extended_attributes_of_users_are_kept(tmp_path: Path) -> None:
     assert found == {"a": (("user.a", b"\0"), ("user.b", b"2")), "d": (), "l": ()}
 
 
+def test_a_file_that_is_gone_has_no_extended_attributes(tmp_path: Path) -> None:
+    entries = walked(tree(tmp_path, "a"))
+    (tmp_path / "a").unlink()
+
+    assert with_xattrs(entries) == entries
+
+
+def test_file_capabilities_are_kept_and_other_attributes_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = {"security.capability": b"caps", "security.selinux": b"x", "trusted.a": b"y"}
+    entries = walked(tree(tmp_path, "a"))
+    monkeypatch.setattr(os, "listxattr", lambda _: list(attributes), raising=False)
+    monkeypatch.setattr(os, "getxattr", lambda _, name: attributes[name], raising=False)
+
+    assert with_xattrs(entries)[0].xattrs == (("security.capability", b"caps"),)
+
+
+def test_a_tree_may_be_too_deep_to_look_into(tmp_path: Path) -> None:
+    deep = tmp_path
+    for _ in range(limits.DEPTH + 2):
+        deep /= "d"
+    deep.mkdir(parents=True)
+
+    with pytest.raises(Unfit, match="nested deeper than 255"):
+        walked(tmp_path)
+
+
 def test_a_system_without_extended_attributes_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

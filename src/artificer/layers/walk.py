@@ -186,14 +186,7 @@ def with_xattrs(entries: list[Entry]) -> list[Entry]:
     """
     if not hasattr(os, "listxattr"):
         return entries
-    return [
-        entry._replace(xattrs=found)
-        if entry.kind == FILE
-        and isinstance(entry.source, str)
-        and (found := _xattrs(entry.source))
-        else entry
-        for entry in entries
-    ]
+    return [_with_own_xattrs(entry, entry.source) for entry in entries]
 
 
 def _with_own_xattrs(entry: Entry, source: Source) -> Entry:
@@ -205,16 +198,13 @@ def _with_own_xattrs(entry: Entry, source: Source) -> Entry:
 
 def _xattrs(path: str) -> tuple[tuple[str, bytes], ...]:
     try:
-        names = os.listxattr(path)
-    except OSError:  # The file system has none.
+        return tuple(
+            (name, os.getxattr(path, name))
+            for name in sorted(os.listxattr(path))
+            if name.startswith("user.") or name == "security.capability"
+        )
+    except OSError:  # The file system has none; or the file is gone, which its reader will tell.
         return ()
-    if not names:
-        return ()
-    return tuple(
-        (name, os.getxattr(path, name))
-        for name in sorted(names)
-        if name.startswith("user.") or name == "security.capability"
-    )
 
 
 def _sorted(directory: str) -> "list[os.DirEntry[str]]":
