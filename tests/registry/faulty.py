@@ -43,7 +43,7 @@ class Fault(NamedTuple):
 
 
 class Upload:
-    """A session: what came so far, or, where only the count matters, its hash and size."""
+    """A session: what came so far, or, when *counting*, only its hash and size."""
 
     def __init__(self, repo: str, *, counting: bool) -> None:
         self.repo = repo
@@ -76,7 +76,6 @@ class Faulty:
         self.tokens: set[str] = set()
         self.received = 0
         self.host = ""
-        # How it behaves:
         self.password = ""
         self.auth = ""  # "", "basic" or "token"
         self.realm = ""
@@ -113,7 +112,7 @@ class Faulty:
 
 
 class _Reset(Exception):
-    """The connection is to be reset."""
+    pass
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -203,8 +202,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def get__v2_(self) -> None:
         self.answer(200, {}, b"{}")
-
-    # Blobs
 
     def head_blob(self) -> None:
         data = self.faulty.blobs.get(self.repo, {}).get(self.rest)
@@ -298,8 +295,6 @@ class _Handler(BaseHTTPRequestHandler):
             upload.dead = not self.faulty.keeps
             raise _Reset
 
-    # Manifests
-
     def head_manifest(self) -> None:
         self.get_manifest()
 
@@ -379,14 +374,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Reset
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the tests read `requests`."""
+        pass
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of the tests."""
+        pass  # a client that hangs up is part of the tests
 
 
 @contextmanager

@@ -119,3 +119,17 @@ def test_a_policy_that_is_not_understood_whole_is_an_error(
 def test_a_policy_that_cannot_be_read_is_an_error(path: Path) -> None:
     with pytest.raises(InvalidPolicy, match="cannot read"):
         policy_of(str(path))
+
+
+@pytest.mark.parametrize(
+    ("requirements", "allowed"), [(ACCEPT, True), (REJECT, False), (SIGNED, True)]
+)
+def test_a_signature_is_not_asked_of_what_is_about_to_be_written(
+    path: Path, requirements: Any, allowed: bool
+) -> None:
+    policy = read(path, ACCEPT, docker={"a.example": requirements})
+    if allowed:
+        policy.check_target(name("a.example/x:1"))
+    else:
+        with pytest.raises(Rejected, match="rejected by the policy"):
+            policy.check_target(name("a.example/x:1"))

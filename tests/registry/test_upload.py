@@ -2,206 +2,32 @@
 
 import json
 import os
-import random
 import resource
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import pytest
 
-from artificer.errors import ArtificerError
 from artificer.events import BlobExists, BlobMounted, BlobProgress, BlobSent
 from artificer.http.request import Body, body_of, file_body
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
-from artificer.oci.media import OCI_LAYER_GZIP, OCI_MANIFEST
+from artificer.oci.media import OCI_LAYER_GZIP
 from artificer.oci.reference import Repository
 from artificer.registry.credential import ANONYMOUS, Basic
-from artificer.registry.problems import Denied, Mismatch, NotFound, Refused, ServerFailed
+from artificer.registry.problems import Denied, Mismatch, Refused
 from artificer.registry.upload import Uploads
 from tests.registry.clients import Client, Connect
 from tests.registry.faulty import Fault, Faulty
-
-DATA = random.Random(1).randbytes(300_000)
-BLOB = Descriptor.for_bytes(OCI_LAYER_GZIP, DATA)
-MANIFEST = json.dumps({"schemaVersion": 2, "layers": [BLOB.document]}).encode()
-
-
-class Sent(NamedTuple):
-    how: str
-    opened: list[int]
-    read: int
-
-
-def in_one_put(uploads: Uploads) -> Uploads:
-    return uploads
-
-
-def by_patch(uploads: Uploads) -> Uploads:
-    """As if 300 kB were large."""
-    return uploads._replace(whole=1000, part=100_000, least=10_000)
-
-
-WAYS = [pytest.param(in_one_put, id="put"), pytest.param(by_patch, id="patch")]
-
-
-def counted(data: bytes, opened: list[int], read: list[int]) -> Body:
-    def chunks(offset: int) -> Iterator[bytes]:
-        opened.append(offset)
-        for at in range(offset, len(data), 10_000):
-            read[0] += len(data[at : at + 10_000])
-            yield data[at : at + 10_000]
-
-    return Body(len(data), chunks)
-
-
-def repository(faulty: Faulty, path: str = "team/app") -> Repository:
-    return Repository(faulty.host, path)
-
-
-def push(client: Client, faulty: Faulty) -> Sent:
-    """A blob, then the tag that needs it."""
-    opened: list[int] = []
-    read = [0]
-    where = repository(faulty)
-    how = client.registry.push_blob(where, BLOB, counted(DATA, opened, read))
-    client.registry.put_manifest(where, "v1", OCI_MANIFEST, MANIFEST)
-    return Sent(how, opened, read[0])
-
-
-def complete(faulty: Faulty) -> bool:
-    """Whether the tag is there, and the blob with the right bytes."""
-    return (
-        faulty.tags.get("team/app", {}).get("v1") == Digest.of(MANIFEST)
-        and faulty.blobs["team/app"].get(BLOB.digest) == DATA
-    )
-
-
-# Faults of every kind
-
-MENDED = [
-    *(Fault("PATCH upload", reset=at) for at in (0, 1, 9_999, 150_000, 299_999, 300_000)),
-    *(Fault("PUT upload", reset=at) for at in (0, 1, 9_999, 150_000, 299_999, 300_000)),
-    *(Fault(f"{kind}", status=status) for status in (408, 429, 500, 502, 503, 504)
-      for kind in ("HEAD blob", "POST upload", "PATCH upload", "PUT upload", "PUT manifest")),
-    *(Fault(kind, lost=True)
-      for kind in ("HEAD blob", "POST upload", "PATCH upload", "PUT upload", "PUT manifest")),
-    Fault("PATCH upload", status=416),
-    Fault("PATCH upload", status=404),
-    Fault("PATCH upload", status=405),
-    Fault("PATCH upload", status=501),
-    Fault("PATCH upload", status=413),
-    Fault("PUT upload", status=416),
-    Fault("PUT upload", status=404),
-    Fault("PUT upload", status=413),
-    Fault("PATCH upload", headers={"Range": "0-99999"}),
-    Fault("POST upload", status=503, headers={"Retry-After": "7"}),
-    Fault("PATCH upload", status=503, headers={"Retry-After": "7"}),
-    Fault("PATCH upload", status=502, body=b"<html><title>Bad gateway</title></html>"),
-    Fault("PUT manifest", status=404, body=b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}'),
-    Fault("PUT upload", status=400, body=b'{"errors":[{"code":"DIGEST_INVALID"}]}'),
-    Fault("PATCH upload", status=400, body=b'{"errors":[{"code":"BLOB_UPLOAD_INVALID"}]}'),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("keeps", [True, False], ids=["keeps", "forgets"])
-@pytest.mark.parametrize("fault", MENDED, ids=str)
-@pytest.mark.parametrize("way", WAYS)
-def test_any_single_fault_ends_in_the_same_digest(
-    connect: Connect, faulty: Faulty, way: Callable[[Uploads], Uploads], fault: Fault, keeps: bool
-) -> None:
-    client = connect(uploads=way)
-    faulty.faults.append(fault)
-    faulty.keeps = keeps
-
-    push(client, faulty)
-
-    assert complete(faulty)
-
-
-LARGE = random.Random(2).randbytes(6_000_000)
-
-
-@pytest.mark.parametrize("keeps", [True, False], ids=["keeps", "forgets"])
-@pytest.mark.parametrize("at", [0, 1, 70_000, 3_000_000, len(LARGE) - 1, len(LARGE)])
-@pytest.mark.parametrize("way", WAYS)
-def test_no_byte_of_a_large_blob_is_read_more_than_twice(
-    connect: Connect, faulty: Faulty, way: Callable[[Uploads], Uploads], at: int, keeps: bool
-) -> None:
-    client = connect(uploads=way)
-    faulty.keeps = keeps
-    faulty.faults += [Fault("PATCH upload" if way is by_patch else "PUT upload", reset=at)]
-    blob = Descriptor.for_bytes(OCI_LAYER_GZIP, LARGE)
-    opened: list[int] = []
-    read = [0]
-
-    client.registry.push_blob(repository(faulty), blob, counted(LARGE, opened, read))
-
-    assert faulty.blobs["team/app"][blob.digest] == LARGE
-    # A PUT that broke in its first MiB may have met a connection that was closed long ago.
-    assert read[0] <= 2 * len(LARGE) + 2_000_000
-    assert len(opened) <= (2 if way is by_patch else 3)
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("expires_in", [300, 60, None])
-@pytest.mark.parametrize("at", ["HEAD blob", "POST upload", "PATCH upload", "PUT upload", "PUT manifest"])  # fmt: skip
-def test_a_token_that_ends_in_the_middle_is_renewed(
-    connect: Connect,
-    faulty: Faulty,
-    way: Callable[[Uploads], Uploads],
-    at: str,
-    expires_in: int | None,
-) -> None:
-    faulty.auth, faulty.password, faulty.expires_in = "token", "me:secret", expires_in
-    faulty.faults.append(Fault(at, expire=True))
-    client = connect(credential=Basic("me", "secret"), uploads=way)
-
-    push(client, faulty)
-
-    assert complete(faulty)
-    assert len(faulty.uploads) == 0
-
-
-PERMANENT = [
-    ("POST upload", 403, b'{"errors":[{"code":"DENIED","message":"read only"}]}', Denied, 77),
-    ("POST upload", 404, b'{"errors":[{"code":"NAME_UNKNOWN"}]}', NotFound, 1),
-    ("PUT upload", 403, b"", Denied, 77),
-    ("PUT upload", 400, b'{"errors":[{"code":"NAME_INVALID"}]}', Refused, 1),
-    ("PUT manifest", 400, b'{"errors":[{"code":"MANIFEST_INVALID"}]}', Refused, 1),
-    ("PUT manifest", 409, b'{"errors":[{"code":"TAG_INVALID"}]}', Refused, 1),
-    ("HEAD blob", 403, b"", Denied, 77),
-    *(
-        (at, status, b"", ServerFailed, 69)
-        for at in ("HEAD blob", "POST upload", "PUT upload", "PUT manifest")
-        for status in (500, 503)
-    ),
-    *((at, 429, b"", ArtificerError, 75) for at in ("HEAD blob", "PUT upload", "PUT manifest")),
-    ("PUT upload", 400, b'{"errors":[{"code":"DIGEST_INVALID"}]}', Refused, 1),
-    ("PUT upload", 413, b"", Refused, 1),
-]
-
-
-@pytest.mark.parametrize(("at", "status", "body", "kind", "code"), PERMANENT)
-def test_a_fault_that_stays_is_a_clear_error_without_a_tag(
-    connect: Connect,
-    faulty: Faulty,
-    at: str,
-    status: int,
-    body: bytes,
-    kind: type[ArtificerError],
-    code: int,
-) -> None:
-    client = connect(uploads=lambda uploads: uploads._replace(least=200_000))
-    faulty.faults.extend([Fault(at, status=status, body=body)] * 100)
-
-    with pytest.raises(kind) as caught:
-        push(client, faulty)
-
-    assert caught.value.exit_code == code
-    assert faulty.host in caught.value.message
-    assert "v1" not in faulty.tags.get("team/app", {})
-
+from tests.registry.pushes import (
+    BLOB,
+    DATA,
+    by_patch,
+    complete,
+    counted,
+    in_one_put,
+    push,
+    repository,
+)
 
 # Large blobs
 
