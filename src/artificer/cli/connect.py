@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import artificer
 from artificer.cli.session import Session
@@ -14,7 +15,7 @@ from artificer.http.redirect import redirecting
 from artificer.http.request import Send
 from artificer.http.retry import Patience, retrying
 from artificer.http.scheme import choosing
-from artificer.images.reach import Reach
+from artificer.images.reach import Guard, Reach
 from artificer.oci.reference import Named, Reference
 from artificer.registry.auth import Authorized
 from artificer.registry.certificates import Certificates
@@ -34,6 +35,9 @@ from artificer.registry.routes import Routes, Rule, mirrored
 from artificer.registry.upload import Uploads
 from artificer.store.blobs import Store
 
+if TYPE_CHECKING:
+    from artificer.registry.policy import Policy
+
 _METADATA_SECONDS = 2.0
 
 
@@ -43,7 +47,8 @@ def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] =
     *targets* say whom ``--dest-creds`` is for.
     """
     store = session.store(args.store)
-    return Reach(store, open_registry(args, session, store, targets), session.report, session.stop)
+    registry = open_registry(args, session, store, targets)
+    return Reach(store, registry, session.report, session.stop, guard_of(session.environ))
 
 
 def open_registry(
@@ -97,13 +102,21 @@ def routes_of(args: Namespace, session: Session) -> Routes:
     )
 
 
-def check_policy(name: Named, session: Session) -> None:
-    """Refuse *name* if the user's or the system's ``policy.json`` says so."""
-    path = policy_file(session.environ)
-    if path is not None:
-        from artificer.registry.policy import policy_of
+def guard_of(environ: Mapping[str, str]) -> Guard:
+    """What the user's or the system's ``policy.json`` allows; read when it is first asked."""
+    path = policy_file(environ)
+    if path is None:
+        return Guard()
+    read: list[Policy] = []
 
-        policy_of(path).check_named(name)
+    def policy() -> "Policy":
+        if not read:
+            from artificer.registry.policy import policy_of
+
+            read.append(policy_of(path))
+        return read[0]
+
+    return Guard(lambda name: policy().check_named(name), lambda name: policy().check_target(name))
 
 
 def _keychain(

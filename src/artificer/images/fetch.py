@@ -29,7 +29,11 @@ class Offline(ArtificerError):
 
 
 def find_in_registry(name: Named, reach: Reach, *, pull: Pull = "always") -> Found:
-    """Return what *name* stands for; a digest that the store knows costs no request at all."""
+    """Return what *name* stands for; a digest that the store knows costs no request at all.
+
+    An image that the policy of this machine forbids is not even asked for.
+    """
+    reach.guard.read(name)
     descriptor = _pinned(name, reach, pull) if name.digest else _tagged(name, reach, pull)
     return Found(str(name), descriptor, place_of(name.repository, reach, pull=pull))
 

@@ -44,6 +44,7 @@ def push(
     """
     for delivery in deliveries:
         _check_target(delivery)
+        reach.guard.write(delivery.target)
     due = [delivery for delivery in deliveries if not _is_there(delivery, reach)]
     _send_blobs(due, reach, threads)
     _send_manifests(due, reach)

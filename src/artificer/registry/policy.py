@@ -28,12 +28,10 @@ class Policy(NamedTuple):
 
     def check(self, transport: str, scopes: Sequence[str]) -> None:
         """Raise `Rejected` unless an image may be used; *scopes* name it, the narrowest first."""
-        by_scope = self.transports.get(transport, {})
-        scope = next((scope for scope in (*scopes, "") if scope in by_scope), None)
-        required = self.default if scope is None else by_scope[scope]
+        scope = self._scope(transport, scopes)
         subject = scopes[0] if scopes else transport
         where = "default" if scope is None else f"transports.{transport}[{scope!r}]"
-        for requirement in required:
+        for requirement in self.required(transport, scopes):
             if requirement == _REJECT:
                 raise Rejected(
                     f"{subject}: rejected by the policy of this machine",
@@ -49,6 +47,23 @@ class Policy(NamedTuple):
     def check_named(self, name: Named) -> None:
         """Raise `Rejected` unless the image *name* of a registry may be used."""
         self.check("docker", docker_scopes(name))
+
+    def check_target(self, name: Named) -> None:
+        """Raise `Rejected` if nothing may be written to *name*.
+
+        What asks for a signature does not: images are signed once they are there.
+        """
+        if _REJECT in self.required("docker", docker_scopes(name)):
+            self.check_named(name)
+
+    def required(self, transport: str, scopes: Sequence[str]) -> tuple[str, ...]:
+        """What the narrowest of *scopes* that the policy speaks of asks for."""
+        scope = self._scope(transport, scopes)
+        return self.default if scope is None else self.transports[transport][scope]
+
+    def _scope(self, transport: str, scopes: Sequence[str]) -> str | None:
+        by_scope = self.transports.get(transport, {})
+        return next((scope for scope in (*scopes, "") if scope in by_scope), None)
 
 
 def docker_scopes(name: Named) -> tuple[str, ...]:
