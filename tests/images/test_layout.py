@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_a_layout_keeps_its_other_images_and_unknown_files(tmp_path: Path) -> No
     assert image_for(find_in_layout(Layout(f"{tmp_path}/l", "one")), None) == three
     assert image_for(find_in_layout(Layout(f"{tmp_path}/l", "two")), None) == two
     assert (tmp_path / "l" / "notes.txt").read_text() == "mine"
+
+
+def test_many_writers_of_one_layout_lose_nothing(tmp_path: Path) -> None:
+    reach, _ = reach_of(f"{tmp_path}/store")
+    images = [image_of(reach.store, ONE, tar_of((f"n{number}", b""))) for number in range(8)]
+    targets = [Layout(f"{tmp_path}/l", f"t{number}") for number in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write_layout, images, targets, [reach] * 8))
+
+    for image, target in zip(images, targets, strict=True):
+        assert image_for(find_in_layout(target), None) == image
+    assert not list((tmp_path / "l").rglob("*.partial*"))
 
 
 def test_without_a_tag_the_only_image_is_meant(tmp_path: Path) -> None:

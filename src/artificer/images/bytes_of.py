@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from threading import get_ident
 from typing import assert_never
 
 from artificer.errors import ArtificerError
@@ -67,7 +68,7 @@ def copy_to(blob: Blob, path: str, reach: Reach) -> None:
 
     The file is there whole or not at all.
     """
-    partial = f"{path}.partial-{os.getpid()}"
+    partial = _partial(path)
     if reach.store.has(blob.digest) == blob.descriptor.size:
         try:
             os.link(reach.store.blob_path(blob.digest), partial)
@@ -82,7 +83,7 @@ def copy_to(blob: Blob, path: str, reach: Reach) -> None:
 
 def write_file(path: str, chunks: Iterable[bytes]) -> None:
     """Write *chunks* to *path* by way of a temporary name beside it."""
-    partial = f"{path}.partial-{os.getpid()}"
+    partial = _partial(path)
     try:
         with open(partial, "wb") as file:
             for chunk in chunks:
@@ -92,6 +93,10 @@ def write_file(path: str, chunks: Iterable[bytes]) -> None:
         with suppress(FileNotFoundError):
             os.unlink(partial)
         raise
+
+
+def _partial(path: str) -> str:
+    return f"{path}.partial-{os.getpid()}-{get_ident()}"
 
 
 def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:

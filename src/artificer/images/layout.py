@@ -46,8 +46,8 @@ def write_layout(content: Content, reference: Layout, reach: Reach) -> None:
 
     ``index.json`` is written last, in one step: readers see the layout before or after.
     """
-    _prepare(reference.path)
     with writing(str(reference)), _alone(reference.path):
+        _prepare(reference.path)
         parts = parts_of(content)
         for blob in parts.blobs:
             path = _blob_path(reference.path, blob.digest)
@@ -175,23 +175,19 @@ def _origin(path: str, descriptor: Descriptor) -> Origin | None:
 def _prepare(path: str) -> None:
     marker = os.path.join(path, "oci-layout")
     if not os.path.exists(marker):
-        with writing(f"oci:{path}"):
-            os.makedirs(path, exist_ok=True)
-            names = set(os.listdir(path)) - {"blobs", "index.json"}
-        if names:
+        if set(os.listdir(path)) - {"blobs", "index.json"}:
             raise NotALayout(
                 f"oci:{path}: the directory has other files and is no OCI layout",
                 hint="name an empty or a new directory",
             )
-        with writing(marker):
-            write_file(marker, [LAYOUT_FILE])
-    with writing(path):
-        os.makedirs(os.path.join(path, "blobs", "sha256"), exist_ok=True)
+        write_file(marker, [LAYOUT_FILE])
+    os.makedirs(os.path.join(path, "blobs", "sha256"), exist_ok=True)
 
 
 @contextmanager
 def _alone(path: str) -> Iterator[None]:
     """Keep other processes of ours from merging into the same index.json meanwhile."""
+    os.makedirs(path, exist_ok=True)
     if not LOCKS:
         yield
         return
