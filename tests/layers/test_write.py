@@ -2,6 +2,8 @@ import gzip
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -346,3 +348,58 @@ def test_files_of_others_are_read_where_their_access_time_cannot_be_kept(
     layer = write_layer(entries, NONE, store, stop=Stop())
 
     assert contents(blob(store, layer)) == {"a": b"a", "b": b"b"}
+
+
+def test_gnu_tar_unpacks_what_was_written(store: Store, tmp_path: Path) -> None:
+    name = "d/" + "n" * 200
+    entries = [
+        Entry("d", DIRECTORY, 0o750, 0, 0, 0, 0, "", None),
+        made(name, random_bytes(2 * PIECE))._replace(mtime=1_700_000_000),
+        Entry("hard", HARDLINK, 0o644, 0, 0, 0, 0, name, None),
+        Entry("sym", SYMLINK, 0o777, 0, 0, 0, 0, "t" * 200, None),
+    ]
+    layer = write_layer(entries, GZIP, store, stop=Stop())
+
+    tar = ["tar", "-xpzf", store.blob_path(layer.digest)]
+    subprocess.run(tar, cwd=tmp_path, check=True)
+
+    assert (tmp_path / name).read_bytes() == random_bytes(2 * PIECE)
+    assert (tmp_path / name).stat().st_mtime == 1_700_000_000
+    assert (tmp_path / "hard").samefile(tmp_path / name)
+    assert str((tmp_path / "sym").readlink()) == "t" * 200
+    assert (tmp_path / "d").stat().st_mode & 0o7777 == 0o750
+
+
+MEMORY = """
+import resource, sys
+from artificer.layers.encode import encoder
+from artificer.layers.entry import Entry, stat_of
+from artificer.layers.write import write_layer
+from artificer.stop import Stop
+from artificer.store.blobs import open_store
+import os
+import subprocess
+import sys
+path, root = sys.argv[1:]
+size = os.path.getsize(path)
+entry = Entry("big", "0", 0o644, 0, 0, size, 0, "", path, stat=stat_of(os.lstat(path)))
+store = open_store(root)
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = used()
+for known in (None, lambda digest: None):
+    write_layer([entry], encoder("gzip"), store, known=known, stop=Stop(), threads=2)
+print(used() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(256 * PIECE)
+
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path / "big"), str(tmp_path / "store")],
+        check=True,
+        capture_output=True,
+    )
+
+    assert int(run.stdout) < 40 * 1024

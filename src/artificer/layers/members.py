@@ -18,7 +18,7 @@ _GAIN = _TRIAL // 32
 
 
 def gzip_members(piece: memoryview, level: int) -> bytes | bytearray:
-    """Compress *piece*, which is not empty: neighbouring parts of a kind are one member, stored or of *level*."""
+    """Compress *piece* (not empty): neighbouring parts of a kind are one member."""
     runs: list[tuple[int, int]] = []  # where each begins, and its level
     for start in range(0, len(piece), PART):
         part = piece[start : start + PART]
