@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from artificer.layers import split
 from artificer.layers.encode import encoder
@@ -44,6 +44,11 @@ class Edits(RuleBasedStateMachine):
         split.WHOLE, split.BUCKET, split.LARGE = self.usual
         shutil.rmtree(self.folder)
 
+    @initialize()
+    def begin(self) -> None:
+        for path in ("x", "a/x", "a/b/y", "c/vendor/z"):
+            self.write(path, 9000, ord("a"))
+
     @rule(path=_paths, size=_sizes, letter=_letters)
     def write(self, path: str, size: int, letter: int) -> None:
         file = self.tree / path
@@ -57,6 +62,19 @@ class Edits(RuleBasedStateMachine):
             before = file.stat()
             file.write_bytes(bytes([letter]) * before.st_size)
             os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    @rule(path=_paths)
+    def write_all_at_once_around_a_build(self, path: str) -> None:
+        self.write(path, 10, ord("a"))
+        self.build()
+        self.write(path, 10, ord("b"))
+
+    @rule(path=_paths)
+    def wait_and_write_in_secret_after_a_build(self, path: str) -> None:
+        self.write(path, 10, ord("a"))
+        self.wait()
+        self.build()
+        self.write_in_secret(path, ord("b"))
 
     @rule(path=_paths)
     def remove(self, path: str) -> None:
