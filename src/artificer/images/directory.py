@@ -18,11 +18,13 @@ from artificer.layers.entry import (
     SYMLINK,
     Entry,
 )
+from artificer.store.files import write_all
 
 _OPAQUE = ".wh..wh..opq"
 _META = ".wh..wh."
 _WHITEOUT = ".wh."
 _HOPS = 40
+_NO_XATTRS = {errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.EINVAL}
 
 
 class UnsafeEntry(ArtificerError):
@@ -51,6 +53,7 @@ class Directory:
     def __init__(self, path: str, *, owners: bool) -> None:
         self._root = os.path.abspath(path)
         self._owners = owners
+        self._us = (os.geteuid(), os.getegid())
         self._real: dict[str, str] = {"": ""}
         self._directories: dict[str, Entry] = {}
         self._fresh: set[str] = set()
@@ -85,14 +88,8 @@ class Directory:
 
     def finish(self) -> tuple[Skipped, ...]:
         """Set modes and times of directories, deepest first; say what could not be made."""
-        for path in sorted(self._directories, key=lambda path: path.count("/"), reverse=True):
-            full = self._full(path)
-            entry = self._directories[path]
-            if path:
-                self._own(full, entry)
-            self._set_xattrs(full, entry)
-            os.chmod(full, entry.mode)
-            os.utime(full, (entry.mtime, entry.mtime))
+        for path in sorted(self._directories, key=_depth, reverse=True):
+            self._set(self._full(path), self._directories[path])
         return tuple(
             Skipped(what, times, example)
             for what, (times, example) in sorted(self._skipped.items())
@@ -205,19 +202,30 @@ class Directory:
         if entry.kind == HARDLINK:
             self._link(path, entry)
             return
-        self._remove(path)
         if entry.kind == FILE:
-            _write_file(full, chunks)
-        elif entry.kind == SYMLINK:
+            self._write(path, entry, chunks)
+            return
+        self._remove(path)
+        if entry.kind == SYMLINK:
             os.symlink(entry.link, full)
-            self._real = {"": ""}
         elif not self._make_special(full, entry):
             return
-        self._own(full, entry)
-        self._set_xattrs(full, entry)
-        if entry.kind != SYMLINK:
-            os.chmod(full, entry.mode)
-        os.utime(full, (entry.mtime, entry.mtime), follow_symlinks=False)
+        self._set(full, entry)
+
+    def _write(self, path: str, entry: Entry, chunks: Iterable[bytes]) -> None:
+        full = self._full(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(full, flags, 0o600)
+        except FileExistsError:
+            self._remove(path)
+            fd = os.open(full, flags, 0o600)
+        try:
+            for chunk in chunks:
+                write_all(fd, chunk)
+            self._set(fd, entry)
+        finally:
+            os.close(fd)
 
     def _link(self, path: str, entry: Entry) -> None:
         parent, name = os.path.split(entry.link)
@@ -255,23 +263,27 @@ class Directory:
             return False
         return True
 
-    def _own(self, full: str, entry: Entry) -> None:
+    def _set(self, at: str | int, entry: Entry) -> None:
+        """Set owner, attributes, mode and time of a path, no link followed, or of an open file."""
+        is_open = isinstance(at, int)
         if self._owners:
             try:
-                os.chown(full, entry.uid, entry.gid, follow_symlinks=False)
+                os.chown(at, entry.uid, entry.gid, follow_symlinks=is_open)
             except OSError:
                 self._skip("owners", entry.path)
-        elif (entry.uid, entry.gid) != (os.geteuid(), os.getegid()):
+        elif (entry.uid, entry.gid) != self._us:
             self._skip("owners", entry.path)
-
-    def _set_xattrs(self, full: str, entry: Entry) -> None:
         for name, value in entry.xattrs:
             try:
-                os.setxattr(full, name, value, follow_symlinks=False)
+                _set_xattr(at, name, value)
             except OSError as error:
-                if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EACCES, errno.EINVAL}:
+                if error.errno not in _NO_XATTRS:
                     raise
                 self._skip(f"extended attributes ({name})", entry.path)
+        if entry.kind != SYMLINK:
+            # After the owner: a change of it takes the set-user-id bit away.
+            os.chmod(at, entry.mode)
+        os.utime(at, (entry.mtime, entry.mtime), follow_symlinks=is_open)
 
     def _skip(self, what: str, path: str) -> None:
         count, example = self._skipped.get(what, (0, path))
@@ -291,9 +303,11 @@ def fresh_directory(path: str) -> None:
         )
 
 
-def _write_file(full: str, chunks: Iterable[bytes]) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(full, flags, 0o600)
-    with open(descriptor, "wb", buffering=0) as file:
-        for chunk in chunks:
-            file.write(chunk)
+def _set_xattr(at: str | int, name: str, value: bytes) -> None:
+    if not hasattr(os, "setxattr"):  # not on macOS
+        raise OSError(errno.ENOTSUP, name)
+    os.setxattr(at, name, value, follow_symlinks=isinstance(at, int))
+
+
+def _depth(path: str) -> int:
+    return path.count("/") + 1 if path else 0

@@ -76,6 +76,13 @@ def whole(found: Found) -> Content:
     return _content(found, found.descriptor, _NESTING)
 
 
+def index_at(found: Found) -> Index | None:
+    """Return the index that *found* names, without its members; None when it is no index."""
+    if not media.is_index(found.descriptor.media_type):
+        return None
+    return Index(_read(found, found.descriptor, limits.MANIFEST_BYTES))
+
+
 def platforms(found: Found) -> tuple[Platform, ...]:
     """Return the platforms that *found* has images for, in its order, each once."""
     known = [entry.platform for entry in _entries(found)]
