@@ -52,17 +52,13 @@ class Base(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where a build looks: handles, who may know layers, and how bases are found.
-
-    With *afresh*, nothing is believed by its stats: every input is read.
-    """
+    """Where a build looks: handles, who may know layers, and how bases are found."""
 
     reach: Reach
     known: Known
     pull: Pull = "always"
     docker_host: str | None = None
     stdin: BinaryIO | None = None
-    afresh: bool = False
 
     def find(self, reference: Reference) -> Found:
         """What *reference* stands for; nothing but documents is fetched."""
@@ -148,7 +144,7 @@ def _stack(step: Step, image: Image, work: Work, sources: Sources) -> Stack:
     match step:
         case AddFiles():
             last = remembered(step, work.kind, work.reach)
-            if last is not None and not sources.afresh and still_true(last, step, image):
+            if last is not None and not sources.known.afresh and still_true(last, step, image):
                 for layer, line in zip(last.stack.layers, last.stack.lines, strict=True):
                     size = layer.descriptor.size
                     why = "its files are unchanged"

@@ -50,12 +50,19 @@ class Known:
     """Answers for key 2, nearest first: the store, the targets, the cache repository.
 
     Others are asked at most once, and only when something has to be made. One that cannot be
-    read is no obstacle: it is told, and the push will show.
+    read is no obstacle: it is told, and the push will show. With *afresh*, nothing is believed
+    by the stats of files (key 1): every input is read.
     """
 
     def __init__(
-        self, reach: Reach, targets: Sequence[Named] = (), cache: Cache | None = None
+        self,
+        reach: Reach,
+        targets: Sequence[Named] = (),
+        cache: Cache | None = None,
+        *,
+        afresh: bool = False,
     ) -> None:
+        self.afresh = afresh
         self._reach = reach
         self._targets = targets
         self._cache = cache
@@ -73,6 +80,8 @@ class Known:
 
     def by_files(self, first_key: str) -> tuple[Digest, Answer] | None:
         """The diff_id and the place of the layer that was made of the very same files (key 1)."""
+        if self.afresh:
+            return None
         data = self._reach.store.record(_FILES, first_key)
         text, _, raw = (data or b"").partition(b"\n")
         if not raw:

@@ -85,7 +85,7 @@ def _thoughts(step: Step, image: Image, work: Work, sources: Sources) -> list[_T
         match step:
             case AddFiles():
                 last = remembered(step, work.kind, work.reach)
-                if last is not None and not sources.afresh and still_true(last, step, image):
+                if last is not None and not sources.known.afresh and still_true(last, step, image):
                     pairs = zip(last.stack.layers, last.stack.lines, strict=True)
                     return [_Thought(layer, line, "unchanged") for layer, line in pairs]
                 pieces = files_pieces(step, image, work, spools).pieces

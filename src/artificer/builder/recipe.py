@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from artificer.builder.keys import Part
 from artificer.layers.rules import Rules
 from artificer.layers.select import Source
 from artificer.oci.edit import Stamp
@@ -16,12 +17,12 @@ Scope = Literal["manifest", "index", "manifest-descriptor", "index-descriptor"]
 class AddFiles(NamedTuple):
     """Put *sources* into the image by *rules*.
 
-    *words* is everything that decides which entries come of them, as text: part of the key.
+    *words* is everything that decides which entries come of them: part of the key.
     """
 
     sources: tuple[Source, ...]
     rules: Rules
-    words: tuple[str, ...]
+    words: tuple[Part, ...]
     split: bool = True
 
 

@@ -103,11 +103,10 @@ def sources_of(
     named = () if args.offline else tuple(one for one in references if isinstance(one, Named))
     return Sources(
         reach,
-        Known(reach, named, cache),
+        Known(reach, named, cache, afresh=args.no_cache),
         pull=pull_of(args),
         docker_host=session.environ.get("DOCKER_HOST"),
         stdin=session.stdin.buffer,
-        afresh=args.no_cache,
     )
 
 

@@ -80,11 +80,11 @@ def _files(args: Namespace, epoch: str) -> tuple[Step, ...]:
         archive_mtime=parse_mtime(args.mtime) if args.mtime else None,
         follow=args.follow_symlinks,
     )
-    told = (repr(sources), *patterns, *args.chmod, "/", *args.chown, mtime, args.mtime or "")
-    step = AddFiles(
-        tuple(sources), rules, (*told, str(args.follow_symlinks)), split=args.layers == "auto"
+    told = (
+        *(repr(sources), patterns, args.chmod, args.chown),
+        *(mtime, args.mtime, args.follow_symlinks),
     )
-    return (step,)
+    return (AddFiles(tuple(sources), rules, told, split=args.layers == "auto"),)
 
 
 def _copies(args: Namespace) -> tuple[CopyFrom, ...]:

@@ -70,7 +70,7 @@ def _digest(built: Built) -> str:
 
 def _sources(args: Namespace, reach: Reach, session: Session) -> Sources:
     docker_host = session.environ.get("DOCKER_HOST")
-    return Sources(reach, Known(reach), pull_of(args), docker_host, afresh=True)
+    return Sources(reach, Known(reach), pull_of(args), docker_host)
 
 
 @contextmanager
