@@ -1,0 +1,1 @@
+"""artificer beside its peers, on workloads of the project's own making."""
