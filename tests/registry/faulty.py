@@ -90,6 +90,7 @@ class Faulty:
         self.page = 1000
         self.referrers = True
         self.digests = True  # whether Docker-Content-Digest is told
+        self.ranges = True
         self.storage = ""  # another host that blobs are read from
 
     def give(self, repo: str, data: bytes) -> str:
@@ -218,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
             url = f"{self.faulty.storage}/v2/{self.repo}/blobs/{self.rest}"
             return self.answer(307, {"Location": url}, b"")
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if match:
+        if match and self.faulty.ranges:
             at = int(match[1])
             told = {"Content-Range": f"bytes {at}-{len(data) - 1}/{len(data)}"}
             return self.answer(206, told, data[at:])
