@@ -32,7 +32,7 @@ class Descriptor(NamedTuple):
 
     @classmethod
     def make(cls, media_type: str, digest: Digest, size: int, **fields: Any) -> Self:
-        """A new descriptor; *fields* (``platform``, ``annotations`` …) without a value are left out."""
+        """A new descriptor; of *fields* (``platform`` …) those without a value are left out."""
         document = {"mediaType": media_type, "digest": str(digest), "size": size}
         document.update({key: value for key, value in fields.items() if value})
         return cls(dump(document).decode(), media_type, digest, size)
