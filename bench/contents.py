@@ -8,7 +8,7 @@ from pathlib import Path
 MIB = 1024 * 1024
 
 # Go programs first: the peers' recorded baseline was measured with one.
-PROGRAMS = (
+PROGRAMS = "podman docker-registry containerd buildah skopeo dockerd docker ctr umoci runc node"
     "podman docker-registry containerd buildah skopeo dockerd docker ctr umoci runc node git"
 )
 FOLDERS = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/lib/x86_64-linux-gnu", "/usr/lib")
@@ -56,7 +56,7 @@ class Texts:
         self.words = [self._word() for _ in range(4_000)]
         weights = [1 / (rank + 12) for rank in range(len(self.words))]
         self.supply = iter(self.random.choices(self.words, weights, k=lines * 6))
-        self.blocks = [self._block() for _ in range(lines // 4)]
+        self.blocks = [self._block() for _ in range(lines // 6)]
         self.recent = self.blocks[:RECENT]
 
     def _word(self) -> str:
