@@ -9,8 +9,6 @@ MIB = 1024 * 1024
 
 # Go programs first: the peers' recorded baseline was measured with one.
 PROGRAMS = "podman docker-registry containerd buildah skopeo dockerd docker ctr umoci runc node"
-    "podman docker-registry containerd buildah skopeo dockerd docker ctr umoci runc node git"
-)
 FOLDERS = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/lib/x86_64-linux-gnu", "/usr/lib")
 
 SYLLABLES = (
