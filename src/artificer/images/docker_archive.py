@@ -46,6 +46,12 @@ def found_in_archive(archive: Archive, name: Named | None) -> Found:
     return found_image(archive.name, _image(archive, chosen))
 
 
+def images_in_docker_archive(archive: Archive) -> Iterator[tuple[Found, tuple[str, ...]]]:
+    """Yield every image of *archive*, with the names that it has there."""
+    for entry in _entries(archive):
+        yield found_image(archive.name, _image(archive, entry)), entry.names
+
+
 def write_docker_archive(saved: Sequence[Saved], path: str, reach: Reach) -> None:
     """Write *saved* to *path* so that docker and podman load it; layers that are shared, once."""
     write_archive(path, docker_parts(saved, reach), reach)

@@ -76,6 +76,23 @@ def found_in(listing: bytes, tag: str | None, place: Place) -> Found:
     return Found(place.name, chosen, place)
 
 
+def all_in(listing: bytes, place: Place) -> Iterator[tuple[Found, tuple[str, ...]]]:
+    """Yield all that an ``index.json`` lists, each once, with the full names that it has there.
+
+    A tag alone (as skopeo writes it) is no name: it does not say of what.
+    """
+    entries = index_entries(
+        parse(listing, limit=limits.MANIFEST_BYTES, what=f"index.json of {place.name}")
+    )
+    if _is_one_index(entries):
+        yield _listing_itself(listing, place), ()
+        return
+    for chosen in {entry.digest: entry for entry in entries}.values():
+        same = (_names(entry) for entry in entries if entry.digest == chosen.digest)
+        names = sorted(name for name in set().union(*same) if ":" in name)
+        yield Found(place.name, chosen, place), tuple(names)
+
+
 def check_layout_file(data: bytes, where: str) -> None:
     """Raise `NotALayout` unless *data* is an ``oci-layout`` file of a version that we know."""
     version = parse(data, limit=limits.MANIFEST_BYTES, what=f"oci-layout of {where}").get(

@@ -6,7 +6,13 @@ from artificer import limits
 from artificer.images.archive import Archive, write_archive
 from artificer.images.bytes_of import chunks_of
 from artificer.images.inflate import uncompressed_file
-from artificer.images.layout import LAYOUT_FILE, check_layout_file, found_in, merged_index
+from artificer.images.layout import (
+    LAYOUT_FILE,
+    all_in,
+    check_layout_file,
+    found_in,
+    merged_index,
+)
 from artificer.images.parts import images_of, parts_of
 from artificer.images.place import Found, NotFound, Place
 from artificer.images.reach import Reach
@@ -22,27 +28,27 @@ def find_in_oci_archive(reference: OciArchive, reach: Reach) -> Found:
     """Return what the archive has under the reference's tag; it is read where it lies."""
     where = str(reference)
     archive = Archive(uncompressed_file(reference.path, where, reach), where)
-
-    def read(descriptor: Descriptor, limit: int) -> bytes:
-        return archive.read(blob_name(descriptor.digest), limit)
-
-    def origin(descriptor: Descriptor) -> Origin | None:
-        name = blob_name(descriptor.digest)
-        return archive.origin(name) if name in archive else None
-
-    if "index.json" not in archive or "oci-layout" not in archive:
+    if not is_oci(archive):
         raise NotFound(
             f"{where}: the archive holds no OCI layout",
             hint=f"what docker saves is named docker-archive:{reference.path}",
         )
-    check_layout_file(archive.read("oci-layout", limits.MANIFEST_BYTES), where)
-    listing = archive.read("index.json", limits.MANIFEST_BYTES)
-    return found_in(listing, reference.tag, Place(where, read, origin))
+    return found_in(_listing(archive), reference.tag, _place(archive))
+
+
+def is_oci(archive: Archive) -> bool:
+    """Whether *archive* holds an OCI layout."""
+    return "index.json" in archive and "oci-layout" in archive
+
+
+def images_in_oci_archive(archive: Archive) -> Iterator[tuple[Found, tuple[str, ...]]]:
+    """Yield every image and index that *archive* lists, with the names that it has there."""
+    return all_in(_listing(archive), _place(archive))
 
 
 def write_oci_archive(content: Content, reference: OciArchive, reach: Reach) -> None:
     """Write *content* as an archive of its own: the same content gives the same bytes."""
-    write_archive(reference.path, _parts(content, reference, reach), reach)
+    write_archive(reference.path, oci_parts(content, reference, reach), reach)
 
 
 def blob_name(digest: Digest) -> str:
@@ -50,7 +56,24 @@ def blob_name(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
-def _parts(content: Content, reference: OciArchive, reach: Reach) -> Iterator[Part]:
+def _listing(archive: Archive) -> bytes:
+    check_layout_file(archive.read("oci-layout", limits.MANIFEST_BYTES), archive.name)
+    return archive.read("index.json", limits.MANIFEST_BYTES)
+
+
+def _place(archive: Archive) -> Place:
+    def read(descriptor: Descriptor, limit: int) -> bytes:
+        return archive.read(blob_name(descriptor.digest), limit)
+
+    def origin(descriptor: Descriptor) -> Origin | None:
+        name = blob_name(descriptor.digest)
+        return archive.origin(name) if name in archive else None
+
+    return Place(archive.name, read, origin)
+
+
+def oci_parts(content: Content, reference: OciArchive, reach: Reach) -> Iterator[Part]:
+    """Yield the members of an archive of *content*, the listing first: it can be streamed."""
     parts = parts_of(content)
     yield part_of("oci-layout", LAYOUT_FILE)
     yield part_of("index.json", merged_index(None, content.descriptor, reference.tag))
