@@ -16,8 +16,8 @@ from artificer.errors import ArtificerError, Cancelled
 from artificer.layers import write
 from artificer.layers.encode import PIECE, encoder
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span, stat_of
-from artificer.layers.pack import ChangedWhileRead, Unreadable
-from artificer.layers.pool import ROOM
+from artificer.layers.pack import pack
+from artificer.layers.pool import ROOM, Pool
 from artificer.layers.write import Known, Written, write_layer
 from artificer.oci.digest import Digest
 from artificer.stop import Stop
@@ -218,90 +218,6 @@ def test_asking_in_vain_gives_the_same_layer(
     assert len(blob(store, layers[0])) == layers[0].size
 
 
-def _grown(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"more")
-
-
-def _cut_short(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def _touched(path: Path) -> None:
-    os.utime(path, ns=(1, 1))
-
-
-def _replaced(path: Path) -> None:
-    other = path.with_name("other")
-    other.write_bytes(path.read_bytes())
-    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
-    other.rename(path)
-
-
-def _linked(path: Path) -> None:
-    path.rename(path.with_name("other"))
-    path.symlink_to("other")
-
-
-def _gone(path: Path) -> None:
-    path.unlink()
-
-
-def _a_directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _a_fifo(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-CHANGES = [_grown, _cut_short, _touched, _replaced, _linked, _gone, _a_directory, _a_fifo]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("size", [100, 2 * PIECE])
-def test_a_file_that_is_not_the_one_that_was_seen_is_an_error(  # type: ignore[no-untyped-def]
-    store: Store, tmp_path: Path, change, size: int
-) -> None:
-    entries = [made("a", b"a"), on_disk(tmp_path, "file", random_bytes(size))]
-    change(tmp_path / "file")
-
-    with pytest.raises(ChangedWhileRead) as changed:
-        write_layer(entries, GZIP, store, stop=Stop())
-
-    assert changed.value.path == str(tmp_path / "file")
-    assert left_over(store) == []
-
-
-def test_a_file_that_changes_while_it_is_read_is_an_error(store: Store, tmp_path: Path) -> None:
-    entries = [on_disk(tmp_path, "file", random_bytes(20 * PIECE))]
-    reads = []
-
-    class Changing(Stop):
-        def check(self) -> None:
-            reads.append(1)
-            if len(reads) == 5:
-                _touched(tmp_path / "file")
-
-    with pytest.raises(ChangedWhileRead):
-        write_layer(entries, GZIP, store, stop=Changing())
-
-    assert left_over(store) == []
-
-
-def test_a_missing_or_unreadable_file_is_named(store: Store, tmp_path: Path) -> None:
-    path = tmp_path / "nothing"
-    entry = made("x", b"xyz")._replace(source=str(path))
-
-    with pytest.raises(Unreadable) as missing:
-        write_layer([entry], GZIP, store, stop=Stop())
-
-    assert missing.value.message == f"cannot read {path}: no such file or directory"
-    assert left_over(store) == []
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_of_the_disk_leaves_nothing_and_no_thread(tmp_path: Path, kind: str) -> None:
     class Full(_Memory):
@@ -330,24 +246,6 @@ def test_stopping_leaves_nothing_and_no_thread(store: Store) -> None:
 
     assert left_over(store) == []
     assert threading.active_count() == before
-
-
-def test_files_of_others_are_read_where_their_access_time_cannot_be_kept(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really = os.open
-
-    def refusing(path: str, flags: int, *rest: int) -> int:
-        if flags & os.O_NOATIME:
-            raise PermissionError(1, "Operation not permitted", path)
-        return really(path, flags, *rest)
-
-    entries = [on_disk(tmp_path, "a", b"a"), on_disk(tmp_path, "b", b"b")]
-    monkeypatch.setattr(os, "open", refusing)
-
-    layer = write_layer(entries, NONE, store, stop=Stop())
-
-    assert contents(blob(store, layer)) == {"a": b"a", "b": b"b"}
 
 
 def test_gnu_tar_unpacks_what_was_written(store: Store, tmp_path: Path) -> None:
@@ -403,3 +301,16 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
     )
 
     assert int(run.stdout) < 40 * 1024
+
+
+def test_an_error_while_compressing_is_raised_where_the_pool_is_fed() -> None:
+    def broken(piece: memoryview) -> bytes:
+        raise MemoryError
+
+    before = threading.active_count()
+    pool = Pool()
+
+    with pytest.raises(MemoryError), pool.encoding(broken, bytes, threads=2):
+        pack([made(f"f{n}", random_bytes(PIECE)) for n in range(30)], pool, Stop())
+
+    assert threading.active_count() == before

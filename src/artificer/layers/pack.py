@@ -98,14 +98,10 @@ class _Packer:
         """
         descriptor = self._open(entry, str(entry.source))
         try:
-            count = _fill(descriptor, view)
-            after = os.fstat(descriptor)
-        except OSError as error:
-            raise _trouble(entry, error) from error
+            _read(entry, descriptor, view)
+            _compare(entry, descriptor)
         finally:
             os.close(descriptor)
-        if count != entry.size or _differs(entry, after):
-            raise ChangedWhileRead(str(entry.source))
 
     def _add_slowly(self, entry: Entry, head: bytes, size: int) -> None:
         self._put(head)
@@ -125,24 +121,19 @@ class _Packer:
     def _put_file(self, entry: Entry, path: str, offset: int) -> None:
         descriptor = self._open(entry, path)
         try:
-            if _differs(entry, os.fstat(descriptor)):
-                raise ChangedWhileRead(path)
+            _compare(entry, descriptor)
             if offset:
                 os.lseek(descriptor, offset, os.SEEK_SET)
             left = entry.size
             while left:
                 start = self._position
                 end = min(start + left, PIECE)
-                if _fill(descriptor, self._view[start:end]) != end - start:
-                    raise ChangedWhileRead(path)
+                _read(entry, descriptor, self._view[start:end])
                 left -= end - start
                 self._position = end
                 if end == PIECE:
                     self._cut()
-            if _differs(entry, os.fstat(descriptor)):
-                raise ChangedWhileRead(path)
-        except OSError as error:
-            raise _trouble(entry, error) from error
+            _compare(entry, descriptor)
         finally:
             os.close(descriptor)
 
@@ -187,22 +178,49 @@ class _Packer:
             raise _trouble(entry, error) from error
 
 
-def _differs(entry: Entry, status: os.stat_result) -> bool:
+def _read(entry: Entry, descriptor: int, view: memoryview) -> None:
+    """Fill *view*, or say why it cannot be."""
+    try:
+        count = _readv(descriptor, (view,))
+        while 0 < count < len(view):
+            more = _readv(descriptor, (view[count:],))
+            if not more:
+                break
+            count += more
+    except OSError as error:
+        raise _trouble(entry, error) from error
+    if count != len(view):
+        raise ChangedWhileRead(_path(entry))
+
+
+def _compare(entry: Entry, descriptor: int) -> None:
+    """Raise `ChangedWhileRead` if the open file is not, or not any more, what the walk saw."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError as error:
+        raise _trouble(entry, error) from error
     seen = entry.stat
-    if seen is not None:
-        return seen != (
+    if seen is None:
+        same = entry.source.__class__ is not str or status.st_size == entry.size
+    else:
+        same = seen == (
             status.st_mode,
             status.st_size,
             status.st_mtime_ns,
             status.st_ctime_ns,
             status.st_ino,
         )
-    return entry.source.__class__ is str and status.st_size != entry.size
+    if not same:
+        raise ChangedWhileRead(_path(entry))
+
+
+def _path(entry: Entry) -> str:
+    return entry.source.path if isinstance(entry.source, Span) else str(entry.source)
 
 
 def _trouble(entry: Entry, error: OSError) -> ArtificerError:
     """Translate what the system says of a file that the walk has seen, or nobody has."""
-    path = entry.source.path if isinstance(entry.source, Span) else str(entry.source)
+    path = _path(entry)
     gone = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO}
     if entry.stat is not None and error.errno in gone:
         return ChangedWhileRead(path)
@@ -220,14 +238,3 @@ def _read_into(descriptor: int, views: tuple[memoryview]) -> int:
 
 # Windows has no readv.
 _readv = os.readv if hasattr(os, "readv") else _read_into
-
-
-def _fill(descriptor: int, view: memoryview) -> int:
-    """Read until *view* is full or the file ends; return how much was read."""
-    count = _readv(descriptor, (view,))
-    while 0 < count < len(view):
-        more = _readv(descriptor, (view[count:],))
-        if not more:
-            break
-        count += more
-    return count

@@ -111,10 +111,14 @@ class Pool:
         self._order.put(piece)
 
     def give_held(self) -> None:
-        """Hand over, inside `encoding`, what a block of `holding` has kept."""
+        """Hand over, inside `encoding`, what a block of `holding` has kept.
+
+        One piece is let go for each, so that no more is compressed than can be written.
+        """
         held, self._held = self._held or [], None
         held.reverse()
         while held:
+            self.take()
             self.give(held.pop())
 
     def _add_pieces(self, count: int) -> None:
