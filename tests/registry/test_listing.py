@@ -10,6 +10,7 @@ from artificer.oci.media import (
 )
 from artificer.oci.reference import Named, Repository
 from artificer.registry.listing import EndlessList
+from artificer.registry.referring import ReferrersBroken
 from tests.registry.clients import Client
 from tests.registry.faulty import Fault, Faulty
 
@@ -97,3 +98,26 @@ def test_nothing_refers_to_what_nobody_knows(
     faulty.referrers = referrers
 
     assert client.registry.referrers(where(faulty), DIGEST) == []
+
+
+def test_a_tag_that_is_no_list_of_referrers_is_left_alone(faulty: Faulty, client: Client) -> None:
+    faulty.referrers = False
+    faulty.give_manifest("team/app", f"sha256-{DIGEST.hex}", OCI_MANIFEST, DATA)
+    subject = {"mediaType": OCI_MANIFEST, "digest": DIGEST, "size": len(DATA)}
+    data = json.dumps({"subject": subject, "layers": []}).encode()
+
+    with pytest.raises(ReferrersBroken):
+        client.registry.put_manifest(where(faulty), Digest.of(data), OCI_MANIFEST, data)
+    assert client.registry.referrers(where(faulty), DIGEST) == []
+
+
+def test_a_referrer_is_listed_once(faulty: Faulty, client: Client) -> None:
+    faulty.referrers = False
+    subject = {"mediaType": OCI_MANIFEST, "digest": DIGEST, "size": len(DATA)}
+    data = json.dumps({"subject": subject, "config": {"mediaType": "a/b"}}).encode()
+
+    for _ in range(2):
+        client.registry.put_manifest(where(faulty), Digest.of(data), OCI_MANIFEST, data)
+
+    (found,) = client.registry.referrers(where(faulty), DIGEST, "a/b")
+    assert found.digest == Digest.of(data)

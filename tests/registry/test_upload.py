@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from artificer.errors import Transient
 from artificer.events import BlobExists, BlobMounted, BlobProgress, BlobSent
 from artificer.http.request import Body, body_of, file_body
 from artificer.oci.descriptor import Descriptor
@@ -364,3 +365,36 @@ def test_check_push_says_what_a_push_would_say(connect: Connect, faulty: Faulty)
 
     assert "here, there" in str(caught.value.hint)
     assert f"artificer login {faulty.host}" in str(caught.value.hint)
+
+
+def test_a_registry_that_claims_more_than_it_got_is_asked_again(
+    connect: Connect, faulty: Faulty
+) -> None:
+    faulty.faults.append(Fault("PATCH upload", headers={"Range": "0-999999"}))
+
+    push(connect(uploads=by_patch), faulty)
+
+    assert complete(faulty)
+    assert faulty.received == len(DATA)
+
+
+def test_a_pause_that_the_registry_asks_for_is_kept(connect: Connect, faulty: Faulty) -> None:
+    client = connect(uploads=by_patch)
+    faulty.faults.append(Fault("PATCH upload", status=503, headers={"Retry-After": "7"}))
+
+    push(client, faulty)
+
+    assert client.paused == [7]
+
+
+@pytest.mark.parametrize("at", ["PATCH upload", "PUT upload"])
+def test_a_pause_that_is_too_long_is_not_waited_for(
+    connect: Connect, faulty: Faulty, at: str
+) -> None:
+    client = connect(uploads=by_patch)
+    faulty.faults += [Fault(at, status=429, headers={"Retry-After": "3600"})] * 9
+
+    with pytest.raises(Transient, match="429"):
+        push(client, faulty)
+
+    assert client.paused == []

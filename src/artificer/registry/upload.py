@@ -9,7 +9,7 @@ from typing import NamedTuple
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import BlobProgress, Retrying
 from artificer.http.request import Body, Request, Response
-from artificer.http.retry import Patience
+from artificer.http.retry import Patience, RateLimited
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.reference import Repository
@@ -116,6 +116,8 @@ class _Upload:
                     break
             except _Again as again:
                 self._failed(again.error, again.after)
+            except RateLimited:
+                raise  # it wants more patience than we have
             except (Transient, Unavailable) as error:
                 self._failed(error, "")
         if self._remembers:
@@ -304,13 +306,13 @@ class _Upload:
         self._failures += 1
         self._breaks += 1
         patience = self._uploads.patience
-        if self._failures > len(patience.pauses) or self._breaks > _ATTEMPTS:
+        wanted = float(after) if after.isdecimal() else 0.0
+        spent = self._failures > len(patience.pauses) or self._breaks > _ATTEMPTS
+        if spent or wanted > patience.most:
             message = f"{self._repository}: {self._name} was not pushed: {error.message}"
             told = error.message if error.message.startswith(str(self._repository)) else message
             raise type(error)(told, hint=error.hint) from error
-        pause = patience.pauses[self._failures - 1] * (1 + patience.jitter())
-        if after.isdecimal():
-            pause = min(float(after), patience.most)
+        pause = wanted or patience.pauses[self._failures - 1] * (1 + patience.jitter())
         self._link.report(Retrying(f"pushing {self._name}", error.message, pause))
         if patience.sleep(pause):
             raise Cancelled
