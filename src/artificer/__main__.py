@@ -1,7 +1,6 @@
 """``python -m artificer``."""
 
-import sys
+from artificer.cli.main import command
 
-from artificer.cli.main import main
-
-sys.exit(main())  # noqa: TID251 - the command itself
+if __name__ == "__main__":
+    command()

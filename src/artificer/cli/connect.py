@@ -1,9 +1,10 @@
 """From options and the environment to the handles: the store, and the registries."""
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import artificer
 from artificer.cli.session import Session
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from artificer.registry.policy import Policy
 
 _METADATA_SECONDS = 2.0
+_ABOUT_REGISTRY = re.compile(rb"""\s*(?:\[\[?\s*["']?registry|["']?registry["']?\s*=\s*\[)""")
 
 
 def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] = ()) -> Reach:
@@ -51,38 +53,52 @@ def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] =
     return Reach(store, registry, session.report, session.stop, guard_of(session.environ))
 
 
-def open_registry(
-    args: Namespace, session: Session, store: Store, targets: Sequence[Reference] = ()
-) -> Registry:
-    """The registries as *args* and the environment say that they are reached."""
-    environ, report, stop = session.environ, session.report, session.stop
+class Wire(NamedTuple):
+    """How requests reach registries: *send* follows redirects, *direct* none."""
+
+    send: Send
+    direct: Send
+    routes: Routes
+    patience: Patience
+
+
+def open_wire(args: Namespace, session: Session) -> Wire:
+    """Make ready for requests as *args* and the environment say, not yet with any credential."""
     routes = routes_of(args, session)
     network = Network(
-        stop,
-        proxies=proxies_of(environ, report),
+        session.stop,
+        proxies=proxies_of(session.environ, session.report),
         trust=routes.trust,
         timeout=args.timeout,
         user_agent=f"artificer/{artificer.__version__}",
     )
     connections = Connections(network)
     session.closing(connections)
-    patience = Patience(stop.wait)
-    direct = retrying(choosing(connections.send, routes.schemes), patience, report=report)
-    send = redirecting(direct, plain=routes.plain)
-    keys = _keychain(args, session, send, targets)
+    patience = Patience(session.stop.wait)
+    direct = retrying(choosing(connections.send, routes.schemes), patience, report=session.report)
+    return Wire(redirecting(direct, plain=routes.plain), direct, routes, patience)
+
+
+def open_registry(
+    args: Namespace, session: Session, store: Store, targets: Sequence[Reference] = ()
+) -> Registry:
+    """The registries as *args* and the environment say that they are reached."""
+    wire = open_wire(args, session)
+    keys = keychain_of(args, session, wire.send, targets)
     uploads = Uploads(
-        patience,
+        wire.patience,
         take=lambda key: store.take_record("upload", key),
         put=lambda key, data: store.set_record("upload", key, data),
     )
-    return Registry(Authorized(send, keys, direct=direct), routes, uploads, report=report)
+    auth = Authorized(wire.send, keys, direct=wire.direct)
+    return Registry(auth, wire.routes, uploads, report=session.report)
 
 
 def routes_of(args: Namespace, session: Session) -> Routes:
     """Mirrors, blocked and insecure registries, and whom to trust."""
     rules: tuple[Rule, ...] = ()
     files = registries_files(session.environ)
-    if files:
+    if any(map(_speaks_of_registries, files)):
         from artificer.registry.configured import configuration_of
 
         rules = configuration_of(files, report=session.report).rules
@@ -102,6 +118,18 @@ def routes_of(args: Namespace, session: Session) -> Routes:
     )
 
 
+def _speaks_of_registries(path: str) -> bool:
+    """Whether a ``registries.conf`` could hold a ``[[registry]]``: most hold aliases only.
+
+    Parsing those would cost every build 6 ms, for nothing that concerns us.
+    """
+    try:
+        with open(path, "rb") as file:
+            return any(map(_ABOUT_REGISTRY.match, file))
+    except OSError:
+        return True  # The parser tells what is wrong.
+
+
 def guard_of(environ: Mapping[str, str]) -> Guard:
     """What the user's or the system's ``policy.json`` allows; read when it is first asked."""
     path = policy_file(environ)
@@ -119,9 +147,10 @@ def guard_of(environ: Mapping[str, str]) -> Guard:
     return Guard(lambda name: policy().check_named(name), lambda name: policy().check_target(name))
 
 
-def _keychain(
+def keychain_of(
     args: Namespace, session: Session, send: Send, targets: Sequence[Reference]
 ) -> Keychain:
+    """Where credentials are looked for: what was given, then the files, variables and clouds."""
     environ = session.environ
     home = environ.get("HOME") or "/"
     given: list[Keychain] = []
@@ -151,8 +180,10 @@ def _keychain(
 def _from_stdin(args: Namespace, session: Session, hosts: tuple[str, ...]) -> Login:
     if args.username is None:
         raise Misused("--password-stdin needs the user", hint="add `--username USER`")
-    password = session.stdin.readline().rstrip("\r\n")
-    return Login(login_of(f"{args.username}:{password}", "--username"), "--password-stdin", hosts)
+    from artificer.cli.secret import piped_secret
+
+    text = f"{args.username}:{piped_secret(session.stdin)}"
+    return Login(login_of(text, "--username"), "--password-stdin", hosts)
 
 
 def _helper(environ: Mapping[str, str]) -> Callable[[str, str], Credential]:

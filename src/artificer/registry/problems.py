@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from html import unescape
 from typing import Any, NamedTuple
 
 from artificer import limits
@@ -14,6 +13,9 @@ from artificer.registry.credential import ANONYMOUS, Found
 
 _ECR = re.compile(r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9.-]+")
 _UNSEEN = re.compile(r"(?is)<(script|style|head)\b.*?</\1>|<!--.*?-->")
+# Python's table of all entities would cost every build a millisecond.
+_ENTITY = re.compile(r"&(#?\w{1,8});")
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'"}
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 _MARKUP = re.compile(r"(?s)<[^>]*>")
 _HIDDEN = "is the name right? some registries also hide what needs a login"
@@ -155,7 +157,7 @@ def _first_line(data: bytes) -> str:
     if "<" in text:
         title = _TITLE.search(text)
         text = title[1] if title else _MARKUP.sub(" ", _UNSEEN.sub(" ", text))
-        text = unescape(text)
+        text = _ENTITY.sub(lambda match: _ENTITIES.get(match[1], " "), text)
     lines = (line.strip() for line in text.splitlines())
     return _plain(next(filter(None, lines), ""))
 
