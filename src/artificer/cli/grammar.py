@@ -1,6 +1,7 @@
 """The words of a one-line build: the 2018 tool's, and many more."""
 
 import argparse
+from collections.abc import Callable
 from typing import NoReturn
 
 from artificer.errors import Misused
@@ -245,7 +246,7 @@ def _outputs(parser: Parser) -> None:
 
 
 def add_registry_options(parser: argparse.ArgumentParser) -> None:
-    """Add what decides how registries are reached."""
+    """Add what decides how images are looked up, and how registries are reached."""
     add = parser.add_argument_group("registries").add_argument
     add(
         "--pull",
@@ -254,6 +255,20 @@ def add_registry_options(parser: argparse.ArgumentParser) -> None:
         help="when a base is looked up anew",
     )
     add("--offline", action="store_true", help="use the store alone, and never the network")
+    _access(add)
+
+
+def add_access_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how registries are reached, and as whom."""
+    _access(parser.add_argument_group("registries").add_argument)
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add whom to trust, and for how long to wait."""
+    _connections(parser.add_argument_group("registries").add_argument)
+
+
+def _access(add: Callable[..., object]) -> None:
     add(
         "--creds",
         metavar="USER:PASSWORD",
@@ -269,6 +284,17 @@ def add_registry_options(parser: argparse.ArgumentParser) -> None:
         action=Once,
         help="the only file that credentials are read from",
     )
+    add(
+        "--registry-mirror",
+        metavar="HOST=MIRROR",
+        action="append",
+        default=[],
+        help="read from a mirror first",
+    )
+    _connections(add)
+
+
+def _connections(add: Callable[..., object]) -> None:
     add("--cacert", metavar="FILE", action="append", default=[], help="trust this authority, too")
     add("--client-cert", metavar="FILE", action=Once, help="certificate to show to registries")
     add("--client-key", metavar="FILE", action=Once, help="its key")
@@ -278,13 +304,6 @@ def add_registry_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="allow plain http and unverified TLS",
-    )
-    add(
-        "--registry-mirror",
-        metavar="HOST=MIRROR",
-        action="append",
-        default=[],
-        help="read from a mirror first",
     )
     add("--timeout", metavar="SECONDS", type=float, default=60.0, help="without any progress (60)")
 
