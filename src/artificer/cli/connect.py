@@ -98,7 +98,7 @@ def routes_of(args: Namespace, session: Session) -> Routes:
     """Mirrors, blocked and insecure registries, and whom to trust."""
     rules: tuple[Rule, ...] = ()
     files = registries_files(session.environ)
-    if files:
+    if any(map(_speaks_of_registries, files)):
         from artificer.registry.configured import configuration_of
 
         rules = configuration_of(files, report=session.report).rules
@@ -116,6 +116,18 @@ def routes_of(args: Namespace, session: Session) -> Routes:
         insecure=args.insecure_registry,
         certificates=certificates,
     )
+
+
+def _speaks_of_registries(path: str) -> bool:
+    """Whether a ``registries.conf`` could hold a ``[[registry]]``: most hold aliases only.
+
+    Parsing those would cost every build 6 ms, for nothing that concerns us.
+    """
+    try:
+        with open(path, "rb") as file:
+            return any(map(_ABOUT_REGISTRY.match, file))
+    except OSError:
+        return True  # The parser tells what is wrong.
 
 
 def guard_of(environ: Mapping[str, str]) -> Guard:
