@@ -152,6 +152,8 @@ def _chunks(response: http.client.HTTPResponse, reach: Reach) -> Iterator[bytes]
             yield chunk
     except (OSError, http.client.HTTPException) as error:
         raise DaemonFailed(f"the engine broke off: {error}") from error
+    if response.length:
+        raise DaemonFailed(f"the engine broke off: {response.length} bytes are missing")
 
 
 def _document(response: http.client.HTTPResponse) -> dict[str, Any]:
