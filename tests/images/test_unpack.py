@@ -285,3 +285,19 @@ def test_a_true_image_has_no_faults_and_a_false_one_every_one_of_its_own(tmp_pat
 
     faults = list(faults_of(broken, reach))
     assert [fault.subject for fault in faults] == [f"the layer {layer.blob.digest}"]
+
+
+def test_unpacking_over_files_leaves_those_that_the_image_lacks(tmp_path: Path) -> None:
+    reach, _ = reach_of(f"{tmp_path}/store")
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc" / "own").write_text("mine")
+    (root / "etc" / "one").symlink_to("/etc/hostname")
+    image = image_of(reach.store, tar_of(("etc", DIR), ("etc/one", b"1"), ("etc/two", b"22")))
+
+    counts = unpack(image, str(root), reach, over=True)
+
+    assert (root / "etc" / "own").read_text() == "mine"
+    assert (root / "etc" / "one").read_text() == "1"
+    assert not (root / "etc" / "one").is_symlink()
+    assert counts == (2, 3, 1, 0)
