@@ -9,6 +9,7 @@ from typing import Any
 from artificer.builder.build import Built
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError
+from artificer.oci.digest import Digest
 from artificer.oci.document import dump
 from artificer.oci.image import Image
 from artificer.oci.reference import Named, Reference
@@ -23,9 +24,14 @@ class Unwritable(ArtificerError):
 
 def digest_reference(reference: Reference, built: Built) -> str:
     """*reference* by digest: what to deploy."""
+    return by_digest(reference, built.content.digest)
+
+
+def by_digest(reference: Reference, digest: Digest) -> str:
+    """*reference*, which names *digest*, by that digest."""
     if isinstance(reference, Named):
-        return f"{reference.repository}@{built.content.digest}"
-    return f"{reference}@{built.content.digest}"
+        return f"{reference.repository}@{digest}"
+    return f"{reference}@{digest}"
 
 
 def tell(built: Built, references: Sequence[Reference], args: Namespace, session: Session) -> None:

@@ -1,0 +1,64 @@
+"""What every command over images has in common: its help page, its words, its handles."""
+
+from argparse import Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+
+from artificer.cli.grammar import Once, Parser, add_common_options, add_registry_options
+from artificer.cli.session import Session
+
+_WIDTH = 88
+_REFERENCES = """\
+An image is named as [registry/]name[:tag][@digest] for one in a registry, or with a transport:
+oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME, store:NAME, rootfs:DIR.
+"""
+
+
+class _Formatter(RawDescriptionHelpFormatter):
+    """Pages of one width, with room for the names of long options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=_WIDTH)
+
+
+def command_parser(name: str, usage: str, about: str, *, registries: bool = True) -> Parser:
+    """The parser of the command *name*: *usage* is its words, *about* what it does."""
+    parser = Parser(
+        prog=f"artificer {name}",
+        usage=f"artificer {name} {usage}",
+        description=f"{about}\n{_REFERENCES}" if registries else about,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=_Formatter,
+    )
+    if registries:
+        add_registry_options(parser)
+    add_common_options(parser)
+    return parser
+
+
+def add_platform(parser: Parser, meaning: str) -> None:
+    """Add ``--platform``, which here means *meaning*."""
+    parser.add_argument("--platform", metavar="OS/ARCH", action=Once, help=meaning)
+
+
+def add_format(parser: Parser) -> None:
+    """Add the choice between a page for people and JSON for programs."""
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="how it is printed (text)"
+    )
+
+
+def run_command(
+    parser: Parser,
+    words: Sequence[str],
+    session: Session,
+    act: Callable[[Namespace, Session], int],
+) -> int:
+    """Print the help page if *words* ask for it; else read them and act."""
+    options = words[1 : words.index("--")] if "--" in words else words[1:]
+    if "-h" in options or "--help" in options:
+        session.out(parser.format_help().rstrip("\n"))
+        return 0
+    args = parser.parse_intermixed_args(words[1:])
+    session.console.choose("quiet" if args.quiet else args.progress)
+    return act(args, session)
