@@ -49,3 +49,9 @@ def test_an_encoding_that_cannot_be_undone_is_an_error(
     answer = b"HTTP/1.1 206 OK\r\n" + extra + b"\r\nContent-Length: 2\r\n\r\nok"
     with serving(always(answer)) as server, pytest.raises(BadAnswer, match="not asked for"):
         get(connections, server.url)
+
+
+def test_what_is_called_gzip_and_is_not_is_an_error(connections: Connections) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"
+    with serving(always(answer)) as server, pytest.raises(BadAnswer, match="not gzip"):
+        get(connections, server.url)

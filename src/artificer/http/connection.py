@@ -25,7 +25,7 @@ from artificer.limits import HEAD_BYTES
 _DRAINED = 1 << 16
 """An unread rest up to this size is read away, so that the connection serves again."""
 
-_STALE = 1 << 20
+_STALE = 1 << 22
 """A body that broke within its first bytes on a used connection may be sent again on a new one."""
 
 _PROXY_WANTS_LOGIN = 407

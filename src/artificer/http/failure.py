@@ -98,4 +98,4 @@ def _reason(error: Exception) -> str:
         return "the answer is cut short"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     # What the other side sent may be part of it: one short line of it will do.
-    return (text or type(error).__name__).encode("ascii", "backslashreplace")[:80].decode().lower()
+    return (text or type(error).__name__).encode("unicode_escape")[:80].decode().lower()

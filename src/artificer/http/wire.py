@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SLOWEST = 100
 """Bytes a second below which an answer counts as stalled, though each of its bytes is in time."""
 
-_SENDFILE_PIECE = 1 << 20
+_SENDFILE_PIECE = 1 << 22
 
 
 class TooMuch(OSError):
