@@ -26,7 +26,7 @@ _DRAINED = 1 << 16
 """An unread rest up to this size is read away, so that the connection serves again."""
 
 _STALE = 1 << 22
-"""A body that broke within its first bytes on a used connection may be sent again on a new one."""
+"""A body up to this size that broke on a used connection may be sent again on a new one."""
 
 _PROXY_WANTS_LOGIN = 407
 
@@ -178,8 +178,12 @@ class _Sending:
             self._send(request.body)
 
     def harmless(self) -> bool:
-        """Whether the request may be sent again: a part of a PATCH may have been appended."""
-        return self.sent <= _STALE and self._request.method != "PATCH"
+        """Whether the request may be sent again unasked: a large upload may not.
+
+        The other side may have taken some of it, and only the other side knows how much.
+        """
+        body = self._request.body
+        return self._request.method != "PATCH" and (body is None or body.size <= _STALE)
 
     def _target(self) -> str:
         if self._line.route.absolute:
