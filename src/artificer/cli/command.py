@@ -22,18 +22,23 @@ class _Formatter(RawDescriptionHelpFormatter):
 
 def command_parser(name: str, usage: str, about: str, *, registries: bool = True) -> Parser:
     """The parser of the command *name*: *usage* is its words, *about* what it does."""
-    parser = Parser(
-        prog=f"artificer {name}",
-        usage=f"artificer {name} {usage}",
-        description=f"{about}\n{_REFERENCES}" if registries else about,
-        add_help=False,
-        allow_abbrev=False,
-        formatter_class=_Formatter,
-    )
+    parser = bare_parser(name, usage, f"{about}\n{_REFERENCES}" if registries else about)
     if registries:
         add_registry_options(parser)
     add_common_options(parser)
     return parser
+
+
+def bare_parser(name: str, usage: str, about: str) -> Parser:
+    """The same without any option: whoever asks for it adds those that are for it."""
+    return Parser(
+        prog=f"artificer {name}",
+        usage=f"artificer {name} {usage}",
+        description=about,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=_Formatter,
+    )
 
 
 def add_platform(parser: Parser, meaning: str) -> None:

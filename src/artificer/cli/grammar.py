@@ -309,9 +309,18 @@ def _connections(add: Callable[..., object]) -> None:
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Add what every command knows."""
+    """Add what every command knows that has to do with images."""
     add = parser.add_argument_group("general").add_argument
     add("--store", metavar="DIR", action=Once, help="local store (ARTIFICER_STORE)")
+    _display(add)
+
+
+def add_display_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every command knows."""
+    _display(parser.add_argument_group("general").add_argument)
+
+
+def _display(add: Callable[..., object]) -> None:
     add(
         "--progress",
         choices=("auto", "plain", "json", "quiet"),
