@@ -151,7 +151,11 @@ class Authorized:
         challenge = _learn(door, response, spoken, headers)
         if challenge is None or (request.body is not None and request.body.size > RESENT):
             return response
-        renewed = self._headers(door, access.and_also(challenge.scope))
+        try:
+            renewed = self._headers(door, access.and_also(challenge.scope))
+        except BaseException:
+            response.close()
+            raise
         if renewed == headers:
             return response
         response.close()
