@@ -21,7 +21,10 @@ DEPTH = 255
 """Components of a path in an archive, and nesting of a JSON document."""
 
 EXPANSION = 1000
-"""Bytes that one compressed byte may become (counted above 1 MiB of output)."""
+"""Bytes that one compressed byte may become, once there is more than `EXPANSION_FREE`."""
+
+EXPANSION_FREE = 1024 * MIB
+"""What compressed data may become whatever its ratio: zstd makes 20,000 zeros one byte."""
 
 PAX_BYTES = 1 * MIB
 """Extended headers of one archive member, extended attributes among them."""

@@ -83,11 +83,12 @@ def plain(
     formats: tuple[Format, ...] = LAYER_FORMATS,
     *,
     expansion: int = limits.EXPANSION,
+    free: int = limits.EXPANSION_FREE,
 ) -> Iterator[bytes]:
     """Yield what *chunks* hold, decompressed if they begin as one of *formats* does.
 
-    Members and frames may follow one another, zeros may follow the last. More than 1 MiB must
-    not be more than *expansion* times what was read for it.
+    Members and frames may follow one another, zeros may follow the last. More than *free*
+    bytes must not be more than *expansion* times what was read for them.
     """
     stream = iter(chunks)
     head = b""
@@ -98,11 +99,18 @@ def plain(
     whole = chain((head,), stream) if head else stream
     for form in formats:
         if head and form.begins(head):
-            return _inflated(whole, form, expansion)
+            return _inflated(whole, form, _Most(expansion, free))
     return whole
 
 
-def _inflated(chunks: Iterable[bytes], form: Format, expansion: int) -> Iterator[bytes]:
+class _Most(NamedTuple):
+    """How much data may become: so many times its size, or so many bytes."""
+
+    expansion: int
+    free: int
+
+
+def _inflated(chunks: Iterable[bytes], form: Format, most: _Most) -> Iterator[bytes]:
     taken = made = 0
     decoder = form.decoder()
     try:
@@ -113,7 +121,7 @@ def _inflated(chunks: Iterable[bytes], form: Format, expansion: int) -> Iterator
                 decoder = form.decoder() if decoder.eof else decoder
                 for out in _member(decoder, data):
                     made += len(out)
-                    _check_expansion(form, made, taken, expansion)
+                    _check_expansion(form, made, taken, most)
                     yield out
                 data = decoder.unused_data if decoder.eof else b""
     except form.errors as error:
@@ -122,9 +130,9 @@ def _inflated(chunks: Iterable[bytes], form: Format, expansion: int) -> Iterator
         raise Corrupt(f"{form.name} data that ends too early")
 
 
-def _check_expansion(form: Format, made: int, taken: int, expansion: int) -> None:
-    if made > limits.MIB and made > expansion * taken:
-        raise Bomb(f"{form.name} data that becomes more than {expansion} times its size")
+def _check_expansion(form: Format, made: int, taken: int, most: _Most) -> None:
+    if made > most.free and made > most.expansion * taken:
+        raise Bomb(f"{form.name} data that becomes more than {most.expansion} times its size")
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
