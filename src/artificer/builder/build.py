@@ -1,13 +1,14 @@
 """A target to an image: a fold of its steps over the base, for each platform."""
 
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, assert_never
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, NamedTuple, assert_never
 
 from artificer.builder.kind import Stack, kind_of
 from artificer.builder.known import Known
 from artificer.builder.make import copied_files, found, made_files
 from artificer.builder.recipe import AddFiles, CopyFrom, Scope, Step, Target
 from artificer.builder.remembered import remembered, still_true
-from artificer.builder.work import Work
+from artificer.builder.work import Work, nowhere
 from artificer.errors import Misused
 from artificer.events import BaseResolved, LayerReused, Unpinned
 from artificer.images.fetch import Pull, find_in_registry
@@ -26,9 +27,6 @@ from artificer.oci.edit import (
 from artificer.oci.image import Image, Index, Layer
 from artificer.oci.platform import LINUX_AMD64, Platform
 from artificer.oci.reference import Named, Reference, Scratch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Base(NamedTuple):
@@ -59,6 +57,7 @@ class Sources(NamedTuple):
     pull: Pull = "always"
     docker_host: str | None = None
     stdin: BinaryIO | None = None
+    ahead: Callable[[Sequence[Layer]], None] = nowhere
 
     def find(self, reference: Reference) -> Found:
         """What *reference* stands for; nothing but documents is fetched."""
@@ -132,7 +131,11 @@ def _image(
 ) -> Image:
     image = base_image(target, base, platform, sources)
     kind = kind_of(target.compress, image.format)
-    work = Work(kind, sources.reach, sources.known, sources.stdin, fresh)
+    below = image.layers
+    work = Work(
+        *(kind, sources.reach, sources.known, sources.stdin, fresh),
+        ahead=lambda layers: sources.ahead((*below, *layers)),
+    )
     for step in target.steps:
         stack = _stack(step, image, work, sources)
         if stack.layers:

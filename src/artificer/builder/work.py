@@ -1,5 +1,6 @@
 """What making layers needs."""
 
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, NamedTuple
 
 from artificer.builder.kind import Kind
@@ -8,11 +9,15 @@ from artificer.images.reach import Reach
 from artificer.oci.image import Layer
 
 
+def nowhere(layers: Sequence[Layer]) -> None:
+    """Send nothing ahead."""
+
+
 class Work(NamedTuple):
     """What making layers needs: their kind, who may know them, and where to put them.
 
-    *stdin* is what the archive ``-`` is read from; *fresh* collects what was really made, each
-    with its key 2.
+    *stdin* is what the archive ``-`` is read from. *fresh* collects what was really made, each
+    with its key 2; *ahead* is given it too, with the layers below, to be sent meanwhile.
     """
 
     kind: Kind
@@ -20,3 +25,4 @@ class Work(NamedTuple):
     known: Known
     stdin: BinaryIO | None
     fresh: list[tuple[str, Layer]]
+    ahead: Callable[[Sequence[Layer]], None] = nowhere

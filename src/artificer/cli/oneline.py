@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from artificer.builder.build import Built, Sources, build
 from artificer.builder.known import Known
@@ -16,7 +17,8 @@ from artificer.errors import Misused
 from artificer.images.fetch import Pull
 from artificer.images.push import Delivery, push
 from artificer.images.reach import Reach
-from artificer.oci.image import Content
+from artificer.oci.digest import Digest
+from artificer.oci.image import Content, Layer
 from artificer.oci.reference import (
     Named,
     Reference,
@@ -24,6 +26,9 @@ from artificer.oci.reference import (
     parse_name,
     parse_reference,
 )
+
+if TYPE_CHECKING:
+    from artificer.images.ahead import Ahead
 
 
 def run(words: Sequence[str], session: Session) -> int:
@@ -41,7 +46,8 @@ def run(words: Sequence[str], session: Session) -> int:
     with reach.store.in_use():
         session.say("Checking base image...")
         cache = cache_of(args)
-        sources = sources_of(args, references, cache, reach, session)
+        early = _Early(args, references, reach, session)
+        sources = sources_of(args, references, cache, reach, session)._replace(ahead=early.send)
         base = sources.base(target.base)
         session.say("Building new image...")
         built = build(target, base, sources)
@@ -49,7 +55,7 @@ def run(words: Sequence[str], session: Session) -> int:
         orders = orders_of(built, references, arch_tags=args.arch_tags)
         if args.max_upload is not None:
             _check_upload(orders, args, reach)
-        send(orders, reach, session)
+        send(orders, reach, session, early.finish())
         if cache is not None:
             share(cache, built.fresh, reach)
     tell(built, references, args, session)
@@ -129,11 +135,46 @@ def _arch_tag(name: Named, platform: str) -> Named:
     return name._replace(tag=f"{name.tag or 'latest'}-{suffix}")
 
 
-def send(orders: Sequence[tuple[Content, Reference]], reach: Reach, session: Session) -> None:
-    """Deliver everything; places other than registries are imported only when there are any."""
+class _Early:
+    """Sends what was made while the rest is being made, where nothing speaks against it."""
+
+    def __init__(
+        self, args: Namespace, references: Sequence[Reference], reach: Reach, session: Session
+    ) -> None:
+        repositories = [one.repository for one in references if isinstance(one, Named)]
+        # With --max-upload nothing is sent before all of it is known.
+        self._targets = () if args.max_upload is not None else tuple(dict.fromkeys(repositories))
+        self._reach = reach
+        self._session = session
+        self._ahead: Ahead | None = None
+
+    def send(self, layers: Sequence[Layer]) -> None:
+        if not self._targets:
+            return
+        if self._ahead is None:
+            from artificer.images.ahead import Ahead
+
+            self._ahead = Ahead(self._targets, self._reach)
+            self._session.closing(self._ahead)
+        self._ahead.send(layer.blob for layer in layers)
+
+    def finish(self) -> frozenset[Digest]:
+        return self._ahead.finish() if self._ahead is not None else frozenset()
+
+
+def send(
+    orders: Sequence[tuple[Content, Reference]],
+    reach: Reach,
+    session: Session,
+    carried: frozenset[Digest] = frozenset(),
+) -> None:
+    """Deliver everything; places other than registries are imported only when there are any.
+
+    Blobs that were *carried* to all registries before are not asked for again.
+    """
     named = [Delivery(content, one) for content, one in orders if isinstance(one, Named)]
     if len(named) == len(orders):
-        push(named, reach)
+        push(named, reach, carried=carried)
         return
     from artificer.images.deliver import Order, deliver
 
@@ -141,6 +182,7 @@ def send(orders: Sequence[tuple[Content, Reference]], reach: Reach, session: Ses
         [Order(content, one) for content, one in orders],
         reach,
         docker_host=session.environ.get("DOCKER_HOST"),
+        carried=carried,
     )
 
 

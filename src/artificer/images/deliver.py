@@ -1,6 +1,6 @@
 """Putting images wherever references point: registries together, then everything else."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple, assert_never
 
 from artificer.errors import Misused
@@ -13,6 +13,7 @@ from artificer.images.oci_archive import write_oci_archive
 from artificer.images.push import THREADS, Delivery, push
 from artificer.images.reach import Reach
 from artificer.images.rootfs import write_rootfs
+from artificer.oci.digest import Digest
 from artificer.oci.image import Content
 from artificer.oci.reference import (
     Daemon,
@@ -39,11 +40,13 @@ def deliver(
     reach: Reach,
     *,
     docker_host: str | None = None,
+    carried: Container[Digest] = (),
     threads: int = THREADS,
 ) -> None:
     """Carry out *orders*. Files and names of this machine come first: they fail cheaply.
 
-    Registries get all of theirs in one go, so that their tags come last of all.
+    Registries get all of theirs in one go, so that their tags come last of all; all of them have
+    the blobs that were *carried* before.
     """
     remote = []
     for content, target in orders:
@@ -52,7 +55,7 @@ def deliver(
         else:
             _write(content, target, docker_host, reach)
             reach.report(Tagged(str(target), content.digest))
-    push(remote, reach, threads=threads)
+    push(remote, reach, carried=carried, threads=threads)
 
 
 def _write(  # noqa: C901 - one line a kind

@@ -11,10 +11,14 @@ from artificer.images.reach import Reach
 
 
 class Held(NamedTuple):
-    """An image, or an index, of an archive, and what it is called there; maybe nothing."""
+    """An image, or an index, of an archive, and what it is called there; maybe nothing.
+
+    *original* says that the archive has its manifest: its digest is what registries know.
+    """
 
     found: Found
     names: tuple[str, ...]
+    original: bool
 
 
 def images_in(path: str, where: str, reach: Reach) -> list[Held]:
@@ -25,9 +29,9 @@ def images_in(path: str, where: str, reach: Reach) -> list[Held]:
     """
     archive = Archive(uncompressed_file(path, where, reach), where)
     if is_oci(archive):
-        return [Held(found, names) for found, names in images_in_oci_archive(archive)]
+        return [Held(*one, original=True) for one in images_in_oci_archive(archive)]
     if "manifest.json" in archive:
-        return [Held(found, names) for found, names in images_in_docker_archive(archive)]
+        return [Held(*one, original=False) for one in images_in_docker_archive(archive)]
     raise InvalidArchive(
         f"{where} is no archive of images: it has neither an index.json nor a manifest.json",
         hint=f"a tar of files becomes an image with `artificer copy rootfs:{where} store:NAME`",

@@ -1,6 +1,6 @@
 """Pushing to registries: blobs to all targets, then manifests to all, then tags."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from artificer.errors import Misused
@@ -35,18 +35,23 @@ class Delivered(NamedTuple):
 
 
 def push(
-    deliveries: Sequence[Delivery], reach: Reach, *, threads: int = THREADS
+    deliveries: Sequence[Delivery],
+    reach: Reach,
+    *,
+    carried: Container[Digest] = (),
+    threads: int = THREADS,
 ) -> tuple[Delivered, ...]:
     """Make every target name its content; one that does already costs one request.
 
     No tag is written before every blob and every manifest is where it belongs, at all targets:
-    a failure on the way leaves all names as they were.
+    a failure on the way leaves all names as they were. Blobs that were *carried* to all targets
+    before are not asked for again.
     """
     for delivery in deliveries:
         _check_target(delivery)
         reach.guard.write(delivery.target)
     due = [delivery for delivery in deliveries if not _is_there(delivery, reach)]
-    _send_blobs(due, reach, threads)
+    _send_blobs(due, reach, carried, threads)
     _send_manifests(due, reach)
     for delivery in due:
         _tag(delivery, reach)
@@ -94,7 +99,9 @@ class _Cargo(NamedTuple):
     targets: tuple[Repository, ...]
 
 
-def _send_blobs(due: Sequence[Delivery], reach: Reach, threads: int) -> None:
+def _send_blobs(
+    due: Sequence[Delivery], reach: Reach, carried: Container[Digest], threads: int
+) -> None:
     layers: dict[Digest, _Cargo] = {}
     configs: dict[tuple[Repository, Digest], Document] = {}
     for content, target in due:
@@ -106,7 +113,9 @@ def _send_blobs(due: Sequence[Delivery], reach: Reach, threads: int) -> None:
             targets = tuple(dict.fromkeys((*known.targets, target.repository)))
             layers[blob.digest] = _Cargo(_nearest(known.blob, blob), targets)
         configs.update({(target.repository, one.descriptor.digest): one for one in parts.configs})
-    work: list[Work] = [_layer_work(cargo, reach) for cargo in layers.values()]
+    work: list[Work] = [
+        _layer_work(cargo, reach) for cargo in layers.values() if cargo.blob.digest not in carried
+    ]
     work.extend(
         _config_work(repository, document, reach) for (repository, _), document in configs.items()
     )
@@ -126,17 +135,21 @@ def _config_work(repository: Repository, document: Document, reach: Reach) -> Wo
 
 
 def _layer_work(cargo: _Cargo, reach: Reach) -> Work:
-    def work(check: Callable[[], None]) -> None:
-        check()
-        targets = _taking(cargo, reach) if _must_move(cargo, reach) else cargo.targets
-        for target in targets:
-            body = _body(cargo.blob, reach, check, kept=len(targets) > 1)
-            reach.registry.push_blob(
-                target, cargo.blob.descriptor, body, mount_candidates(cargo.blob, target, reach)
-            )
-        remember(cargo.blob.digest, cargo.targets, reach.store)
+    return lambda check: carry(cargo.blob, cargo.targets, reach, check)
 
-    return work
+
+def carry(
+    blob: Blob, targets: Sequence[Repository], reach: Reach, check: Callable[[], None]
+) -> None:
+    """Bring *blob* to all *targets*: found there, mounted, or sent. *check* may end it."""
+    check()
+    cargo = _Cargo(blob, tuple(targets))
+    taking = _taking(cargo, reach) if _must_move(cargo, reach) else cargo.targets
+    for target in taking:
+        body = _body(blob, reach, check, kept=len(taking) > 1)
+        candidates = mount_candidates(blob, target, reach)
+        reach.registry.push_blob(target, blob.descriptor, body, candidates)
+    remember(blob.digest, cargo.targets, reach.store)
 
 
 def _must_move(cargo: _Cargo, reach: Reach) -> bool:
