@@ -13,6 +13,7 @@ _REGISTRY = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_REF_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+/-]*")
 _NAME_LENGTH = 255
 
 DOCKER_HUB = "docker.io"
@@ -227,9 +228,12 @@ def _docker(rest: str) -> Named:
 
 
 def _path_and_tag(rest: str) -> tuple[str, str | None]:
-    path, colon, tag = rest.rpartition(":")
-    if not colon or not path or "/" in tag:
-        return rest, None
+    # As skopeo, at the first colon: what follows may be a whole name, `docker.io/library/app:1`.
+    path, _, tag = rest.partition(":")
+    if not path or (tag and not _REF_NAME.fullmatch(tag)):
+        raise InvalidReference(
+            f"{rest!r} is not a path and a tag", hint="a path with a colon cannot be named here"
+        )
     return path, tag or None
 
 
