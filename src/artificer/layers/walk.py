@@ -72,13 +72,13 @@ class Walk:
         """Add the single file *source*, of which *status* is known, as *path*."""
         mode = status.st_mode
         rules = self._rules
-        self._note(source, status)
+        real = self._note(source, status)
         mtime = int(status.st_mtime_ns // 1_000_000_000) if rules.mtime is None else rules.mtime
         link = ""
         size = 0
         where = None
         if stat.S_ISREG(mode):
-            kind, size, where = FILE, status.st_size, source
+            kind, size, where = FILE, status.st_size, real
             normal = 0o755 if mode & 0o100 else 0o644
             if status.st_nlink > 1:
                 self.identities[path] = _identity(status)
@@ -100,13 +100,16 @@ class Walk:
             )
         )
 
-    def _note(self, source: str, status: os.stat_result) -> None:
+    def _note(self, source: str, status: os.stat_result) -> str:
+        """Remember what *source* is, and return what it led to: nobody follows it again."""
         if stat.S_ISLNK(status.st_mode) or not os.path.islink(source):
             self.seen.append((source, stat_of(status)))
-            return
+            return source
         # A link that was followed: it may be led elsewhere, and what it leads to may change.
+        real = os.path.realpath(source)
         self.seen.append((source, stat_of(os.lstat(source))))
-        self.seen.append((os.path.realpath(source), stat_of(status)))
+        self.seen.append((real, stat_of(status)))
+        return real
 
     def _special(self, source: str, mode: int) -> None:
         if not stat.S_ISSOCK(mode):
