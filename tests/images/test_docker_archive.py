@@ -178,7 +178,7 @@ def test_a_bomb_fills_no_disk(tmp_path: Path) -> None:
     from artificer.layers.inflate import Bomb
 
     reach, _ = reach_of(f"{tmp_path}/store")
-    (tmp_path / "a.tar.xz").write_bytes(lzma.compress(bytes(64 << 20)))
+    (tmp_path / "a.tar.xz").write_bytes(lzma.compress(bytes(64 << 20)) * 17)
 
     with pytest.raises(Bomb):
         find_in_docker_archive(DockerArchive(f"{tmp_path}/a.tar.xz"), reach)
