@@ -1,0 +1,155 @@
+"""The programs that are compared: what each is told, and how its memory is emptied."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bench.measure import Failed
+from tests.parts import engines
+
+Environ = Mapping[str, str]
+DOCKERFILE = 'FROM {base}\nCOPY . /\nENV MODE=bench\nCMD ["/server"]\n'
+
+# `names` are the workload's top names in the working directory, `state` is kept between cases.
+ARTIFICER = (
+    "{artificer} -b {base} -f {names} -e MODE=bench -c /server -t {target} --store {state}/store"
+)
+MUTATE = "crane mutate {target} --cmd /server --env MODE=bench -t {target}"
+CRANE = (
+    "tar -cf {state}/layer.tar {names}\ncrane append -b {base} -f {state}/layer.tar -t {target}\n"
+)
+CRANE_STREAM = "tar -cf - {names} | crane append -b {base} -f - -t {target}\n"
+UMOCI = """
+[ -e {state}/layout ] || skopeo copy --src-tls-verify=false docker://{base} oci:{state}/layout:base
+umoci tag --image {state}/layout:base new
+for name in {names}; do umoci insert --image {state}/layout:new "$name" "/$name"; done
+umoci config --image {state}/layout:new --config.cmd /server --config.env MODE=bench
+skopeo copy --dest-tls-verify=false oci:{state}/layout:new docker://{target}
+"""
+BUILT = """
+{tool} build --layers --tls-verify=false -f {state}/Dockerfile -t {target} .
+{tool} push --tls-verify=false {target} docker://{target}
+"""
+BUILDAH_STEPS = """
+made=$(buildah from --tls-verify=false {base})
+for name in {names}; do buildah copy -q "$made" "$name" "/$name"; done
+buildah config --cmd /server --env MODE=bench "$made"
+buildah commit -q --rm "$made" {target}
+buildah push --tls-verify=false {target} docker://{target}
+"""
+DOCKER = """
+{docker} build -q -f {state}/Dockerfile -t {target} .
+{docker} push -q {target}
+"""
+
+
+class Peer(NamedTuple):
+    """A program, or two together: *fresh* empties its memory and tells its environment."""
+
+    name: str
+    script: str
+    needs: tuple[str, ...]
+    fresh: Callable[[Path, Environ], dict[str, str]]
+
+
+def peers(stack: ExitStack) -> dict[str, Peer]:
+    """Every peer that can be compared here in principle, ours first; *stack* ends daemons."""
+    podman, buildah = BUILT.replace("{tool}", "podman"), BUILT.replace("{tool}", "buildah")
+    containers = ("podman", "runc")
+    classic = DOCKER.replace("{docker}", "docker")
+    buildkit = DOCKER.replace("{docker}", _docker_with_buildkit() or "docker")
+    every = (
+        Peer("artificer", ARTIFICER, (), emptied),
+        Peer("artificer-zstd", f"{ARTIFICER} --compression zstd --format oci", (), emptied),
+        Peer("crane-stream", CRANE_STREAM + MUTATE, ("crane", "tar"), emptied),
+        Peer("crane", CRANE + MUTATE, ("crane", "tar"), emptied),
+        Peer("umoci", UMOCI, ("umoci", "skopeo"), emptied),
+        Peer("buildah", buildah, ("buildah", *containers), storage),
+        Peer("buildah-steps", BUILDAH_STEPS, ("buildah", *containers), storage),
+        Peer("podman", podman, containers, storage),
+        Peer("docker", classic, ("docker", "dockerd"), Docker("0", stack).fresh),
+        Peer("docker-bk", buildkit, ("docker", "dockerd"), Docker("1", stack).fresh),
+    )
+    return {peer.name: peer for peer in every}
+
+
+def missing(peer: Peer, search: str) -> str | None:
+    """Why the peer cannot run here, if it cannot."""
+    absent = [name for name in peer.needs if shutil.which(name, path=search) is None]
+    if absent:
+        return f"{', '.join(absent)} not found"
+    if peer.name == "docker-bk" and _docker_with_buildkit() is None:
+        return "no docker client with BuildKit"
+    return None
+
+
+def script_of(peer: Peer, base: str, target: str, names: Sequence[str], state: Path) -> str:
+    """What the shell is told."""
+    (state / "Dockerfile").write_text(DOCKERFILE.format(base=base))
+    return peer.script.format(
+        artificer=_artificer(), base=base, target=target, names=" ".join(names), state=state
+    )
+
+
+def _artificer() -> str:
+    command = os.path.join(os.path.dirname(sys.executable), "artificer")
+    return command if os.path.exists(command) else f"{sys.executable} -m artificer"
+
+
+def _docker_with_buildkit() -> str | None:
+    """A docker client with the plugin, or one from when it was built in."""
+    for folder in dict.fromkeys(f"{os.environ.get('PATH', '')}:/usr/bin".split(":")):
+        path = os.path.join(folder, "docker")
+        if os.access(path, os.X_OK) and (_runs(path, "buildx", "version") or _is_old(path)):
+            return path
+    return None
+
+
+def _runs(*words: str) -> bool:
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
+def _is_old(path: str) -> bool:
+    words = [path, "version", "--format", "{{.Client.Version}}"]
+    told = subprocess.run(words, check=False, capture_output=True, text=True).stdout
+    major = told.partition(".")[0]
+    return major.isdigit() and 19 <= int(major) < 23
+
+
+def emptied(state: Path, environ: Environ) -> dict[str, str]:
+    """Forget everything."""
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    return {}
+
+
+def storage(state: Path, environ: Environ) -> dict[str, str]:
+    """A new containers storage, with the driver that works here."""
+    emptied(state, environ)
+    with engines.storage(state / "engine", environ) as private:
+        return {name: value for name, value in private.items() if environ.get(name) != value}
+
+
+class Docker:
+    """A docker daemon, started anew whenever its memory is to be empty."""
+
+    def __init__(self, buildkit: str, stack: ExitStack) -> None:
+        self.buildkit = buildkit
+        self.running = stack.enter_context(ExitStack())
+
+    def fresh(self, state: Path, environ: Environ) -> dict[str, str]:
+        """Another daemon with nothing in it."""
+        self.running.close()
+        emptied(state, environ)
+        try:
+            daemon = self.running.enter_context(engines.docker_daemon(state, environ))
+        except pytest.skip.Exception as skipped:
+            raise Failed(str(skipped.msg).strip().splitlines()[-1]) from None
+        return {"DOCKER_HOST": daemon.url, "DOCKER_BUILDKIT": self.buildkit}
