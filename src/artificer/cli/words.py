@@ -18,6 +18,7 @@ _NANOSECONDS = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
+_LONG_SECONDS = {"d": 86_400, "w": 7 * 86_400}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _SCOPES: tuple[Scope, ...] = ("manifest", "index", "manifest-descriptor", "index-descriptor")
 _FILE_BYTES = 1024 * 1024
@@ -76,6 +77,17 @@ def duration(text: str, option: str) -> int:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise Misused(f"{option}: not a duration: {text!r}", hint="write 30s, 1m30s or 500ms")
     return sum(int(float(number) * _NANOSECONDS[unit]) for number, unit in parts)
+
+
+def age(text: str, option: str) -> float:
+    """Read ``7d``, ``2w`` or a duration; give seconds."""
+    number, unit = text[:-1], text[-1:]
+    if unit in _LONG_SECONDS and number.isdecimal():
+        return float(int(number) * _LONG_SECONDS[unit])
+    try:
+        return duration(text, option) / 10**9
+    except Misused as error:
+        raise Misused(error.message, hint="write 30m, 12h, 7d or 2w") from error
 
 
 def size(text: str, option: str) -> int:
