@@ -4,6 +4,7 @@ import base64
 import http.client
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -70,6 +71,19 @@ def test_one_connection_serves_many_requests(ask: Asking) -> None:
         assert ask("PUT", "/v2/app/manifests/x", b"x" * 1000).status == 400
 
     assert ask.connection.sock is before
+
+
+def test_who_greets_by_tls_is_hung_up_on_at_once(server: Server) -> None:
+    host, _, port = server.address.rpartition(":")
+    context = ssl.create_default_context()
+    started = time.monotonic()
+
+    with (
+        socket.create_connection((host, int(port)), timeout=10) as connection,
+        pytest.raises(OSError, match=r"EOF|reset"),
+    ):
+        context.wrap_socket(connection, server_hostname="localhost")
+    assert time.monotonic() - started < 2
 
 
 def test_many_clients_push_the_same_blob_at_once(server: Server, store: Store) -> None:

@@ -20,6 +20,7 @@ LOOPBACK = "127.0.0.1"
 _IDLE = 120.0
 _DRAINED = 256 * 1024
 _LINGERED = 64 * 1024 * 1024
+_TLS_GREETING = b"\x16"
 
 
 _Asking = socket.socket | tuple[bytes, socket.socket]  # as socketserver has it
@@ -158,7 +159,9 @@ class _Connection(BaseHTTPRequestHandler):
     def handle(self) -> None:
         # A client that went away, or was idle for long, is nobody's error.
         with suppress(ConnectionError, TimeoutError, FileNotFoundError, BrokenOff):
-            super().handle()
+            # Who greets by TLS waits for an answer, and so would we for the end of a line.
+            if self.connection.recv(1, socket.MSG_PEEK) != _TLS_GREETING:
+                super().handle()
 
     def handle_expect_100(self) -> bool:
         """Say "go on" only when somebody wants the body."""
