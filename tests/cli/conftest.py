@@ -9,6 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from artificer.cli.main import main
+from tests.cli.outside import cli, hub, layout, seen, server_binary, work
+
+__all__ = ["cli", "hub", "layout", "seen", "server_binary", "work"]
 
 
 class Done(NamedTuple):

@@ -2,15 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from tests.cli.conftest import Cli, Seen
-
-
-@pytest.fixture
-def layout(work: Path) -> Path:
-    """Where a test lets an image be written."""
-    return work.parent / "layout"
+from tests.cli.outside import Cli, Seen
 
 
 def test_a_named_link_is_read_where_it_leads(
@@ -21,7 +13,7 @@ def test_a_named_link_is_read_where_it_leads(
 
     cli("-b", "scratch", "-f", "named", "-t", f"oci:{layout}:it")
 
-    root = seen.unpacked(layout, "it")
+    root = seen.unpacked(layout)
     assert not (root / "named").is_symlink()
     assert (root / "named").read_text() == "bytes"
 
@@ -36,4 +28,4 @@ def test_followed_links_are_read_where_they_lead(
     words = ("-f", "tree", "--follow-symlinks")
     cli("-b", "scratch", *words, "-t", f"oci:{layout}:it")
 
-    assert (seen.unpacked(layout, "it") / "tree/link").read_text() == "bytes"
+    assert (seen.unpacked(layout) / "tree/link").read_text() == "bytes"
