@@ -63,9 +63,9 @@ class Console:
                 fields["hint"] = error.hint
             print(json.dumps(fields), file=self._stream, flush=True)
             return
-        print(f"{self._styled('error:', '1;31')} {error.message}", file=self._stream)
+        print(f"{self._styled('error:', '1;31')} {visible(error.message)}", file=self._stream)
         if error.hint:
-            print(f"{self._styled('hint:', '36')} {error.hint}", file=self._stream)
+            print(f"{self._styled('hint:', '36')} {visible(error.hint)}", file=self._stream)
         self._stream.flush()
 
     def close(self) -> None:
@@ -98,9 +98,9 @@ class Console:
 
     def _line(self, text: str) -> None:
         if self._bars is not None:
-            self._bars.line(text)
+            self._bars.line(visible(text))
         else:
-            print(text, file=self._stream, flush=True)
+            print(visible(text), file=self._stream, flush=True)
 
     def _styled(self, text: str, code: str) -> str:
         if self._environ.get("NO_COLOR") or not self._stream.isatty():
@@ -149,6 +149,15 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 
             return [f"{what}: {reason}; trying again in {seconds:.1f} s"]
         case _:
             assert_never(event)
+
+
+def visible(text: str) -> str:
+    """*text* in one line and harmless to a terminal: it may quote a server, or a file's name."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def amount(size: int) -> str:
