@@ -4,7 +4,7 @@ import os
 import re
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import artificer
 from artificer.cli.session import Session
@@ -12,13 +12,9 @@ from artificer.errors import Misused
 from artificer.http.connection import Connections
 from artificer.http.dial import Network
 from artificer.http.proxies import NO_PROXIES, proxies_of
-from artificer.http.redirect import redirecting
 from artificer.http.request import Send
-from artificer.http.retry import Patience, retrying
-from artificer.http.scheme import choosing
 from artificer.images.reach import Guard, Reach
 from artificer.oci.reference import Named, Reference
-from artificer.registry.auth import Authorized
 from artificer.registry.certificates import Certificates
 from artificer.registry.client import Registry
 from artificer.registry.credential import Credential, Found, Keychain
@@ -33,7 +29,7 @@ from artificer.registry.credentials import (
 )
 from artificer.registry.places import certificate_directories, policy_file, registries_files
 from artificer.registry.routes import Routes, Rule, mirrored
-from artificer.registry.upload import Uploads
+from artificer.registry.wire import Wire, registry_over, wired
 from artificer.store.blobs import Store
 
 if TYPE_CHECKING:
@@ -53,15 +49,6 @@ def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] =
     return Reach(store, registry, session.report, session.stop, guard_of(session.environ))
 
 
-class Wire(NamedTuple):
-    """How requests reach registries: *send* follows redirects, *direct* none."""
-
-    send: Send
-    direct: Send
-    routes: Routes
-    patience: Patience
-
-
 def open_wire(args: Namespace, session: Session) -> Wire:
     """Make ready for requests as *args* and the environment say, not yet with any credential."""
     routes = routes_of(args, session)
@@ -72,11 +59,9 @@ def open_wire(args: Namespace, session: Session) -> Wire:
         timeout=args.timeout,
         user_agent=f"artificer/{artificer.__version__}",
     )
-    connections = Connections(network)
-    session.closing(connections)
-    patience = Patience(session.stop.wait)
-    direct = retrying(choosing(connections.send, routes.schemes), patience, report=session.report)
-    return Wire(redirecting(direct, plain=routes.plain), direct, routes, patience)
+    wire = wired(network, routes, report=session.report)
+    session.closing(wire.connections)
+    return wire
 
 
 def open_registry(
@@ -85,13 +70,7 @@ def open_registry(
     """The registries as *args* and the environment say that they are reached."""
     wire = open_wire(args, session)
     keys = keychain_of(args, session, wire.send, targets)
-    uploads = Uploads(
-        wire.patience,
-        take=lambda key: store.take_record("upload", key),
-        put=lambda key, data: store.set_record("upload", key, data),
-    )
-    auth = Authorized(wire.send, keys, direct=wire.direct)
-    return Registry(auth, wire.routes, uploads, report=session.report)
+    return registry_over(wire, keys, store, report=session.report)
 
 
 def routes_of(args: Namespace, session: Session) -> Routes:
