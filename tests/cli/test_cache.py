@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artificer.store.blobs import open_store
-from tests.cli.conftest import Cli, Done
+from tests.cli.outside import Cli, Done
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.outside import Cli
 from tests.parts.registries import LockedRegistry, Registry, TokenRegistry
 
 
