@@ -2,6 +2,7 @@
 
 from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from textwrap import fill
 
 from artificer.cli.grammar import Once, Parser, add_common_options, add_registry_options
 from artificer.cli.session import Session
@@ -20,13 +21,14 @@ class _Formatter(RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=30, width=_WIDTH)
 
 
-def command_parser(name: str, usage: str, about: str, *, registries: bool = True) -> Parser:
-    """The parser of the command *name*: *usage* is its words, *about* what it does."""
-    parser = bare_parser(name, usage, f"{about}\n{_REFERENCES}" if registries else about)
-    if registries:
-        add_registry_options(parser)
-    add_common_options(parser)
-    return parser
+def reading_parser(name: str, usage: str, about: str) -> Parser:
+    """The parser of a command that reads images: *usage* is its words, *about* what it does."""
+    return _image_parser(bare_parser(name, usage, about), targets=False)
+
+
+def writing_parser(name: str, usage: str, about: str) -> Parser:
+    """The parser of a command that also puts images somewhere."""
+    return _image_parser(bare_parser(name, usage, about), targets=True)
 
 
 def bare_parser(name: str, usage: str, about: str) -> Parser:
@@ -34,11 +36,28 @@ def bare_parser(name: str, usage: str, about: str) -> Parser:
     return Parser(
         prog=f"artificer {name}",
         usage=f"artificer {name} {usage}",
-        description=about,
+        description="\n\n".join(fill(part, _WIDTH) for part in about.split("\n\n")),
         add_help=False,
         allow_abbrev=False,
         formatter_class=_Formatter,
     )
+
+
+def local_parser(name: str, usage: str, about: str) -> Parser:
+    """The parser of a command that knows the local store, and never asks a registry."""
+    parser = bare_parser(name, usage, about)
+    add_common_options(parser)
+    unasked = Parser(add_help=False)
+    add_registry_options(unasked, targets=False)
+    parser.set_defaults(**{**vars(unasked.parse_args([])), "offline": True})
+    return parser
+
+
+def _image_parser(parser: Parser, *, targets: bool) -> Parser:
+    parser.epilog = _REFERENCES
+    add_registry_options(parser, targets=targets)
+    add_common_options(parser)
+    return parser
 
 
 def add_platform(parser: Parser, meaning: str) -> None:

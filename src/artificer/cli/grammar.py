@@ -245,21 +245,29 @@ def _outputs(parser: Parser) -> None:
     add("--cache-readonly", action="store_true", help="take from the cache repository only")
 
 
-def add_registry_options(parser: argparse.ArgumentParser) -> None:
-    """Add what decides how images are looked up, and how registries are reached."""
+def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = True) -> None:
+    """Add what decides how images are looked up, and how registries are reached.
+
+    A command that writes nothing has no *targets*, and so no credentials for them.
+    """
     add = parser.add_argument_group("registries").add_argument
     add(
         "--pull",
         choices=("always", "missing", "never"),
         default="always",
-        help="when a base is looked up anew",
+        help="when a tag is looked up anew (always)",
     )
     add("--offline", action="store_true", help="use the store alone, and never the network")
+    if targets:
+        add("--dest-creds", metavar="USER:PASSWORD", action=Once, help="for the target's registry")
+    else:
+        parser.set_defaults(dest_creds=None)
     _access(add)
 
 
 def add_access_options(parser: argparse.ArgumentParser) -> None:
     """Add what decides how registries are reached, and as whom."""
+    parser.set_defaults(dest_creds=None)
     _access(parser.add_argument_group("registries").add_argument)
 
 
@@ -275,7 +283,6 @@ def _access(add: Callable[..., object]) -> None:
         action=Once,
         help="for every registry; a password here is seen by `ps`",
     )
-    add("--dest-creds", metavar="USER:PASSWORD", action=Once, help="for the target's registry")
     add("--username", metavar="USER", action=Once, help="with --password-stdin")
     add("--password-stdin", action="store_true", help="read the password from standard input")
     add(

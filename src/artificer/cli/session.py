@@ -1,10 +1,10 @@
 """One run of the command: its environment, its streams, and the handles that it opens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from artificer.cli.console import Console
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, Misused
 from artificer.events import Report
 from artificer.stop import Stop
 from artificer.store.blobs import Store, open_store
@@ -33,6 +33,17 @@ class Session:
     def out(self, text: str) -> None:
         """Print *text*, which is data, to standard output."""
         print(text, file=self.stdout, flush=True)
+
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Write *chunks*, which no terminal could show, to standard output."""
+        if self.stdout.isatty():
+            raise Misused(
+                "the data would go to the terminal",
+                hint="name a file with `-o FILE`, or redirect standard output",
+            )
+        for chunk in chunks:
+            self.stdout.buffer.write(chunk)
+        self.stdout.flush()
 
     def say(self, text: str) -> None:
         """Print *text*, which is for people, to standard error."""
