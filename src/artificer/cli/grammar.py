@@ -243,6 +243,12 @@ def _outputs(parser: Parser) -> None:
     add("--no-cache", action="store_true", help="read every input anew")
     add("--cache-repo", metavar="REPO", action=Once, help="share layers through a repository")
     add("--cache-readonly", action="store_true", help="take from the cache repository only")
+    add(
+        "--store-limit",
+        metavar="SIZE",
+        action=Once,
+        help="prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
+    )
 
 
 def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = True) -> None:

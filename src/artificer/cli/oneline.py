@@ -13,6 +13,7 @@ from artificer.cli.grammar import build_parser
 from artificer.cli.results import tell
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
+from artificer.cli.words import store_limit
 from artificer.errors import Misused
 from artificer.images.fetch import Pull
 from artificer.images.push import Delivery, push
@@ -42,6 +43,7 @@ def run(words: Sequence[str], session: Session) -> int:
         raise Misused(
             "no target", hint="say where the image goes: `-t REGISTRY/NAME:TAG`, `-t oci:DIR` …"
         )
+    limit = store_limit(args.store_limit, session.environ)
     reach = open_reach(args, session, references)
     with reach.store.in_use():
         session.say("Checking base image...")
@@ -59,6 +61,10 @@ def run(words: Sequence[str], session: Session) -> int:
         if cache is not None:
             share(cache, built.fresh, reach)
     tell(built, references, args, session)
+    if built.fresh:
+        from artificer.cli.upkeep import keep_within
+
+        keep_within(limit, reach.store, session)
     session.say("Done.")
     return 0
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from artificer.builder.recipe import Annotation, Scope
 from artificer.errors import Misused
@@ -20,8 +21,16 @@ _NANOSECONDS = {
 }
 _LONG_SECONDS = {"d": 86_400, "w": 7 * 86_400}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_STORE_BYTES = 20 * 10**9
 _SCOPES: tuple[Scope, ...] = ("manifest", "index", "manifest-descriptor", "index-descriptor")
 _FILE_BYTES = 1024 * 1024
+
+
+class Limit(NamedTuple):
+    """How many bytes the store may take (None: as many as there are), and whether one said so."""
+
+    bytes: int | None
+    chosen: bool
 
 
 def command(text: str, option: str) -> tuple[str, ...]:
@@ -97,6 +106,16 @@ def size(text: str, option: str) -> int:
         raise Misused(f"{option}: not a size: {text!r}", hint="write 50MB, 1GiB or 1000000")
     power = " kmgt".index(match[2].lower() or " ")
     return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+def store_limit(text: str | None, environ: Mapping[str, str]) -> Limit:
+    """How large the store may grow: ``--store-limit``, else ARTIFICER_STORE_LIMIT, else 20 GB."""
+    option = "--store-limit"
+    if text is None:
+        option, text = "ARTIFICER_STORE_LIMIT", environ.get("ARTIFICER_STORE_LIMIT") or None
+    if text is None:
+        return Limit(_STORE_BYTES, chosen=False)
+    return Limit(None if text == "none" else size(text, option), chosen=True)
 
 
 def pair(text: str, option: str) -> tuple[str, str]:
