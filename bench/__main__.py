@@ -1,0 +1,172 @@
+"""``./dev bench``: artificer beside the peers that are installed, as a table."""
+
+import argparse
+import compileall
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, NamedTuple
+
+import artificer
+from bench.base import base_layout, publish
+from bench.floor import Floor, floor_of
+from bench.measure import runner
+from bench.peers import Peer, missing, peers
+from bench.rounds import CASES, COLD, Row, Site, run_rounds
+from bench.table import OURS, case_table, floor_lines, of_case, recorded
+from bench.targets import verdict_table, verdicts
+from bench.traffic import listening
+from bench.workloads import SHAPES, Workload, cache_folder, made
+from tests.parts.commands import SEARCH
+from tests.parts.registries import registry
+
+
+class Measured(NamedTuple):
+    """All that was measured of one workload."""
+
+    workload: Workload
+    rows: list[Row]
+    failed: dict[str, str]
+    floors: list[Floor]
+
+
+def main(words: Sequence[str]) -> int:
+    """Measure and print."""
+    options = parsed(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # As an installed artificer has them, whatever was edited since.
+    compileall.compile_dir(os.path.dirname(artificer.__file__), quiet=1)
+    with ExitStack() as stack:
+        chosen = choose(peers(stack), options.peers)
+        cache = cache_folder(dict(os.environ))
+        cache.mkdir(parents=True, exist_ok=True)
+        workloads = [made(name, SHAPES[name], cache) for name in options.only]
+        loads = [os.getloadavg()[0]]
+        site = stack.enter_context(site_of(cache))
+        told = [measured(site, workload, chosen, options) for workload in workloads]
+        loads.append(os.getloadavg()[0])
+    machine = {**machine_of(), "load": [round(load, 1) for load in loads]}
+    print("\n".join(report(told, machine)))
+    if options.json:
+        Path(options.json).write_text(json.dumps(document(told, machine), indent=1))
+    return 0
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options."""
+
+    def several(text: str) -> list[str]:
+        return text.split(",")
+
+    parser = argparse.ArgumentParser("bench", description=__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, default=3, metavar="N", help="how often each does each case (3)")
+    add("--only", type=several, default=list(SHAPES), metavar="W1,…", help="these workloads")
+    add("--cases", type=several, default=list(CASES), metavar="cold,…", help="these cases")
+    add(
+        "--peers", type=several, metavar="NAME,…", help="ours and these peers (all that are found)"
+    )
+    add("--json", metavar="FILE", help="write every single run there")
+    options = parser.parse_args(words)
+    for word, known in ((options.only, SHAPES), (options.cases, CASES)):
+        if unknown := set(word) - set(known):
+            parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return options
+
+
+def choose(every: dict[str, Peer], wanted: Sequence[str] | None) -> list[Peer]:
+    """Ours, and of the others those that are wanted and here."""
+    chosen = []
+    for peer in every.values():
+        if wanted is not None and peer.name not in {*wanted, *OURS.values()}:
+            continue
+        reason = missing(peer, SEARCH)
+        if reason is None:
+            chosen.append(peer)
+        else:
+            say(f"{peer.name} is left out: {reason}")
+    return chosen
+
+
+@contextmanager
+def site_of(cache: Path) -> Iterator[Site]:
+    """A registry with the base in it, until the block ends."""
+    folder = Path(mkdtemp(prefix="artificer-bench-"))
+    try:
+        with (
+            listening() as traffic,
+            registry(folder / "registry", notifications=traffic.section) as served,
+        ):
+            base = publish(base_layout(cache), served.host)
+            yield Site(served.host, base, runner(folder / "runs", SEARCH), traffic, say)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measured(
+    site: Site, workload: Workload, chosen: Sequence[Peer], options: argparse.Namespace
+) -> Measured:
+    """One workload: the rounds, then its floor."""
+    result = run_rounds(site, workload, chosen, rounds=options.rounds, cases=options.cases)
+    floors = []
+    if COLD in options.cases:
+        floors = [floor_of(workload, compression) for compression in OURS]
+    return Measured(workload, result.rows, result.failed, floors)
+
+
+def report(told: Sequence[Measured], machine: dict[str, Any]) -> Iterator[str]:
+    """Everything as lines."""
+    old = recorded()
+    yield from (f"{name}: {value}" for name, value in machine.items())
+    for one in told:
+        yield from ("", f"## {one.workload.name}: {one.workload.title}", "")
+        for case in CASES:
+            if rows := of_case(one.rows, one.workload.name, case):
+                yield from case_table(rows, old)
+        cold = of_case(one.rows, one.workload.name, COLD)
+        yield from (line for floor in one.floors for line in floor_lines(floor, cold))
+        yield from (f"{name} failed, {reason}" for name, reason in one.failed.items())
+    rows = [row for one in told for row in one.rows]
+    lines = verdict_table(verdicts(rows, [one.workload for one in told]))
+    yield from ("", "## Targets, against the fastest peer of the same rounds", "", *lines, "")
+    yield f"recorded rows: {old['measured']}, {old['machine']}; {old['note']}"
+
+
+def machine_of() -> dict[str, Any]:
+    """What the numbers depend on."""
+    return {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} "
+        f"{platform.release()}",
+        "python": platform.python_version(),
+        "artificer": artificer.__version__,
+    }
+
+
+def document(told: Sequence[Measured], machine: dict[str, Any]) -> dict[str, Any]:
+    """Every single run, for other tools."""
+    return {
+        "machine": machine,
+        "rows": [
+            {**row._asdict(), "sample": row.sample._asdict(), "sent": row.sent._asdict()}
+            for one in told
+            for row in one.rows
+        ],
+        "floors": {one.workload.name: [floor._asdict() for floor in one.floors] for one in told},
+        "failed": {one.workload.name: one.failed for one in told},
+    }
+
+
+def say(text: str) -> None:
+    """Progress goes where it is not in the way of the table."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
