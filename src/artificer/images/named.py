@@ -4,6 +4,7 @@ from artificer.images.place import Found, NotFound, Place
 from artificer.images.pull import pull
 from artificer.images.reach import Reach
 from artificer.oci.descriptor import Descriptor
+from artificer.oci.digest import Digest
 from artificer.oci.image import Content, Origin, Stored
 from artificer.oci.reference import InvalidReference, StoreName, parse_name
 from artificer.store.blobs import Store
@@ -26,6 +27,21 @@ def write_name(content: Content, reference: StoreName, reach: Reach) -> None:
     """Bring all of *content* into the store and let it be called by this name."""
     pull(content, reach)
     reach.store.set_name(_spellings(reference.name)[-1], content.descriptor)
+
+
+def also_named(source: StoreName, target: StoreName, store: Store) -> Digest:
+    """Let *target* name what *source* does; return its digest."""
+    descriptor = find_in_store(source, store).descriptor
+    store.set_name(_spellings(target.name)[-1], descriptor)
+    return descriptor.digest
+
+
+def forget(reference: StoreName, store: Store) -> None:
+    """Remove a name from the store. What only it reached stays until a prune."""
+    find_in_store(reference, store)
+    for name in _spellings(reference.name):
+        if store.remove_name(name):
+            return
 
 
 def store_place(store: Store) -> Place:

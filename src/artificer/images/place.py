@@ -83,6 +83,11 @@ def index_at(found: Found) -> Index | None:
     return Index(_read(found, found.descriptor, limits.MANIFEST_BYTES))
 
 
+def raw_at(found: Found) -> bytes:
+    """Return the bytes of the manifest or index that *found* names."""
+    return _read(found, found.descriptor, limits.MANIFEST_BYTES)
+
+
 def platforms(found: Found) -> tuple[Platform, ...]:
     """Return the platforms that *found* has images for, in its order, each once."""
     known = [entry.platform for entry in _entries(found)]
