@@ -160,7 +160,7 @@ def test_a_zstd_layer_is_saved_uncompressed(tmp_path: Path) -> None:
         (tar_of(("manifest.json", link("manifest.json"))), NotFound),
         (tar_of(("../manifest.json", b"[]")), InvalidArchive),
         (ONE[:1000], InvalidArchive),
-        (gzip.compress(tar_of(("x", b"")))[:-10], None),
+        (gzip.compress(tar_of(("x", b"")), mtime=0)[:-10], None),
     ],
 )
 def test_a_broken_archive_is_a_clear_error(
