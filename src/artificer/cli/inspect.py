@@ -2,13 +2,14 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from artificer.cli.command import add_format, add_platform, reading_parser, run_command
 from artificer.cli.console import amount
 from artificer.cli.grammar import Parser
 from artificer.cli.lookup import Lookup, looking
+from artificer.cli.portrait import image_page, index_page
 from artificer.cli.session import Session
 from artificer.cli.table import printable, table, width_of
 from artificer.errors import ArtificerError, Misused
@@ -16,8 +17,6 @@ from artificer.images.check import Fault, faults_of
 from artificer.images.place import Found, index_at, raw_at, whole
 from artificer.oci.image import Image, Index
 from artificer.oci.reference import parse_reference
-
-_LABEL = 12
 
 
 class Untrue(ArtificerError):
@@ -58,28 +57,30 @@ def _inspect(args: Namespace, session: Session) -> int:
             return _check(found, lookup, args, session)
         if args.raw:
             data = raw_at(found) if lookup.asked is None else lookup.image_in(found).manifest
-            session.out(_text(data))
+            _print(data, session)
         elif args.config:
-            session.out(_text(lookup.image_in(found).config))
+            _print(lookup.image_in(found).config, session)
         else:
             _show(found, lookup, args, session)
     return 0
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+def _print(data: bytes, session: Session) -> None:
+    """Print a document: to a pipe byte by byte, so that it still has its digest."""
+    if not session.stdout.isatty():
+        session.write([data])
+        return
+    text = data.decode("utf-8", "backslashreplace")
+    session.out("\n".join(map(printable, text.splitlines())))
 
 
 def _show(found: Found, lookup: Lookup, args: Namespace, session: Session) -> None:
     index = index_at(found) if lookup.asked is None else None
     if index is not None:
-        document = _index_document(found, index)
+        document, page = _index_document(found, index), index_page
     else:
-        document = _image_document(found, lookup.image_in(found))
-    if args.format == "json":
-        session.out(json.dumps(document, indent=2))
-    else:
-        session.out("\n".join(_lines(document)))
+        document, page = _image_document(found, lookup.image_in(found)), image_page
+    session.out(json.dumps(document, indent=2) if args.format == "json" else page(document))
 
 
 def _index_document(found: Found, index: Index) -> dict[str, Any]:
@@ -122,58 +123,6 @@ def _image_document(found: Found, image: Image) -> dict[str, Any]:
             for layer in image.layers
         ],
     }
-
-
-def _lines(document: Mapping[str, Any]) -> Iterator[str]:
-    """The document as a page: a word and its value each line, then what comes in rows."""
-    for key, value in document.items():
-        if isinstance(value, dict) and key != "config":
-            yield from _pairs(key, value)
-        elif key == "config":
-            for name, setting in value.items():
-                yield from _pairs(name, setting)
-        elif key == "size":
-            yield _line(key, f"{amount(value)} in {len(document['layers'])} layers")
-        elif not isinstance(value, list) and value is not None:
-            yield _line(key, str(value))
-    for key in ("manifests", "layers"):
-        rows = [row for row in document.get(key, ()) if isinstance(row, dict)]
-        if rows:
-            yield ""
-            yield from _rows(rows)
-
-
-def _pairs(name: str, value: Any) -> Iterator[str]:
-    """A setting: one line, or a line for each of its variables, labels, ports."""
-    if value in (None, "", [], {}):
-        return
-    if isinstance(value, dict):
-        listed = [f"{key}={_shown(one)}" if one else str(key) for key, one in value.items()]
-    elif isinstance(value, list) and name == "Env":
-        listed = [str(one) for one in value]
-    else:
-        listed = [_shown(value)]
-    for number, text in enumerate(listed):
-        yield _line(name if number == 0 else "", text)
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _line(name: str, text: str) -> str:
-    return printable(f"{name:{_LABEL}} {text}".rstrip())
-
-
-def _rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = ["platform", "digest", "size", "mediaType"]
-    shown = [name for name in names if name in rows[0]]
-    cells = [
-        [amount(row["size"]) if name == "size" else str(row[name] or "-") for name in shown]
-        for row in rows
-    ]
-    right = frozenset({shown.index("size")})
-    return table([name.upper() for name in shown], cells, right=right).splitlines()
 
 
 def _check(found: Found, lookup: Lookup, args: Namespace, session: Session) -> int:
