@@ -58,6 +58,7 @@ class Sources(NamedTuple):
     docker_host: str | None = None
     stdin: BinaryIO | None = None
     ahead: Callable[[Sequence[Layer]], None] = nowhere
+    explained: int = 5
 
     def find(self, reference: Reference) -> Found:
         """What *reference* stands for; nothing but documents is fetched."""
@@ -135,6 +136,7 @@ def _image(
     work = Work(
         *(kind, sources.reach, sources.known, sources.stdin, fresh),
         ahead=lambda layers: sources.ahead((*below, *layers)),
+        explained=sources.explained,
     )
     for step in target.steps:
         stack = _stack(step, image, work, sources)

@@ -29,7 +29,6 @@ from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Layer, Stored
 
 _TOLD = 200
-_EXPLAINED = 20
 _MARSHAL = 2  # the last version without references, whose bytes depend on values alone
 
 
@@ -124,8 +123,9 @@ def _explain(last: Remembered, seen: list[Seen], work: Work) -> None:
     now = Snapshot.of(last.snapshot.key, seen, b"")
     found = [f"{change.path}: {change.what}" for change in changes(last.snapshot, now)]
     if found:
-        more = max(0, len(found) - _EXPLAINED)
-        work.reach.report(LayerChanged(last.stack.lines[0], tuple(found[:_EXPLAINED]), more))
+        more = max(0, len(found) - work.explained)
+        told = tuple(found[: work.explained])
+        work.reach.report(LayerChanged(last.stack.lines[0], told, more))
 
 
 def _cut(entries: list[Entry], line: str, most: int) -> tuple[Piece, ...]:

@@ -17,7 +17,8 @@ class Work(NamedTuple):
     """What making layers needs: their kind, who may know them, and where to put them.
 
     *stdin* is what the archive ``-`` is read from. *fresh* collects what was really made, each
-    with its key 2; *ahead* is given it too, with the layers below, to be sent meanwhile.
+    with its key 2; *ahead* is given it too, with the layers below, to be sent meanwhile. Of the
+    files because of which a layer is made again, *explained* many are told.
     """
 
     kind: Kind
@@ -26,3 +27,4 @@ class Work(NamedTuple):
     stdin: BinaryIO | None
     fresh: list[tuple[str, Layer]]
     ahead: Callable[[Sequence[Layer]], None] = nowhere
+    explained: int = 5
