@@ -27,11 +27,11 @@ class AddFiles(NamedTuple):
 
 
 class CopyFrom(NamedTuple):
-    """Copy *path* of another image to *dest*."""
+    """Copy *path* of another image to *dest*; None is where it was."""
 
     image: Reference
     path: str
-    dest: str
+    dest: str | None = None
 
 
 Step = AddFiles | CopyFrom

@@ -14,6 +14,7 @@ from artificer.layers.select import (
     EmptyDir,
     EmptyFile,
     Source,
+    destination,
     image_path,
     parse_files_word,
     parse_symlink_word,
@@ -103,8 +104,8 @@ def _copy(text: str) -> CopyFrom:
             hint="write IMAGE:/path or IMAGE:/path:/dest, as in alpine:3.7:/bin/busybox",
         )
     path, colon, dest = rest.partition(":")
-    path = "/" + path
-    return CopyFrom(parse_reference(image), path, absolute(dest, "--copy-from") if colon else path)
+    place = f"/{destination(dest)}" if colon else None
+    return CopyFrom(parse_reference(image), f"/{path}", place)
 
 
 def _settings(args: Namespace, environ: Mapping[str, str]) -> Settings:

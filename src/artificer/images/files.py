@@ -85,9 +85,10 @@ def copy_entries(image: Image, path: str, dest: str | None, reach: Reach) -> lis
         files = list(tree.walk(wanted))
         real = tree.resolve(wanted)
         moved = wanted if dest is None else dest.strip("/")
-        own = [found._replace(path=wanted)] if found and dest is None and wanted else []
+        itself = bool(moved) and (dest is None or not files)
+        own = [(found, moved)] if found and itself else []
         renamed = [(file, _join(moved, file.path[len(real) :].lstrip("/"))) for file in files]
-        return _entries(image, tree, [*((one, wanted) for one in own), *renamed], reach)
+        return _entries(image, tree, [*own, *renamed], reach)
     assert found is not None  # noqa: S101 - said above
     return _entries(image, tree, [(found, _file_dest(wanted, dest))], reach)
 
