@@ -153,7 +153,8 @@ def _check_parents(by_path: dict[str, Entry], groups: Sequence[Group]) -> None:
                 below = next(path for path in by_path if path.startswith(f"{parent}/"))
                 raise Conflict(
                     f"/{parent} of {_origin(parent, groups)} is not a directory, but "
-                    f"/{below} of {_origin(below, groups)} needs one"
+                    f"/{below} of {_origin(below, groups)} needs one",
+                    hint="leave one out, or say where it goes with `SRC:/DEST`",
                 )
             fine.add(parent)
             parent = parent.rpartition("/")[0]

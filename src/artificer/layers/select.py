@@ -239,7 +239,7 @@ def _named(word: LocalPath, rules: Rules, report: Report) -> Group:
     walk = Walk(rules, report)
     if not stat.S_ISDIR(status.st_mode):
         if word.source.endswith("/"):
-            raise Unreadable(f"{word.source}: not a directory")
+            raise Unreadable(f"{word.source}: not a directory", hint=f"name it as `{source}`")
         dest = "" if word.dest is None else word.dest
         path = dest if dest and not dest.endswith("/") else dest + os.path.basename(source)
         _checked_name(path, source)

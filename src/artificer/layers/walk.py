@@ -177,7 +177,10 @@ def unreadable(error: OSError) -> ArtificerError:
     reason = (error.strerror or str(error)).lower()
     if isinstance(error, FileNotFoundError):
         return Unreadable(f"{name}: {reason}", hint=_missing_hint(name))
-    return Unreadable(f"{name}: {reason}")
+    hint = None
+    if isinstance(error, PermissionError):
+        hint = "make it readable for this user, or leave it out with `--exclude`"
+    return Unreadable(f"{name}: {reason}", hint=hint)
 
 
 def with_xattrs(entries: list[Entry]) -> list[Entry]:
@@ -230,7 +233,15 @@ def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def _missing_hint(name: str) -> str | None:
+def _missing_hint(name: str) -> str:
     if name.startswith("~"):
         return "the shell expands `~` only at the start of a word: write `--files ~/x`, or $HOME"
-    return None
+    source, colon, dest = name.rpartition(":")
+    if colon and os.path.lexists(source):
+        return f"a destination begins with a slash: `{source}:/{dest}`"
+    if os.path.islink(name):
+        return f"{name} is a link to {os.readlink(name)}, which is not there"
+    above, missing = os.path.split(os.path.abspath(name))
+    while not os.path.lexists(above):
+        above, missing = os.path.split(above)
+    return f"there is no {missing} in {above}"
