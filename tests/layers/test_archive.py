@@ -245,6 +245,10 @@ def test_a_missing_archive_is_named(tmp_path: Path, spool: Spool) -> None:
         entries_of([TarFile(f"{tmp_path}/missing")], Rules(), archive=archives.entries)
 
 
-def test_an_empty_archive_has_no_entries(tmp_path: Path, spool: Spool) -> None:
+def test_an_archive_of_nothing_has_no_entries(tmp_path: Path, spool: Spool) -> None:
     assert entries(saved(tmp_path, tar()), spool) == []
-    assert entries(saved(tmp_path, b""), spool) == []
+
+
+def test_an_empty_file_is_no_archive(tmp_path: Path, spool: Spool) -> None:
+    with pytest.raises(BadArchive, match="there is nothing in it"):
+        entries(saved(tmp_path, b""), spool)

@@ -77,6 +77,8 @@ class Archives(NamedTuple):
         return spool
 
     def _entries(self, tar: TarFile, file: BinaryIO) -> list[Entry]:
+        if not os.fstat(file.fileno()).st_size:
+            raise BadArchive("there is nothing in it", hint="did whatever writes it fail?")
         path = tar.path if file.name == tar.path else _path_of(file)
         prefix = f"{tar.dest}/" if tar.dest else ""
         earlier: set[str] = set()
