@@ -1,7 +1,7 @@
 """The words of a one-line build: the 2018 tool's, and many more."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from artificer.errors import Misused
@@ -36,6 +36,17 @@ class Once(argparse.Action):
         if getattr(namespace, self.dest) is not None:
             parser.error(f"{option_string} is given twice")
         setattr(namespace, self.dest, values)
+
+
+def with_stdin(words: Sequence[str]) -> list[str]:
+    """Join ``--tar`` with a ``-:/DEST`` behind it: argparse would take that for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--tar" and word.startswith("-:"):
+            joined[-1] = f"--tar={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def build_parser(prog: str) -> Parser:
@@ -239,7 +250,11 @@ def _outputs(parser: Parser) -> None:
     add("--metadata-file", metavar="FILE", action=Once, help="write what was built, as JSON")
     add("--image-refs", metavar="FILE", action=Once, help="write every reference by digest")
     add("--max-upload", metavar="SIZE", action=Once, help="refuse to send more, as 50MB")
-    add("--explain", action="store_true", help="say why each layer is built or reused")
+    add(
+        "--explain",
+        action="store_true",
+        help="name every file because of which a layer is built again",
+    )
     add("--no-cache", action="store_true", help="read every input anew")
     add("--cache-repo", metavar="REPO", action=Once, help="share layers through a repository")
     add("--cache-readonly", action="store_true", help="take from the cache repository only")

@@ -9,7 +9,7 @@ from artificer.builder.known import Known
 from artificer.builder.recipe import Cache
 from artificer.builder.shared import share
 from artificer.cli.connect import open_reach
-from artificer.cli.grammar import build_parser
+from artificer.cli.grammar import build_parser, with_stdin
 from artificer.cli.results import tell
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
@@ -30,6 +30,9 @@ from artificer.oci.reference import (
 
 if TYPE_CHECKING:
     from artificer.images.ahead import Ahead
+
+_TOLD = 5
+_EXPLAINED = 100_000
 
 
 def run(words: Sequence[str], session: Session) -> int:
@@ -75,7 +78,7 @@ def parsed(words: Sequence[str], session: Session, prog: str) -> Namespace | Non
     if "-h" in words or "--help" in words:
         session.out(parser.format_help().rstrip("\n"))
         return None
-    args = parser.parse_args(words)
+    args = parser.parse_args(with_stdin(words))
     session.console.choose("quiet" if args.quiet else args.progress)
     return args
 
@@ -119,6 +122,7 @@ def sources_of(
         pull=pull_of(args),
         docker_host=session.environ.get("DOCKER_HOST"),
         stdin=session.stdin.buffer,
+        explained=_EXPLAINED if args.explain else _TOLD,
     )
 
 
