@@ -1,0 +1,1 @@
+"""Front ends: text that people write, read as targets and recipes."""

@@ -1,0 +1,1 @@
+"""`WORKSPACE`, `MODULE.bazel`, `BUILD` and `.bzl` files, read as targets."""

@@ -1,0 +1,1 @@
+"""The rules that BUILD files may use, one file for each family."""
