@@ -71,11 +71,15 @@ def _flatten(args: Namespace, session: Session) -> int:
     compress = Compress(args.compression, args.compression_level)
 
     def maker(lookup: Lookup) -> Edit:
-        return lambda image: flattened(
-            image, kind_of(compress, image.format).encoder, lookup.reach
-        )
+        return lambda image: _flat(image, compress, lookup)
 
     return _reshaped(maker, args, session)
+
+
+def _flat(image: Image, compress: Compress, lookup: Lookup) -> Image:
+    if not image.layers:  # No files, no layer.
+        return image
+    return flattened(image, kind_of(compress, image.format).encoder, lookup.reach)
 
 
 def _rebase_parser() -> Parser:
@@ -84,9 +88,9 @@ def _rebase_parser() -> Parser:
         "IMAGE -t TARGET [--new-base BASE] [--old-base BASE] [--force] [options]",
         "Put an image's own layers on another base, or on what its base's tag is now, by editing "
         "its manifest: nothing is built, and layers are read only to see what a base has in it. "
-        "Settings that came from the base are renewed. A base of another system or version (/etc/os-release), or without the "
-        "loader (ld-linux, ld-musl) or the interpreters (python3.11 …) that the old one had, is "
-        "refused. Each target's reference by digest is printed.",
+        "Settings that came from the base are renewed. A base of another system or version "
+        "(/etc/os-release), or without the loader (ld-linux, ld-musl) or the interpreters "
+        "(python3.11 …) that the old one had, is refused. Each target's reference by digest is printed.",
     )
     _add_words(parser)
     parser.add_argument(
