@@ -90,7 +90,8 @@ def _rebase_parser() -> Parser:
         "its manifest: nothing is built, and layers are read only to see what a base has in it. "
         "Settings that came from the base are renewed. A base of another system or version "
         "(/etc/os-release), or without the loader (ld-linux, ld-musl) or the interpreters "
-        "(python3.11 …) that the old one had, is refused. Each target's reference by digest is printed.",
+        "(python3.11 …) that the old one had, is refused. Each target's reference by digest is "
+        "printed.",
     )
     _add_words(parser)
     parser.add_argument(
