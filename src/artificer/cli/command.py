@@ -1,24 +1,23 @@
 """What every command over images has in common: its help page, its words, its handles."""
 
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from textwrap import fill
 
-from artificer.cli.grammar import Once, Parser, add_common_options, add_registry_options
+from artificer.cli.grammar import (
+    WIDTH,
+    Formatter,
+    Once,
+    Parser,
+    add_common_options,
+    add_registry_options,
+)
 from artificer.cli.session import Session
 
-_WIDTH = 88
 _REFERENCES = """\
 An image is named as [registry/]name[:tag][@digest] for one in a registry, or with a transport:
 oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME, store:NAME, rootfs:DIR.
 """
-
-
-class _Formatter(RawDescriptionHelpFormatter):
-    """Pages of one width, with room for the names of long options."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=30, width=_WIDTH)
 
 
 def reading_parser(name: str, usage: str, about: str) -> Parser:
@@ -36,10 +35,10 @@ def bare_parser(name: str, usage: str, about: str) -> Parser:
     return Parser(
         prog=f"artificer {name}",
         usage=f"artificer {name} {usage}",
-        description="\n\n".join(fill(part, _WIDTH) for part in about.split("\n\n")),
+        description="\n\n".join(fill(part, WIDTH) for part in about.split("\n\n")),
         add_help=False,
         allow_abbrev=False,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
 
 

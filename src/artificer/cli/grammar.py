@@ -6,6 +6,9 @@ from typing import NoReturn
 
 from artificer.errors import Misused
 
+WIDTH = 88
+"""Of help pages."""
+
 _USAGE = "artificer -b BASE -f FILE… [-e NAME=VALUE…] [-c CMD] -t TARGET [options]"
 
 
@@ -20,6 +23,20 @@ class Parser(argparse.ArgumentParser):
                 "an option stands where its value should be; a value with a dash: --option=-value"
             )
         raise Misused(message, hint=hint)
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help pages that are the same on every terminal, and of every Python."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=WIDTH)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        # Python 3.13 names the value once; before, it stood behind every spelling.
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
 
 
 class Once(argparse.Action):
@@ -51,7 +68,13 @@ def with_stdin(words: Sequence[str]) -> list[str]:
 
 def build_parser(prog: str) -> Parser:
     """The parser of a one-line build's words."""
-    parser = Parser(prog=prog, usage=_USAGE, add_help=False, allow_abbrev=False)
+    parser = Parser(
+        prog=prog,
+        usage=_USAGE,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=Formatter,
+    )
     _files(parser)
     _config(parser)
     _image(parser)
