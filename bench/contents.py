@@ -121,9 +121,14 @@ def _elves() -> Iterator[Path]:
     seen: set[int] = set()
     for path in (*_named(), *_largest()):
         inode = path.stat().st_ino
-        if inode not in seen and path.open("rb").read(4) == b"\x7fELF":
+        if inode not in seen and _is_elf(path):
             seen.add(inode)
             yield path
+
+
+def _is_elf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def _named() -> Iterator[Path]:

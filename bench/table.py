@@ -102,8 +102,8 @@ def floor_lines(floor: Floor, rows: Sequence[Row]) -> list[str]:
         cpu = median(sample.cpu for sample in own)
         wall = median(sample.wall for sample in own)
         lines.append(
-            f"  ours, start and push included: cpu {cpu:.2f} s = {cpu / floor.cpu:.2f} × the floor,"
-            f" wall {wall:.2f} s = {wall / floor.wall:.2f} ×"
+            f"  ours, start and push included: cpu {cpu:.2f} s, {cpu / floor.cpu:.2f} × the floor;"
+            f" wall {wall:.2f} s, {wall / floor.wall:.2f} ×"
         )
     return lines
 
