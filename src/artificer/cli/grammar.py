@@ -9,7 +9,7 @@ from artificer.errors import Misused
 WIDTH = 88
 """Of help pages."""
 
-_USAGE = "artificer -b BASE -f FILE… [-e NAME=VALUE…] [-c CMD] -t TARGET [options]"
+_USAGE = "-b BASE -f FILE… [-e NAME=VALUE…] [-c CMD] -t TARGET [options]"
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,7 +70,7 @@ def build_parser(prog: str) -> Parser:
     """The parser of a one-line build's words."""
     parser = Parser(
         prog=prog,
-        usage=_USAGE,
+        usage=f"{prog} {_USAGE}",
         add_help=False,
         allow_abbrev=False,
         formatter_class=Formatter,
