@@ -13,7 +13,7 @@ FOLDERS = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/lib/x86_64-linux-gnu
 
 SYLLABLES = (
     "ab ac ad al an ap ar as at ba bi bo ca ce ch co cu da de di do ed el em en er es ex fa fi "
-    "fo ga ge gi go ha he hi ho id il im in io is it ja ke la le li lo ma me mi mo na ne ni no "
+    "fu ga ge gi go ha he hi ho id il im in io is it ja ke la le li lo ma me mi mo na ne ni no "
     "ob of on op or ou pa pe pi po qu ra re ri ro sa se sh si so st su ta te th ti to tr un ur "
     "us ut va ve vi wa we wi xi ya yo"
 )
