@@ -52,3 +52,9 @@ HEAD_BYTES = 256 * 1024
 
 STORE_INDEX_BYTES = 64 * MIB
 """The names of a store (an OCI layout's index.json)."""
+
+DOWNLOAD_BYTES = 16 * 1024 * MIB
+"""A file that is fetched from a URL."""
+
+CONTROL_BYTES = 4 * MIB
+"""A member of a Debian package's control archive."""

@@ -79,7 +79,7 @@ class Archives(NamedTuple):
     def _entries(self, tar: TarFile, file: BinaryIO) -> list[Entry]:
         if not os.fstat(file.fileno()).st_size:
             raise BadArchive("there is nothing in it", hint="did whatever writes it fail?")
-        path = tar.path if file.name == tar.path else _path_of(file)
+        path = tar.path if file.name == tar.path else path_of(file)
         prefix = f"{tar.dest}/" if tar.dest else ""
         earlier: set[str] = set()
         entries: list[Entry] = []
@@ -128,8 +128,9 @@ def _check_link(entry: Entry, member: Member, earlier: set[str]) -> None:
         earlier.add(entry.path)
 
 
-def _path_of(file: BinaryIO) -> str:
-    # An unlinked file has no name, but a descriptor. It is read by offset, so sharing is fine.
+def path_of(file: BinaryIO) -> str:
+    """Return a path that opens *file*, for as long as it is open, also if it has no name."""
+    # An unlinked file has a descriptor. It is read by offset, so sharing is fine.
     name = getattr(file, "name", None)
     return name if isinstance(name, str) and os.path.exists(name) else f"/dev/fd/{file.fileno()}"
 

@@ -1,0 +1,1 @@
+"""Others' things, fetched and verified, as files or entries."""

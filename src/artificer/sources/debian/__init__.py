@@ -1,0 +1,1 @@
+"""Debian packages: what is in them."""

@@ -1,0 +1,198 @@
+"""One Debian package: its files as entries, and what its control archive says (deb(5))."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from artificer import limits
+from artificer.errors import ArtificerError
+from artificer.layers.archive import TAR_FORMATS, path_of
+from artificer.layers.entry import DIRECTORY, FILE, Entry, Span
+from artificer.layers.header import BadArchive
+from artificer.layers.inflate import plain
+from artificer.layers.read import Member, members
+from artificer.layers.tape import FileTape, StreamTape
+
+_MAGIC = b"!<arch>\n"
+_HEADER = 60
+_CHUNK = 1 << 18
+_CONTROL = re.compile(r"control\.tar(?:\.(?:gz|xz|zst))?")
+_DATA = re.compile(r"data\.tar(?:\.(?:gz|xz|bz2|zst|lzma))?")
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+STATUS = "var/lib/dpkg/status.d"
+"""Where distroless images keep what scanners read: a file for each package."""
+
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers")
+"""Members of the control archive that dpkg would act upon."""
+
+
+class BadPackage(ArtificerError):
+    """A file is no Debian package, or one that contradicts deb(5)."""
+
+
+class Package(NamedTuple):
+    """What the control archive says. *control* and *md5sums* are the files' own bytes.
+
+    *scripts* are the names of what dpkg would have run or acted upon, in the order of `SCRIPTS`.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    fields: tuple[tuple[str, str], ...]
+    control: bytes
+    md5sums: bytes | None
+    scripts: tuple[tuple[str, bytes], ...]
+    conffiles: tuple[str, ...]
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """The names of its scripts that run at installation, and of its triggers."""
+        return tuple(
+            name for name, _ in self.scripts if name in {"preinst", "postinst", "triggers"}
+        )
+
+
+class Deb(NamedTuple):
+    """A package and its files; the entries' bytes are spans of *tar*, while that is open."""
+
+    package: Package
+    entries: tuple[Entry, ...]
+    tar: BinaryIO
+
+
+def read_deb(path: str, spool: Callable[[], BinaryIO]) -> Deb:
+    """Read the package at *path*; its data is decompressed once into a file that *spool* opens.
+
+    Whoever gave *spool* closes that file, once the entries have been written.
+
+    Owners, modes and times are the archive's. The root directory's own entry is left out.
+    """
+    with _opened(path) as file:
+        found = {name: (offset, size) for name, offset, size in _parts(file, path)}
+        if "debian-binary" not in found:
+            raise BadPackage(f"{path} is not a Debian package: it has no debian-binary")
+        package = _package(_chunks(file, *_only(found, _CONTROL, path)), path)
+        tar = spool()
+        for chunk in plain(_chunks(file, *_only(found, _DATA, path)), TAR_FORMATS):
+            tar.write(chunk)
+        tar.flush()
+    tar.seek(0)
+    try:
+        entries = tuple(_entry(member, tar) for member in members(FileTape(tar)))
+    except BadArchive as error:
+        raise BadArchive(f"{path}: {error.message}", hint=error.hint) from error
+    return Deb(package, tuple(entry for entry in entries if entry.path), tar)
+
+
+def status_entries(package: Package, mtime: int) -> tuple[Entry, ...]:
+    """The files below `STATUS` from which scanners know that *package* is there.
+
+    The name is the whole one: rules_docker cut it at the first of ``-+.``.
+    """
+    files = [(package.name, package.control)]
+    if package.md5sums is not None:
+        files.append((f"{package.name}.md5sums", package.md5sums))
+    return tuple(
+        Entry(f"{STATUS}/{name}", FILE, 0o644, 0, 0, len(data), mtime, "", data)
+        for name, data in files
+    )
+
+
+def fields_of(control: bytes, path: str) -> tuple[tuple[str, str], ...]:
+    """The fields of a control file (deb822(5)), folded lines joined by a newline."""
+    fields: list[tuple[str, str]] = []
+    for number, line in enumerate(control.decode("utf-8", "replace").splitlines(), 1):
+        if not line.strip():
+            break
+        if line[0] in " \t":
+            if not fields:
+                raise BadPackage(f"{path}: control:{number}: a folded line without a field")
+            name, value = fields[-1]
+            fields[-1] = (name, f"{value}\n{line.strip()}")
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise BadPackage(f"{path}: control:{number}: not a field: {line[:80]!r}")
+        fields.append((name.strip(), value.strip()))
+    return tuple(fields)
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise BadPackage(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _parts(file: BinaryIO, path: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, offset and size of each member of the ar archive."""
+    size = os.fstat(file.fileno()).st_size
+    if file.read(len(_MAGIC)) != _MAGIC:
+        raise BadPackage(f"{path} is not a Debian package: it is no ar archive")
+    offset = len(_MAGIC)
+    while offset + _HEADER <= size:
+        file.seek(offset)
+        header = file.read(_HEADER)
+        digits = header[48:58].strip()
+        if header[58:60] != b"`\n" or not digits.isdigit():
+            raise BadPackage(f"{path}: a damaged ar header at byte {offset}")
+        length = int(digits)
+        offset += _HEADER
+        if offset + length > size:
+            raise BadPackage(f"{path} is cut short: {offset + length} bytes expected, not {size}")
+        yield header[:16].decode("ascii", "replace").strip().rstrip("/"), offset, length
+        offset += length + length % 2
+
+
+def _only(
+    found: dict[str, tuple[int, int]], pattern: re.Pattern[str], path: str
+) -> tuple[int, int]:
+    names = [name for name in found if pattern.fullmatch(name)]
+    if len(names) != 1:
+        kind = pattern.pattern.partition("\\")[0]
+        others = ", ".join(found) or "nothing"
+        raise BadPackage(f"{path} has no {kind}.tar that can be read; it has {others}")
+    return found[names[0]]
+
+
+def _chunks(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
+    file.seek(offset)
+    while size and (chunk := file.read(min(size, _CHUNK))):
+        size -= len(chunk)
+        yield chunk
+
+
+def _package(chunks: Iterator[bytes], path: str) -> Package:
+    files: dict[str, bytes] = {}
+    for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
+        entry = member.entry
+        if entry.kind == FILE:
+            if entry.size > limits.CONTROL_BYTES:
+                raise BadPackage(f"{path}: {entry.path} in its control archive is too large")
+            files[entry.path] = b"".join(member.chunks())
+    if "control" not in files:
+        raise BadPackage(f"{path} has no control file")
+    fields = fields_of(files["control"], path)
+    values = {name.lower(): value for name, value in fields}
+    name = values.get("package", "")
+    if not _NAME.fullmatch(name):
+        raise BadPackage(f"{path}: its control file names no package: {name[:80]!r}")
+    return Package(
+        name,
+        values.get("version", ""),
+        values.get("architecture", ""),
+        fields,
+        files["control"],
+        files.get("md5sums"),
+        tuple((script, files[script]) for script in SCRIPTS if script in files),
+        tuple(files.get("conffiles", b"").decode("utf-8", "replace").split()),
+    )
+
+
+def _entry(member: Member, tar: BinaryIO) -> Entry:
+    entry = member.entry
+    if entry.kind == FILE:
+        return entry._replace(source=Span(path_of(tar), member.offset))
+    return entry._replace(source=None) if entry.kind == DIRECTORY else entry

@@ -1,0 +1,262 @@
+"""Files of the web: fetched once, verified, and kept by what they hash to."""
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from artificer import limits
+from artificer.errors import ArtificerError, Cancelled, Misused, Transient, Unavailable
+from artificer.events import BlobProgress, Note, Report, Warned
+from artificer.http.request import Request, Response, Send, redacted
+from artificer.oci.digest import Digest, InvalidDigest
+from artificer.stop import Stop
+from artificer.store.blobs import Store
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_KIND = "url"
+_CHUNK = 1 << 18
+_TRIES = 4
+_PROGRESS = 8 * limits.MIB
+_OK, _PARTIAL = 200, 206
+_INTEGRITY = {"sha256": 32, "sha384": 48, "sha512": 64}
+
+
+class NotFetched(Unavailable):
+    """None of the URLs gave the file."""
+
+
+class WrongHash(ArtificerError):
+    """A file is not the one that was asked for."""
+
+
+class Wanted(NamedTuple):
+    """A file at any of *urls*, tried in order; *hashes* are all that it must have.
+
+    Made by `wanted`, which checks them.
+    """
+
+    urls: tuple[str, ...]
+    hashes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def digest(self) -> Digest | None:
+        """The sha256 that it must have, if one was given."""
+        found = dict(self.hashes).get("sha256")
+        return None if found is None else Digest(f"sha256:{found}")
+
+    @property
+    def name(self) -> str:
+        """The last component of the first URL's path."""
+        return unquote(urlsplit(self.urls[0]).path.rstrip("/").rpartition("/")[2])
+
+
+class Fetched(NamedTuple):
+    """A file that is in the store: where, and what it is called there."""
+
+    path: str
+    digest: Digest
+    size: int
+
+
+class Web(NamedTuple):
+    """How files are had: *distdirs* are looked into first; offline, nobody is asked."""
+
+    send: Send
+    store: Store
+    report: Report
+    stop: Stop
+    distdirs: tuple[str, ...] = ()
+    offline: bool = False
+
+
+def wanted(urls: Sequence[str], *, sha256: str = "", integrity: str = "") -> Wanted:
+    """What to fetch, checked: *sha256* is hexadecimal, *integrity* is as HTML has it."""
+    if not urls:
+        raise Misused("a file to fetch has no URL")
+    for url in urls:
+        if urlsplit(url).scheme not in {"http", "https", "file"}:
+            raise Misused(
+                f"not a URL that can be fetched: {redacted(url)}",
+                hint="use https:, http: or file:",
+            )
+    hashes: dict[str, str] = {}
+    if sha256:
+        try:
+            hashes["sha256"] = Digest(f"sha256:{sha256.lower()}").hex
+        except InvalidDigest as error:
+            raise Misused(
+                f"not a sha256: {sha256!r}", hint="it has 64 hexadecimal digits"
+            ) from error
+    if integrity:
+        algorithm, value = _integrity(integrity)
+        if hashes.get(algorithm, value) != value:
+            raise Misused("sha256 and integrity contradict each other")
+        hashes[algorithm] = value
+    return Wanted(tuple(urls), tuple(hashes.items()))
+
+
+def fetch(file: Wanted, web: Web) -> Fetched:
+    """Have *file* in the store: it is there, in a distribution directory, or fetched.
+
+    A file without a hash is fetched once, and told: nothing says that it is the right one.
+    """
+    known = _known(file, web)
+    if known is not None:
+        return known
+    found = _from_distdirs(file, web) or _from_urls(file, web)
+    if not file.hashes:
+        web.report(
+            Warned(
+                f"{redacted(file.urls[0])} has no hash: whatever is there now was taken",
+                f'pin it with sha256 = "{found.digest.hex}", or by `artificer lock`',
+            )
+        )
+    web.store.set_record(_KIND, _key(file), found.digest.encode(), needs=[found.digest])
+    return found
+
+
+def _known(file: Wanted, web: Web) -> Fetched | None:
+    digest = file.digest
+    if digest is None:
+        data = web.store.record(_KIND, _key(file))
+        if data is None:
+            return None
+        digest = Digest(data.decode("ascii", "replace"))
+    size = web.store.has(digest)
+    return None if size is None else Fetched(web.store.blob_path(digest), digest, size)
+
+
+def _key(file: Wanted) -> str:
+    # Other hashes are other files; the same hash is the same file wherever it lies.
+    return " ".join(f"{name}:{value}" for name, value in file.hashes) or file.urls[0]
+
+
+def _from_distdirs(file: Wanted, web: Web) -> Fetched | None:
+    for directory in web.distdirs:
+        path = os.path.join(directory, file.name)
+        if file.name and os.path.isfile(path):
+            try:
+                found = _kept(_read(path), file, web, path)
+            except WrongHash as error:
+                web.report(Note(f"{error.message}: not taken"))
+                continue
+            web.report(Note(f"{file.name} is taken from {directory}"))
+            return found
+    return None
+
+
+def _from_urls(file: Wanted, web: Web) -> Fetched:
+    problems: list[ArtificerError] = []
+    for url in file.urls:
+        try:
+            if urlsplit(url).scheme == "file":
+                path = unquote(urlsplit(url).path)
+                return _kept(_read(path), file, web, url)
+            if web.offline:
+                problems.append(NotFetched(f"{redacted(url)}: not in the store, and offline"))
+                continue
+            return _kept(_download(url, web), file, web, redacted(url))
+        except Cancelled:
+            raise
+        except (ArtificerError, OSError) as error:
+            problems.append(_told(error, url))
+    if len(problems) == 1:
+        raise problems[0]
+    told = "; ".join(problem.message for problem in problems)
+    wrong = next((problem for problem in problems if isinstance(problem, WrongHash)), None)
+    if wrong is not None:
+        raise WrongHash(told, hint=wrong.hint)
+    raise NotFetched(f"none of {len(problems)} URLs gave the file: {told}")
+
+
+def _told(error: ArtificerError | OSError, url: str) -> ArtificerError:
+    if isinstance(error, ArtificerError):
+        return error
+    return NotFetched(f"{redacted(url)}: {(error.strerror or str(error)).lower()}")
+
+
+def _kept(chunks: Iterator[bytes], file: Wanted, web: Web, where: str) -> Fetched:
+    """Keep *chunks* as a blob, unless a hash is another than the one asked for."""
+    hashers: dict[str, _Hash] = {
+        name: hashlib.new(name) for name in {"sha256", *dict(file.hashes)}
+    }
+    with web.store.writer() as writer:
+        for chunk in chunks:
+            web.stop.check()
+            for hasher in hashers.values():
+                hasher.update(chunk)
+            writer.write(chunk)
+            if writer.size > limits.DOWNLOAD_BYTES:
+                raise NotFetched(f"{where}: longer than {limits.DOWNLOAD_BYTES} bytes")
+        for name, value in file.hashes:
+            if hashers[name].hexdigest() != value:
+                raise WrongHash(
+                    f"{where}: {name} is {hashers[name].hexdigest()}, not {value}",
+                    hint="it was replaced there, or the hash is of another file",
+                )
+        digest = Digest.sha256(hashers["sha256"])
+        writer.commit(digest)
+        return Fetched(web.store.blob_path(digest), digest, writer.size)
+
+
+def _read(path: str) -> Iterator[bytes]:
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _download(url: str, web: Web) -> Iterator[bytes]:
+    """Yield the bytes at *url*; where a connection breaks, the rest is asked for."""
+    offset, tag, failures = 0, "", 0
+    while True:
+        headers = {"Range": f"bytes={offset}-", "If-Range": tag} if offset else {}
+        try:
+            with web.send(Request("GET", url, headers)) as response:
+                _check_status(response, url, partial=bool(offset))
+                if offset and response.status == _OK:
+                    raise NotFetched(f"{redacted(url)}: broke off, and cannot be continued")
+                tag = response.headers.get("etag") or response.headers.get("last-modified")
+                total = int(response.headers.get("content-length", "0") or 0) + offset
+                for chunk in response.chunks():
+                    offset += len(chunk)
+                    if offset % _PROGRESS < len(chunk):
+                        web.report(BlobProgress(Digest.of(url.encode()), offset, total, "fetch"))
+                    yield chunk
+                return
+        except Transient:
+            failures += 1
+            if failures == _TRIES or not tag:
+                raise
+
+
+def _check_status(response: Response, url: str, *, partial: bool) -> None:
+    if response.status == _OK or (partial and response.status == _PARTIAL):
+        return
+    text = f"{redacted(url)}: answered {response.status}"
+    if response.status >= 500:
+        raise NotFetched(text)
+    raise NotFound(text, hint="is the URL still right?")
+
+
+class NotFound(ArtificerError):
+    """A server does not give the file, and will not if asked again."""
+
+
+def _integrity(text: str) -> tuple[str, str]:
+    algorithm, _, encoded = text.partition("-")
+    size = _INTEGRITY.get(algorithm)
+    try:
+        value = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        value = b""
+    if size is None or len(value) != size:
+        raise Misused(
+            f"not an integrity: {text!r}", hint="write sha256-BASE64 (or sha384, sha512)"
+        )
+    return algorithm, value.hex()
