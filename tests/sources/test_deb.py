@@ -139,7 +139,7 @@ def test_folded_fields_are_joined() -> None:
             ar(
                 **{"debian-binary": b"", "control.tar": tar(control=CONTROL), "data.tar": b"x" * 9}
             ),
-            "",
+            "data|archive|tar",
         ),
         (
             ar(
