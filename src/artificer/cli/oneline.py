@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from artificer.builder.build import Built, Sources, build
+from artificer.builder.build import Built, Sources, annotations, build
 from artificer.builder.known import Known
-from artificer.builder.recipe import Cache
+from artificer.builder.recipe import Cache, Target
 from artificer.builder.shared import share
 from artificer.cli.connect import open_reach
 from artificer.cli.grammar import build_parser, with_stdin
@@ -21,7 +21,9 @@ from artificer.images.reach import Reach
 from artificer.oci.digest import Digest
 from artificer.oci.image import Content, Layer
 from artificer.oci.reference import (
+    Layout,
     Named,
+    OciArchive,
     Reference,
     Scratch,
     parse_name,
@@ -46,6 +48,7 @@ def run(words: Sequence[str], session: Session) -> int:
         raise Misused(
             "no target", hint="say where the image goes: `-t REGISTRY/NAME:TAG`, `-t oci:DIR` …"
         )
+    told = _descriptor_annotations(target, references)
     limit = store_limit(args.store_limit, session.environ)
     reach = open_reach(args, session, references)
     with reach.store.in_use():
@@ -60,7 +63,7 @@ def run(words: Sequence[str], session: Session) -> int:
         orders = orders_of(built, references, arch_tags=args.arch_tags)
         if args.max_upload is not None:
             _check_upload(orders, args, reach)
-        send(orders, reach, session, early.finish())
+        send(orders, reach, session, early.finish(), told=told)
         if cache is not None:
             share(cache, built.fresh, reach)
     tell(built, references, args, session)
@@ -177,10 +180,13 @@ def send(
     reach: Reach,
     session: Session,
     carried: frozenset[Digest] = frozenset(),
+    *,
+    told: tuple[tuple[str, str], ...] = (),
 ) -> None:
     """Deliver everything; places other than registries are imported only when there are any.
 
-    Blobs that were *carried* to all registries before are not asked for again.
+    Blobs that were *carried* to all registries before are not asked for again. What is *told* are
+    annotations for the index.json of OCI layouts.
     """
     named = [Delivery(content, one) for content, one in orders if isinstance(one, Named)]
     if len(named) == len(orders):
@@ -189,11 +195,24 @@ def send(
     from artificer.images.deliver import Order, deliver
 
     deliver(
-        [Order(content, one) for content, one in orders],
+        [Order(content, one, told) for content, one in orders],
         reach,
         docker_host=session.environ.get("DOCKER_HOST"),
         carried=carried,
     )
+
+
+def _descriptor_annotations(
+    target: Target, references: Sequence[Reference]
+) -> tuple[tuple[str, str], ...]:
+    told = tuple(annotations(target, "index-descriptor").items())
+    if told and not any(isinstance(one, Layout | OciArchive) for one in references):
+        raise Misused(
+            f"an annotation of the index-descriptor ({told[0][0]}), but no target has one",
+            hint="it stands in the index.json of `-t oci:DIR` or `-t oci-archive:FILE`; "
+            "`index:` is for the index itself",
+        )
+    return told
 
 
 def _check_upload(

@@ -29,10 +29,14 @@ from artificer.oci.reference import (
 
 
 class Order(NamedTuple):
-    """Content, and where it is to go."""
+    """Content, and where it is to go.
+
+    *annotations* stand beside its name in the index.json of an OCI layout; no other place has one.
+    """
 
     content: Content
     target: Reference
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 def deliver(
@@ -49,23 +53,24 @@ def deliver(
     the blobs that were *carried* before.
     """
     remote = []
-    for content, target in orders:
-        if isinstance(target, Named):
-            remote.append(Delivery(content, target))
+    for order in orders:
+        if isinstance(order.target, Named):
+            remote.append(Delivery(order.content, order.target))
         else:
-            _write(content, target, docker_host, reach)
-            reach.report(Tagged(str(target), content.digest))
+            _write(order, docker_host, reach)
+            reach.report(Tagged(str(order.target), order.content.digest))
     push(remote, reach, carried=carried, threads=threads)
 
 
 def _write(  # noqa: C901 - one line a kind
-    content: Content, target: Reference, docker_host: str | None, reach: Reach
+    order: Order, docker_host: str | None, reach: Reach
 ) -> None:
+    content, target, annotations = order
     match target:
         case Layout():
-            write_layout(content, target, reach)
+            write_layout(content, target, reach, annotations=dict(annotations))
         case OciArchive():
-            write_oci_archive(content, target, reach)
+            write_oci_archive(content, target, reach, annotations=dict(annotations))
         case DockerArchive(path, name):
             write_docker_archive([saved_as(content, name)], path, reach)
         case Daemon():

@@ -1,8 +1,9 @@
 """OCI layouts (``oci:DIR[:TAG]``): a directory of blobs and an index.json (image-layout.md)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from artificer import limits
 from artificer.errors import ArtificerError
@@ -21,6 +22,7 @@ from artificer.store.lock import LOCKS, lock
 
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
+NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _CONTAINERD_NAME = "io.containerd.image.name"
 
 
@@ -41,10 +43,17 @@ def find_in_layout(reference: Layout) -> Found:
     return found_in(listing, reference.tag, place)
 
 
-def write_layout(content: Content, reference: Layout, reach: Reach) -> None:
+def write_layout(
+    content: Content,
+    reference: Layout,
+    reach: Reach,
+    *,
+    annotations: Mapping[str, str] = NO_ANNOTATIONS,
+) -> None:
     """Put *content* into the layout, made where there is none; its other images stay.
 
-    ``index.json`` is written last, in one step: readers see the layout before or after.
+    ``index.json`` is written last, in one step: readers see the layout before or after. Its
+    descriptor there gets *annotations*.
     """
     with writing(str(reference)), _alone(reference.path):
         _prepare(reference.path)
@@ -58,7 +67,10 @@ def write_layout(content: Content, reference: Layout, reach: Reach) -> None:
             _keep(reference.path, document)
         index_path = os.path.join(reference.path, "index.json")
         old = _old_index(index_path)
-        write_file(index_path, [merged_index(old, content.descriptor, reference.tag)])
+        write_file(
+            index_path,
+            [merged_index(old, content.descriptor.annotated(annotations), reference.tag)],
+        )
 
 
 def found_in(listing: bytes, tag: str | None, place: Place) -> Found:

@@ -1,6 +1,6 @@
 """OCI layouts in a tar (``oci-archive:FILE[:TAG]``), which docker can load, too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from artificer import limits
 from artificer.images.archive import Archive, write_archive
@@ -8,6 +8,7 @@ from artificer.images.bytes_of import chunks_of
 from artificer.images.inflate import uncompressed_file
 from artificer.images.layout import (
     LAYOUT_FILE,
+    NO_ANNOTATIONS,
     all_in,
     check_layout_file,
     found_in,
@@ -46,9 +47,19 @@ def images_in_oci_archive(archive: Archive) -> Iterator[tuple[Found, tuple[str, 
     return all_in(_listing(archive), _place(archive))
 
 
-def write_oci_archive(content: Content, reference: OciArchive, reach: Reach) -> None:
-    """Write *content* as an archive of its own: the same content gives the same bytes."""
-    write_archive(reference.path, oci_parts(content, reference, reach), reach)
+def write_oci_archive(
+    content: Content,
+    reference: OciArchive,
+    reach: Reach,
+    *,
+    annotations: Mapping[str, str] = NO_ANNOTATIONS,
+) -> None:
+    """Write *content* as an archive of its own: the same content gives the same bytes.
+
+    Its descriptor in ``index.json`` gets *annotations*.
+    """
+    parts = oci_parts(content, reference, reach, annotations=annotations)
+    write_archive(reference.path, parts, reach)
 
 
 def blob_name(digest: Digest) -> str:
@@ -72,11 +83,18 @@ def _place(archive: Archive) -> Place:
     return Place(archive.name, read, origin)
 
 
-def oci_parts(content: Content, reference: OciArchive, reach: Reach) -> Iterator[Part]:
+def oci_parts(
+    content: Content,
+    reference: OciArchive,
+    reach: Reach,
+    *,
+    annotations: Mapping[str, str] = NO_ANNOTATIONS,
+) -> Iterator[Part]:
     """Yield the members of an archive of *content*, the listing first: it can be streamed."""
     parts = parts_of(content)
     yield part_of("oci-layout", LAYOUT_FILE)
-    yield part_of("index.json", merged_index(None, content.descriptor, reference.tag))
+    descriptor = content.descriptor.annotated(annotations)
+    yield part_of("index.json", merged_index(None, descriptor, reference.tag))
     images = tuple(images_of(content))
     if len(images) == 1 and not parts.foreign:
         yield part_of("manifest.json", dump([_docker_entry(images[0], reference)]))
