@@ -109,6 +109,10 @@ def _copy(text: str) -> CopyFrom:
 
 
 def _settings(args: Namespace, environ: Mapping[str, str]) -> Settings:
+    if args.keep_cmd and args.entrypoint is None and args.entrypoint_shell is None:
+        raise Misused(
+            "--keep-cmd without an --entrypoint", hint="only a new entrypoint clears the command"
+        )
     env = [pair for path in args.env_file for pair in words.env_file(path, environ)]
     env.extend(env_pair(text) for text in args.env)
     return Settings(
@@ -140,16 +144,23 @@ def _healthcheck(args: Namespace) -> dict[str, Any] | None:
         if text is not None
     }
     if args.health_retries is not None:
+        if args.health_retries < 0:
+            raise Misused(f"--health-retries: less than none: {args.health_retries}")
         given["Retries"] = args.health_retries
     if args.healthcheck is None:
-        if given:
-            raise Misused("--health-… options without a --healthcheck")
+        _refuse_health(given, "without a --healthcheck")
         return None
     if args.healthcheck.lower() == "none":
+        _refuse_health(given, "with --healthcheck none")
         return {"Test": ["NONE"]}
     if args.healthcheck.lstrip().startswith("["):
         return {"Test": ["CMD", *words.command(args.healthcheck, "--healthcheck")], **given}
     return {"Test": ["CMD-SHELL", args.healthcheck], **given}
+
+
+def _refuse_health(given: Mapping[str, int], where: str) -> None:
+    if given:
+        raise Misused(f"--health-… options {where}", hint="they say when a check is run")
 
 
 def registry_targets(texts: list[str]) -> tuple[Named, ...]:
