@@ -1,0 +1,30 @@
+"""The page of commands says what the commands say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("columns", ["30", "200"])
+def test_the_page_of_commands_is_what_they_say_at_any_width(columns: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / "tools/reference.py"), "--check"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": columns, "FORCE_COLOR": "1"},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_names_no_path_of_this_machine() -> None:
+    text = (CHECKOUT / "docs/reference/commands.md").read_text()
+
+    assert str(CHECKOUT) not in text
+    assert "\x1b" not in text
