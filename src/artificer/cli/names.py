@@ -176,7 +176,7 @@ def _ls(args: Namespace, session: Session) -> int:
                 session.say("the store has no named image; `artificer pull NAME` brings one")
             session.out(_document(images) if args.format == "json" else _table(images))
             return 0
-        lines = list(_remote(args.repository, lookup))
+        lines = sorted(_remote(args.repository, lookup))
     if args.format == "json":
         session.out(json.dumps(lines, indent=2))
     elif lines:

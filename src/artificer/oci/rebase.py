@@ -55,7 +55,12 @@ def merged_settings(
     mine: Mapping[str, Any], was: Mapping[str, Any], now: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The settings *mine*, made on a base that said *was*, on one that says *now*."""
-    merged = _merged(_opened(mine), _opened(was), _opened(now))
+    mine, was, now = _opened(mine), _opened(was), _opened(now)
+    merged = _chosen(mine, was, now)
+    for key in merged:
+        parts = [one.get(key, {}) for one in (mine, was, now)]
+        if all(isinstance(part, dict) for part in parts):
+            merged[key] = _chosen(*parts)
     if "Env" in merged:
         merged["Env"] = [f"{name}={value}" for name, value in merged["Env"].items()]
     return merged
@@ -79,24 +84,19 @@ def _opened(settings: Mapping[str, Any]) -> dict[str, Any]:
     return opened
 
 
-def _merged(
+def _chosen(
     mine: Mapping[str, Any], was: Mapping[str, Any], now: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the new base says wherever *mine* says what the old one did.
 
     The base's own come first, as when the image were built anew.
     """
-    merged: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     for key in dict.fromkeys((*now, *mine)):
-        if all(isinstance(one.get(key, {}), dict) for one in (mine, was, now)):
-            value = _merged(mine.get(key, {}), was.get(key, {}), now.get(key, {}))
-            if value or mine.get(key) == {}:
-                merged[key] = value
-        elif mine.get(key) != was.get(key):
-            merged.update({key: mine[key]} if key in mine else {})
-        elif key in now:
-            merged[key] = now[key]
-    return merged
+        source = now if mine.get(key) == was.get(key) else mine
+        if key in source:
+            chosen[key] = source[key]
+    return chosen
 
 
 def _own_history(image: Image, old: Image) -> list[dict[str, Any]]:
