@@ -5,6 +5,7 @@ from typing import Any, BinaryIO, NamedTuple, assert_never
 
 from artificer.builder.kind import Stack, kind_of
 from artificer.builder.known import Known
+from artificer.builder.lock import EMPTY, Lock
 from artificer.builder.make import copied_files, found, made_files
 from artificer.builder.recipe import AddFiles, CopyFrom, Scope, Step, Target
 from artificer.builder.remembered import remembered, still_true
@@ -50,7 +51,10 @@ class Base(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where a build looks: handles, who may know layers, and how bases are found."""
+    """Where a build looks: handles, who may know layers, and how bases are found.
+
+    What *lock* pins is not looked up.
+    """
 
     reach: Reach
     known: Known
@@ -59,17 +63,20 @@ class Sources(NamedTuple):
     stdin: BinaryIO | None = None
     ahead: Callable[[Sequence[Layer]], None] = nowhere
     explained: int = 5
+    lock: Lock = EMPTY
 
     def find(self, reference: Reference) -> Found:
         """What *reference* stands for; nothing but documents is fetched."""
         if isinstance(reference, Named):
-            return find_in_registry(reference, self.reach, pull=self.pull)
+            return find_in_registry(self.lock.pinned(reference), self.reach, pull=self.pull)
         return found(reference, self.reach, self.pull, self.docker_host)
 
     def base(self, reference: Reference) -> Base:
         """What *reference* stands for as a base; a mere tag is told how to be pinned."""
         if isinstance(reference, Scratch):
             return Base(reference, None)
+        if isinstance(reference, Named):
+            reference = self.lock.pinned(reference)
         base = Base(reference, self.find(reference))
         if isinstance(reference, Named) and reference.digest is None and base.found:
             pinned = _tagged(reference).pinned(base.found.digest)

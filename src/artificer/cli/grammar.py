@@ -278,6 +278,7 @@ def _outputs(parser: Parser) -> None:
         action="store_true",
         help="name every file because of which a layer is built again",
     )
+    add("--locked", action="store_true", help="use only what artificer.lock pins")
     add("--no-cache", action="store_true", help="read every input anew")
     add("--cache-repo", metavar="REPO", action=Once, help="share layers through a repository")
     add("--cache-readonly", action="store_true", help="take from the cache repository only")

@@ -25,6 +25,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "plan": Command("say what a command line would build and send", "artificer.cli.plan"),
     "verify": Command("build twice, differently, and compare", "artificer.cli.verify"),
+    "lock": Command("pin what tags stand for, in artificer.lock", "artificer.cli.lock"),
     "push": Command("send an image to a registry", "artificer.cli.transfer"),
     "pull": Command("fetch an image into the store", "artificer.cli.transfer"),
     "copy": Command("copy an image from anywhere to anywhere", "artificer.cli.transfer"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from artificer.builder.build import Built, Sources, annotations, build
 from artificer.builder.known import Known
+from artificer.builder.lock import read_lock
 from artificer.builder.recipe import Cache, Target
 from artificer.builder.shared import share
 from artificer.cli.connect import open_reach
@@ -126,6 +127,7 @@ def sources_of(
         docker_host=session.environ.get("DOCKER_HOST"),
         stdin=session.stdin.buffer,
         explained=_EXPLAINED if args.explain else _TOLD,
+        lock=read_lock(".", only=args.locked),
     )
 
 

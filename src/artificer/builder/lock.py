@@ -1,0 +1,128 @@
+"""``artificer.lock``: what tags and URLs stood for when somebody last looked."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from artificer.errors import ArtificerError, Misused
+from artificer.oci.digest import Digest, InvalidDigest
+from artificer.oci.reference import Named
+
+NAME = "artificer.lock"
+_VERSION = 1
+_BYTES = 16 * 1024 * 1024
+
+
+class InvalidLock(Misused):
+    """A lock file that cannot be read as one."""
+
+
+class NotLocked(ArtificerError):
+    """Something is not in the lock file, and nothing else may be used."""
+
+
+class Lock(NamedTuple):
+    """What is pinned: names of images (``docker.io/library/alpine:3.7``) and URLs, to digests.
+
+    With *only*, what is not pinned is an error (``--locked``).
+    """
+
+    images: Mapping[str, Digest] = {}
+    urls: Mapping[str, Digest] = {}
+    only: bool = False
+
+    def pinned(self, name: Named) -> Named:
+        """*name* with the digest that it is pinned to; as it is when it has one or is not here."""
+        if name.digest is not None:
+            return name
+        digest = self.images.get(image_key(name))
+        if digest is not None:
+            return name.pinned(digest)
+        if self.only:
+            raise NotLocked(
+                f"{name} is not in {NAME}", hint="`artificer lock` with the same words pins it"
+            )
+        return name
+
+    def sha256(self, url: str) -> str:
+        """The sha256 that *url* is pinned to, or nothing."""
+        digest = self.urls.get(url)
+        if digest is None and self.only:
+            raise NotLocked(f"{url} is not in {NAME}", hint="`artificer lock` pins it")
+        return "" if digest is None else digest.hex
+
+    def differences(self, other: "Lock") -> Iterator[str]:
+        """What changes from this lock to *other*, a line each, sorted."""
+        for was, now in ((self.images, other.images), (self.urls, other.urls)):
+            for key in sorted(was.keys() | now.keys()):
+                before, after = was.get(key), now.get(key)
+                if before is None:
+                    yield f"+ {key} {after}"
+                elif after is None:
+                    yield f"- {key} {before}"
+                elif before != after:
+                    yield f"~ {key} {before.short} → {after.short}"
+
+
+EMPTY = Lock()
+
+
+def image_key(name: Named) -> str:
+    """How a lock calls *name*: whole, with its tag."""
+    return f"{name.repository}:{name.tag or 'latest'}"
+
+
+def read_lock(directory: str, *, only: bool = False) -> Lock:
+    """The lock file of *directory*; an empty one when there is none, unless *only* wants it."""
+    path = os.path.join(directory, NAME)
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_BYTES + 1)
+    except FileNotFoundError:
+        if only:
+            raise NotLocked(
+                f"there is no {NAME} in {directory}", hint="`artificer lock …` writes it"
+            ) from None
+        return EMPTY
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidLock(f"cannot read {path}: {error}") from error
+    return _parsed(text, path)._replace(only=only)
+
+
+def write_lock(directory: str, lock: Lock) -> None:
+    """Write *lock*, sorted, so that a change of one pin is a change of one line."""
+    path = os.path.join(directory, NAME)
+    document = {
+        "version": _VERSION,
+        "images": dict(sorted(lock.images.items())),
+        "urls": dict(sorted(lock.urls.items())),
+    }
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(json.dumps(document, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def _parsed(text: str, path: str) -> Lock:
+    if len(text) > _BYTES:
+        raise InvalidLock(f"{path} is larger than {_BYTES} bytes")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        hint = "merge conflicts are mended by `artificer lock`"
+        raise InvalidLock(f"{path}:{line}: not a lock file: {error}", hint=hint) from error
+    if not isinstance(document, dict) or document.get("version") != _VERSION:
+        raise InvalidLock(f"{path}: not a lock file of version {_VERSION}")
+    return Lock(_pins(document, "images", path), _pins(document, "urls", path))
+
+
+def _pins(document: Mapping[str, Any], key: str, path: str) -> dict[str, Digest]:
+    found = document.get(key, {})
+    if not isinstance(found, dict):
+        raise InvalidLock(f"{path}: {key} is not a table of digests")
+    try:
+        return {str(name): Digest(str(value)) for name, value in found.items()}
+    except InvalidDigest as error:
+        raise InvalidLock(f"{path}: {key}: {error.message}") from error
