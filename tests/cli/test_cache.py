@@ -124,6 +124,15 @@ def test_a_damaged_blob_is_removed_and_made_anew(filled: Cli, work: Path) -> Non
     filled("cache", "verify")
 
 
+def test_a_file_that_is_no_blob_is_named_and_stays(filled: Cli) -> None:
+    stray = filled.store / "blobs/sha256/notes.txt"
+    stray.write_text("mine")
+    done = filled("cache", "verify", "--remove", code=1)
+
+    assert done.stdout == f"blob {stray}: its name is no digest\n"
+    assert stray.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

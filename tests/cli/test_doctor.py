@@ -216,6 +216,32 @@ def test_what_is_wrong_on_the_machine_is_marked_and_the_rest_is_shown(cli: Cli) 
     assert done.error == "2 problems found, see above"
 
 
+def test_a_store_certificates_and_an_engine_are_shown_where_they_are(
+    cli: Cli, work: Path, tmp_path: Path
+) -> None:
+    (work / "file").write_text("x")
+    cli("-b", "scratch", "-f", "file", "-t", "store:x")
+    certificates = Path(cli.environ["HOME"]) / ".config/containers/certs.d"
+    (certificates / "registry.example:5000").mkdir(parents=True)
+    (tmp_path / "docker.sock").touch()
+    words = {"DOCKER_HOST": f"unix://{tmp_path / 'docker.sock'}", "ARTIFICER_STORE_LIMIT": "none"}
+    page = rows(cli("doctor", environ=words))
+    remote = rows(cli("doctor", environ={"DOCKER_HOST": "tcp://127.0.0.1:2375"}))
+
+    assert re.fullmatch(rf"{cli.store}, .* in \d+ files", page["store"][0])
+    assert page["store"][1] == "no limit"
+    assert f"{certificates}: registry.example:5000" in page["certificates"]
+    assert page["docker"] == [str(tmp_path / "docker.sock")]
+    assert remote["docker"] == ["DOCKER_HOST is tcp://…: only a unix socket will do"]
+
+
+def test_a_folder_that_is_no_store_is_a_problem(cli: Cli, work: Path) -> None:
+    (work / "file").write_text("x")
+    page = rows(cli("doctor", "--store", str(work), code=1))
+
+    assert page["store"][0].startswith(f"problem: {work} is not a store, and not empty")
+
+
 def test_help_tells_of_both(cli: Cli) -> None:
     done = cli("doctor", "--help")
 

@@ -1,11 +1,13 @@
 """Logging in and out, with a real registry's password and a real token service."""
 
 import base64
+import http.server
 import json
 import os
 import pty
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,6 +185,30 @@ def test_a_host_that_is_no_registry_is_told_from_a_wrong_password(
     words = ("login", "127.0.0.1:1", "-u", "me", "--password-stdin")
 
     assert cli(*words, stdin=b"x", code=69).error
+
+
+class Website(http.server.BaseHTTPRequestHandler):
+    """Answers, but not as a registry does."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_website_is_no_registry(cli: Cli, config: Path) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Website) as server:
+        threading.Thread(target=server.serve_forever).start()
+        host = f"127.0.0.1:{server.server_address[1]}"
+        words = ("login", host, "-u", "me", "--password-stdin")
+        done = cli(*words, stdin=b"x", code=1)
+        server.shutdown()
+
+    assert done.error == f"{host} answered 404 where a registry greets (/v2/)"
+    assert not config.exists()
 
 
 def test_a_helper_keeps_what_the_file_says_it_should(

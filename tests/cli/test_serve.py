@@ -1,17 +1,23 @@
 """The store served as a registry, in a process of its own that signals end."""
 
+import getpass
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
+from urllib.request import urlopen
 
 import pytest
 
+from artificer.cli.serve import run
+from artificer.cli.session import Session
 from tests.cli.outside import Cli
 from tests.parts.commands import Command
 
@@ -168,3 +174,35 @@ def test_a_build_and_its_registry_can_share_a_store(cli: Cli, serve: Serve, work
 
     assert "nothing to send" in done.stderr
     assert os.path.isdir(cli.store / "repositories")
+
+
+def test_it_serves_until_it_is_asked_to_stop(cli: Cli) -> None:
+    out = io.StringIO()
+    session = Session(cli.environ, io.StringIO(), out, io.StringIO())
+    codes: list[int] = []
+    words = ["registry", "serve", "--port", "0"]
+    thread = threading.Thread(target=lambda: codes.append(run(words, session)))
+    thread.start()
+    while not out.getvalue():
+        time.sleep(0.01)
+    with urlopen(f"http://{out.getvalue().strip()}/v2/") as answer:
+        status = answer.status
+    session.cancel(signal.SIGTERM)
+    thread.join(10)
+
+    assert status == 200
+    assert codes == [143]
+
+
+def test_a_password_is_asked_for_at_the_terminal(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(getpass, "getpass", lambda prompt, stream: SECRET)
+    session = Session(cli.environ, Terminal(), io.StringIO(), io.StringIO())
+    session.stop.set()
+
+    assert run(["registry", "serve", "--port", "0", "--user", "ali"], session) == 0

@@ -94,3 +94,11 @@ def test_a_limit_that_is_no_size_is_refused_before_anything_is_built(cli: Cli) -
     assert by_word.error == "--store-limit: not a size: 'much'"
     assert by_variable.error == "ARTIFICER_STORE_LIMIT: not a size: 'much'"
     assert not (cli.directory / "layout").exists()
+
+
+def test_a_store_that_cannot_be_pruned_fails_no_build(old: Cli) -> None:
+    (old.store / "index.json").write_text("broken")
+    done = build(old, "--store-limit", "250kB")
+
+    assert "warning: the store was not pruned: " in done.stderr
+    assert done.stderr.endswith("Done.\n")
