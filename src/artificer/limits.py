@@ -58,3 +58,18 @@ DOWNLOAD_BYTES = 16 * 1024 * MIB
 
 CONTROL_BYTES = 4 * MIB
 """A member of a Debian package's control archive."""
+
+BUILD_FILE_BYTES = 2 * MIB
+"""A BUILD, WORKSPACE or .bzl file."""
+
+BUILD_FILE_DEPTH = 200
+"""Brackets within brackets in a BUILD file; the parser recurses."""
+
+BUILD_FILE_CHAIN = 2000
+"""Operators of a BUILD file without a comma or an opening bracket between them."""
+
+BUILD_FILE_CALLS = 200
+"""Calls within calls while a BUILD file is evaluated."""
+
+BUILD_FILE_CHECKS = 1_000_000
+"""How often the interpreter may ask whether to go on: about 200 million turns of a loop."""
