@@ -178,12 +178,12 @@ class _Sending:
             self._send(request.body)
 
     def harmless(self) -> bool:
-        """Whether the request may be sent again unasked: a large upload may not.
+        """Whether the request may be sent again unasked: an upload may not.
 
         The other side may have taken some of it, and only the other side knows how much.
         """
         body = self._request.body
-        return self._request.method != "PATCH" and (body is None or body.size <= _STALE)
+        return not self._request.resumed and (body is None or body.size <= _STALE)
 
     def _target(self) -> str:
         if self._line.route.absolute:

@@ -51,12 +51,16 @@ def file_body(path: str, size: int, *, offset: int = 0) -> Body:
 
 
 class Request(NamedTuple):
-    """One request; *url* is absolute, *headers* are those that matter to the caller."""
+    """One request; *url* is absolute, *headers* are those that matter to the caller.
+
+    One that is *resumed* is never sent again where it broke: whoever sent it asks how far it came.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = MappingProxyType({})
     body: Body | None = None
+    resumed: bool = False
 
     def having(self, headers: Mapping[str, str]) -> "Request":
         """The same request with *headers* too; a name in any case takes the old one's place."""

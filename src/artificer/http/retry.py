@@ -38,8 +38,8 @@ class Patience(NamedTuple):
 def retrying(send: Send, patience: Patience, *, report: Report) -> Send:
     """Send again what may be sent twice, when it broke or the server could not answer just now.
 
-    That is a request without a body or with a small one; a PATCH, and an upload's large body, must
-    ask the registry first how far they came. The last answer is given as it is, except that a 429,
+    That is a request without a body or with a small one; who sends a part of an upload asks the
+    registry first how far it came. The last answer is given as it is, except that a 429,
     and whatever else comes with a Retry-After, raises `RateLimited`.
     """
 
@@ -64,6 +64,8 @@ def retrying(send: Send, patience: Patience, *, report: Report) -> Send:
 
 
 def _repeatable(request: Request) -> bool:
+    if request.resumed:
+        return False
     size = 0 if request.body is None else request.body.size
     return request.method in _METHODS and size <= _SMALL
 
@@ -78,16 +80,16 @@ def _tried(send: Send, request: Request) -> Response | Transient:
 def _wait(outcome: Response | Transient, pause: float, patience: Patience) -> tuple[float, str]:
     if isinstance(outcome, Transient):
         return pause, outcome.message
-    asked = _asked(outcome.headers.get("retry-after"), patience)
-    return pause if asked is None else max(asked, 0.0), f"status {outcome.status}"
+    asked = retry_after(outcome.headers.get("retry-after"), patience)
+    return pause if asked is None else asked, f"status {outcome.status}"
 
 
-def _asked(text: str, patience: Patience) -> float | None:
+def retry_after(text: str, patience: Patience) -> float | None:
     """The seconds of a Retry-After, which is a number of them or a date; None if it is neither."""
     if text.isascii() and text.isdecimal():
         return float(text)
     try:
-        return parsedate_to_datetime(text).timestamp() - patience.clock()
+        return max(0.0, parsedate_to_datetime(text).timestamp() - patience.clock())
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import BlobProgress, Retrying
 from artificer.http.request import Body, Request, Response
-from artificer.http.retry import Patience, RateLimited
+from artificer.http.retry import Patience, RateLimited, retry_after
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.reference import Repository
@@ -181,7 +181,7 @@ class _Upload:
         self._unsure, self._read = True, 0
         size = request.body.size if request.body else 0
         try:
-            response = self._link.send(request, self._access)
+            response = self._link.send(request._replace(resumed=True), self._access)
         finally:
             self._sent += self._read
         if response.status in _DONE:
@@ -306,7 +306,7 @@ class _Upload:
         self._failures += 1
         self._breaks += 1
         patience = self._uploads.patience
-        wanted = float(after) if after.isdecimal() else 0.0
+        wanted = retry_after(after, patience) or 0.0
         spent = self._failures > len(patience.pauses) or self._breaks > _ATTEMPTS
         if spent or wanted > patience.most:
             message = f"{self._repository}: {self._name} was not pushed: {error.message}"
