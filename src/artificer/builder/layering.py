@@ -83,6 +83,11 @@ def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) ->
     return Pieces(_cut(entries, _line(step), room(step, image)), seen)
 
 
+def piece_layer(piece: Piece, work: Work) -> Layer:
+    """The layer of *piece*: one that is known for the same tar, or a new one in the store."""
+    return _layer(piece, work, since=None)
+
+
 def in_base(entries: list[Entry], image: Image, mtime: int, work: Work) -> list[Entry]:
     """*entries* where they land on *image*, whose files are looked at only if the rule says so."""
     settings = image.settings

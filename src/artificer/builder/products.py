@@ -2,18 +2,23 @@
 
 from typing import NamedTuple
 
+from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Index, Layer
 
 
 class File(NamedTuple):
     """A file on disk that a target yields: *short* is its path below the workspace.
 
-    *path* may be a directory, when a command was allowed to make one.
+    What was made lies in the store, at *path*, without its name and its mode: *executable* says
+    what that ought to be. A file of a directory that was yielded as one has the directory's path
+    below the workspace as its *tree*.
     """
 
     path: str
     short: str
+    digest: Digest
     executable: bool = False
+    tree: str = ""
 
 
 class Files(NamedTuple):
@@ -23,11 +28,15 @@ class Files(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """Layers with their lines of history, and the environment that they bring."""
+    """Layers with their lines of history, and the environment that they bring.
+
+    *scripts* are the Debian packages in them whose maintainer scripts were not run.
+    """
 
     layers: tuple[Layer, ...]
     lines: tuple[str, ...]
     env: tuple[tuple[str, str], ...] = ()
+    scripts: tuple[str, ...] = ()
 
 
 class Images(NamedTuple):
