@@ -71,40 +71,37 @@ class Demo:
         remembered = self.place / "port"
         port = remembered.read_text().strip() if remembered.exists() else "0"
         for wanted in dict.fromkeys((port, "0")):
-            words = (
-                "registry",
-                "serve",
-                "--port",
-                wanted,
-                "--store",
-                str(self.place / "registry"),
-            )
-            with (self.place / "registry.log").open("w") as log:
-                server = self.start(words, log.fileno())
-            address = server.stdout.readline().strip() if server.stdout else ""
-            if address:
-                break
-            server.wait()
-        else:
-            sys.stderr.write((self.place / "registry.log").read_text())
-            raise Failed("the registry does not start")
-        remembered.write_text(address.rpartition(":")[2])
-        tell(command_line(("registry", "serve", "--store", shown(self.place / "registry"))))
-        tell(f"It listens at {address}, on this machine only.")
-        try:
-            yield address
-        finally:
-            server.terminate()
-            server.communicate()
+            server = self.start(wanted)
+            try:
+                address = server.stdout.readline().strip() if server.stdout else ""
+                if address:
+                    remembered.write_text(address.rpartition(":")[2])
+                    tell(command_line(("registry", "serve", "--store", self.shelf)))
+                    tell(f"It listens at {address}, on this machine only.")
+                    yield address
+                    return
+            finally:
+                server.terminate()
+                server.communicate()
+        sys.stderr.write((self.place / "registry.log").read_text())
+        raise Failed("the registry does not start")
 
-    def start(self, words: Sequence[str], log: int) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "artificer", *words],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=self.environ,
-            text=True,
-        )
+    @property
+    def shelf(self) -> str:
+        """Where the registry keeps what it has."""
+        return shown(self.place / "registry")
+
+    def start(self, port: str) -> subprocess.Popen[str]:
+        words = ("registry", "serve", "--port", port, "--store", self.shelf)
+        with (self.place / "registry.log").open("w") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "artificer", *words],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.environ,
+                cwd=CHECKOUT,
+                text=True,
+            )
 
     def run(self, *words: str, most: int = 40) -> Ended:
         """Run a command line, and show it and what it says, up to *most* lines of it."""

@@ -88,6 +88,20 @@ def test_a_port_that_is_taken_by_now_is_no_obstacle(demo: Demo) -> None:
     assert "/demo/app:v1 is now sha256:" in third
 
 
+def test_a_reader_that_goes_away_ends_the_registry_too(tmp_path: Path) -> None:
+    words = [sys.executable, str(CHECKOUT / "tools/demo.py"), str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        while b"listens" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        code = process.wait(60)
+        said = process.stderr.read() if process.stderr else b""
+
+    assert (code, said) == (141, b"")
+    assert (tmp_path / "registry.log").read_text().endswith("The registry has ended.\n")
+
+
 def test_a_place_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     words = [sys.executable, str(CHECKOUT / "tools/demo.py"), str(tmp_path / "file")]
