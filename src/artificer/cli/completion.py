@@ -12,7 +12,6 @@ from artificer.cli.grammar import Parser, add_display_options
 from artificer.cli.main import COMMANDS
 from artificer.cli.session import Session
 from artificer.cli.shells import SCRIPTS
-from artificer.errors import ArtificerError
 
 BUILD = ""
 """The command without a name: a build."""
@@ -88,11 +87,7 @@ def pages(session: Session) -> Iterator[Page]:
 def _help(words: list[str], module: str, session: Session) -> str:
     printed = io.StringIO()
     inner = Session(session.environ, session.stdin, printed, io.StringIO())
-    try:
-        importlib.import_module(module).run(words, inner)
-    except ArtificerError:
-        # A command that takes no words at all, as `version`.
-        return ""
+    importlib.import_module(module).run(words, inner)
     return printed.getvalue()
 
 

@@ -1,28 +1,28 @@
 """``artificer version``."""
 
 import platform
+from argparse import Namespace
 from collections.abc import Sequence
 
 import artificer
+from artificer.cli.command import bare_parser, run_command
+from artificer.cli.grammar import add_display_options
 from artificer.cli.session import Session
 from artificer.layers.encode import encoder
-
-_ABOUT = "Print the version, and what decides about the bytes of layers."
 
 
 def run(words: Sequence[str], session: Session) -> int:
     """Print the version, and what decides about the bytes of layers."""
-    if len(words) == 1:
-        return _print(session)
-    from artificer.cli.command import bare_parser, run_command
-    from artificer.cli.grammar import add_display_options
-
-    parser = bare_parser("version", "[options]", _ABOUT)
+    parser = bare_parser(
+        "version",
+        "[options]",
+        "Print the version, and the encoders, whose names change when the bytes of a layer do.",
+    )
     add_display_options(parser)
-    return run_command(parser, words, session, lambda _, session: _print(session))
+    return run_command(parser, words, session, _print)
 
 
-def _print(session: Session) -> int:
+def _print(_: Namespace, session: Session) -> int:
     session.out(f"artificer {artificer.__version__}")
     session.out(f"python {platform.python_version()} on {platform.system().lower()}")
     for kind in ("gzip", "zstd"):
