@@ -5,13 +5,12 @@ import io
 import re
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.grammar import Parser, add_display_options
 from artificer.cli.main import COMMANDS
 from artificer.cli.session import Session
-from artificer.cli.shells import SCRIPTS
+from artificer.cli.shells import SCRIPTS, Option, Page
 
 BUILD = ""
 """The command without a name: a build."""
@@ -27,24 +26,6 @@ _OPTION = re.compile(r" {2}(-\S.*?)(?: {2,}(.*))?")
 _CONTINUED = re.compile(r" {20,}(\S.*)")
 _NAME = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 _CHOICES = re.compile(r"\{([\w,-]+)\}")
-
-
-class Option(NamedTuple):
-    """An option as its help page shows it: all its names, its values, if they are few."""
-
-    names: tuple[str, ...]
-    choices: tuple[str, ...]
-    takes_value: bool
-    about: str
-
-
-class Page(NamedTuple):
-    """A command: what it does, the words that it goes on with, its options."""
-
-    name: str
-    summary: str
-    words: tuple[str, ...]
-    options: tuple[Option, ...]
 
 
 def run(words: Sequence[str], session: Session) -> int:

@@ -1,10 +1,7 @@
 """Completion scripts: what bash, zsh and fish are told about commands and options."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from artificer.cli.completion import Option, Page
+from typing import NamedTuple
 
 _BASH = """\
 # bash completion of artificer; loaded by: source <(artificer completion bash)
@@ -80,7 +77,25 @@ end
 """
 
 
-def bash(pages: "Sequence[Page]") -> str:
+class Option(NamedTuple):
+    """An option as its help page shows it: all its names, its values, if they are few."""
+
+    names: tuple[str, ...]
+    choices: tuple[str, ...]
+    takes_value: bool
+    about: str
+
+
+class Page(NamedTuple):
+    """A command: what it does, the words that it goes on with, its options."""
+
+    name: str
+    summary: str
+    words: tuple[str, ...]
+    options: tuple[Option, ...]
+
+
+def bash(pages: Sequence[Page]) -> str:
     """The script for bash."""
     return _BASH.format(
         commands=" ".join(page.name for page in pages if page.name),
@@ -94,7 +109,7 @@ def bash(pages: "Sequence[Page]") -> str:
     )
 
 
-def zsh(pages: "Sequence[Page]") -> str:
+def zsh(pages: Sequence[Page]) -> str:
     """The script for zsh."""
     return _ZSH.format(
         commands="\n".join(
@@ -105,7 +120,7 @@ def zsh(pages: "Sequence[Page]") -> str:
     )
 
 
-def fish(pages: "Sequence[Page]") -> str:
+def fish(pages: Sequence[Page]) -> str:
     """The script for fish."""
     lines = []
     for page in pages:
@@ -121,11 +136,11 @@ def fish(pages: "Sequence[Page]") -> str:
     return _FISH + "\n".join(lines)
 
 
-def _names(page: "Page") -> str:
+def _names(page: Page) -> str:
     return " ".join(name for option in page.options for name in option.names)
 
 
-def _choice_cases(pages: "Sequence[Page]") -> str:
+def _choice_cases(pages: Sequence[Page]) -> str:
     """A case for each option of each command whose values are few."""
     cases: dict[tuple[str, ...], list[str]] = {}
     for page in pages:
@@ -139,7 +154,7 @@ def _choice_cases(pages: "Sequence[Page]") -> str:
     )
 
 
-def _zsh_case(page: "Page") -> str:
+def _zsh_case(page: Page) -> str:
     lines = [
         f"            {_described(name, option.about)}"
         for option in page.options
@@ -150,7 +165,7 @@ def _zsh_case(page: "Page") -> str:
     return f"    {page.name or _quoted('')})\n{values}        options=(\n{options}\n        ) ;;"
 
 
-def _fish_line(here: str, option: "Option") -> str:
+def _fish_line(here: str, option: Option) -> str:
     words = ["complete -c artificer", f"-n '{here}'"]
     for name in option.names:
         words.append(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}")
@@ -177,5 +192,5 @@ def _fish_quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-SCRIPTS: dict[str, Callable[["Sequence[Page]"], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
+SCRIPTS: dict[str, Callable[[Sequence[Page]], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
 """The shells that there is a script for."""
