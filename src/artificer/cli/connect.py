@@ -12,7 +12,8 @@ from artificer.errors import Misused
 from artificer.http.connection import Connections
 from artificer.http.dial import Network
 from artificer.http.proxies import NO_PROXIES, proxies_of
-from artificer.http.request import Send
+from artificer.http.request import Request, Response, Send, redacted
+from artificer.images.fetch import Offline
 from artificer.images.reach import Guard, Reach
 from artificer.oci.reference import Named, Reference
 from artificer.registry.certificates import Certificates
@@ -69,8 +70,17 @@ def open_registry(
 ) -> Registry:
     """The registries as *args* and the environment say that they are reached."""
     wire = open_wire(args, session)
+    if args.offline:
+        wire = wire._replace(send=_offline, direct=_offline)
     keys = keychain_of(args, session, wire.send, targets)
     return registry_over(wire, keys, store, report=session.report)
+
+
+def _offline(request: Request) -> Response:
+    raise Offline(
+        f"{redacted(request.url)} would be needed, but --offline asks nobody",
+        hint="`artificer pull IMAGE` brings all of an image into the store",
+    )
 
 
 def routes_of(args: Namespace, session: Session) -> Routes:

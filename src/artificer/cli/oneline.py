@@ -92,6 +92,11 @@ def references_of(args: Namespace) -> tuple[Reference, ...]:
     references = tuple(dict.fromkeys(parse_reference(text) for text in args.target))
     if Scratch() in references:
         raise Misused("`scratch` is a base, not a target")
+    if args.offline and any(isinstance(one, Named) for one in references):
+        raise Misused(
+            "--offline, but a target is in a registry",
+            hint="leave --offline out, or keep the image with `-t store:NAME`",
+        )
     return references
 
 
