@@ -244,7 +244,7 @@ def _image(parser: Parser) -> None:
         "--format",
         choices=("docker", "oci"),
         action=Once,
-        help="convert media types (default: the base's)",
+        help="convert media types (default: the base's; oci for oci: targets)",
     )
     add(
         "--annotation",

@@ -21,9 +21,12 @@ from artificer.layers.select import (
     parse_tar_word,
 )
 from artificer.oci.edit import EPOCH, Stamp
+from artificer.oci.media import Format
 from artificer.oci.platform import Platform
-from artificer.oci.reference import Named, parse_reference
+from artificer.oci.reference import parse_reference
 from artificer.oci.settings import Settings, absolute, env_pair, port, stop_signal
+
+_OCI_ONLY = ("oci:", "oci-archive:")
 
 
 def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
@@ -43,9 +46,21 @@ def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
         stamp=Stamp(words.rfc3339(created, "--created") if created else EPOCH, args.author),
         annotations=tuple(one for text in args.annotation for one in words.annotation(text)),
         platforms=_platforms(args, environ),
-        format=args.format,
+        format=_format(args),
         compress=Compress(args.compression or "gzip", args.compression_level),
     )
+
+
+def _format(args: Namespace) -> Format | None:
+    """The base's unless it is asked for – or an OCI layout, in which nobody reads docker's."""
+    layout = next((text for text in args.target if text.startswith(_OCI_ONLY)), None)
+    if layout is not None and args.format == "docker":
+        raise Misused(
+            f"--format docker, but {layout} holds OCI images only",
+            hint="`-t docker-archive:FILE` is what docker saves",
+        )
+    chosen: Format | None = "oci" if layout is not None else args.format
+    return chosen
 
 
 def _platforms(args: Namespace, environ: Mapping[str, str]) -> tuple[Platform, ...]:
@@ -161,9 +176,3 @@ def _healthcheck(args: Namespace) -> dict[str, Any] | None:
 def _refuse_health(given: Mapping[str, int], where: str) -> None:
     if given:
         raise Misused(f"--health-… options {where}", hint="they say when a check is run")
-
-
-def registry_targets(texts: list[str]) -> tuple[Named, ...]:
-    """Those of the targets *texts* that are in registries."""
-    references = [parse_reference(text) for text in texts]
-    return tuple(reference for reference in references if isinstance(reference, Named))
