@@ -149,7 +149,9 @@ def parse_reference(text: str) -> Reference:
     if not colon or transport not in _TRANSPORTS:
         return parse_name(_without_scheme(text))
     if not rest:
-        raise InvalidReference(f"{text!r} names nothing after `{transport}:`")
+        raise InvalidReference(
+            f"{text!r} names nothing after `{transport}:`", hint=f"write {_SHAPES[transport]}"
+        )
     return _TRANSPORTS[transport](rest)
 
 
@@ -169,7 +171,9 @@ def parse_name(text: str) -> Named:
     try:
         pin = Digest(digest) if at else None
     except InvalidDigest as error:
-        raise InvalidReference(f"{text!r} has no valid digest after `@`") from error
+        raise InvalidReference(
+            f"{text!r} has no valid digest after `@`", hint="write sha256: and 64 hex digits"
+        ) from error
     return Named(parse_repository(name, text), tag, pin)
 
 
@@ -257,3 +261,13 @@ _TRANSPORTS: dict[str, Callable[[str], Reference]] = {
     "rootfs": RootFs,
 }
 """How each transport reads what follows its colon; ``containers-storage:`` is not ours."""
+
+_SHAPES = {
+    "docker": "docker://REPOSITORY:TAG",
+    "oci": "oci:DIR:TAG",
+    "oci-archive": "oci-archive:FILE:TAG",
+    "docker-archive": "docker-archive:FILE:NAME",
+    "docker-daemon": "docker-daemon:NAME",
+    "store": "store:NAME",
+    "rootfs": "rootfs:DIR",
+}
