@@ -168,8 +168,10 @@ class Seen(NamedTuple):
     def copied(self, reference: str) -> Path:
         """An OCI layout that skopeo copied the image to, as `it`."""
         path = self._fresh("copy")
-        words = ("copy", "--all", "--preserve-digests", "--src-tls-verify=false")
-        self.skopeo.run(*words, reference, f"oci:{path}:it")
+        # In an OCI layout, skopeo reads OCI's media types only.
+        oci = "vnd.oci" in self.raw(reference)["mediaType"]
+        words = ("copy", "--all", *(("--preserve-digests",) if oci else ()))
+        self.skopeo.run(*words, "--src-tls-verify=false", reference, f"oci:{path}:it")
         return path
 
     def unpacked(self, layout: Path, tag: str = "it") -> Path:
