@@ -149,9 +149,9 @@ def test_a_lie_is_told_and_the_exit_code_says_so(
     path = layout / "blobs/sha256" / layer.partition(":")[2]
     path.write_bytes(path.read_bytes()[:-1] + b"?")
 
-    # The store still knows the true bytes: another machine does not.
-    done = cli.machine("other")("inspect", "--check", described, code=1)
-    listed = cli.machine("other")("inspect", "--check", described, "--format", "json", code=1)
+    # The store still has the true bytes: they must not stand in for those of the layout.
+    done = cli("inspect", "--check", described, code=1)
+    listed = cli("inspect", "--check", described, "--format", "json", code=1)
 
     assert done.stdout.startswith(f"the layer {layer} ")
     assert "1 of its statements about itself are not true" in done.error

@@ -27,6 +27,11 @@ def body_of_blob(blob: Blob, reach: Reach) -> Body:
     descriptor = blob.descriptor
     if reach.store.has(descriptor.digest) == descriptor.size:
         return file_body(reach.store.blob_path(descriptor.digest), descriptor.size)
+    return _body_at_origin(blob, reach)
+
+
+def _body_at_origin(blob: Blob, reach: Reach) -> Body:
+    descriptor = blob.descriptor
     match blob.origin:
         case Stored(path, offset):
             return file_body(path, descriptor.size, offset=offset)
@@ -53,6 +58,12 @@ def chunks_of(blob: Blob, reach: Reach) -> Iterator[bytes]:
     if reach.store.has(blob.digest) is not None:
         return told
     return checked(told, blob.descriptor)
+
+
+def original_chunks(blob: Blob, reach: Reach) -> Iterator[bytes]:
+    """Yield *blob*'s bytes from where its image lies, whatever the store has; always verified."""
+    body = _body_at_origin(blob, reach)
+    return checked(_watched(body.open(0), blob.descriptor, reach), blob.descriptor)
 
 
 def into_store(blob: Blob, reach: Reach) -> str:

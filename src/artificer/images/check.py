@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from artificer import limits
 from artificer.errors import ArtificerError, Cancelled
-from artificer.images.bytes_of import chunks_of
+from artificer.images.bytes_of import original_chunks
 from artificer.images.inflate import magic_of
 from artificer.images.parts import images_of, is_foreign
 from artificer.images.reach import Reach
@@ -98,7 +98,7 @@ def _layer_faults(layer: Layer, reach: Reach) -> Iterator[Fault]:
     hasher = hasher_of(layer.diff_id.algorithm)
     head = bytearray()
     try:
-        tar = plain(_seen(chunks_of(layer.blob, reach), head))
+        tar = plain(_seen(original_chunks(layer.blob, reach), head))
         count = sum(1 for _ in members(StreamTape(_hashed(tar, hasher))))
     except Cancelled:
         raise
@@ -115,7 +115,7 @@ def _layer_faults(layer: Layer, reach: Reach) -> Iterator[Fault]:
 
 def _blob_faults(blob: Blob, reach: Reach) -> Iterator[Fault]:
     try:
-        for _ in chunks_of(blob, reach):
+        for _ in original_chunks(blob, reach):
             pass
     except Cancelled:
         raise
