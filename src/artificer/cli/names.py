@@ -56,6 +56,7 @@ def _tag(args: Namespace, session: Session) -> int:
                 source, [_store_name(text, source) for text in args.names], args, session
             )
         case Named():
+            _refuse_offline(args)
             return _tag_in_registry(
                 source, [parse_reference(text) for text in args.names], args, session
             )
@@ -106,6 +107,11 @@ def _tag_in_registry(
     return 0
 
 
+def _refuse_offline(args: Namespace) -> None:
+    if args.offline:
+        raise Misused("--offline, but a registry has to be asked", hint="leave --offline out")
+
+
 def _rm_parser() -> Parser:
     parser = writing_parser(
         "rm",
@@ -122,6 +128,8 @@ def _rm_parser() -> Parser:
 
 def _rm(args: Namespace, session: Session) -> int:
     names = [_removable(text, forced=args.force) for text in args.names]
+    if any(isinstance(name, Named) for name in names):
+        _refuse_offline(args)
     with looking(args, session, names) as lookup:
         for name in names:
             if isinstance(name, StoreName):
@@ -169,6 +177,8 @@ def _ls_parser() -> Parser:
 
 
 def _ls(args: Namespace, session: Session) -> int:
+    if args.repository is not None:
+        _refuse_offline(args)
     with looking(args, session) as lookup:
         if args.repository is None:
             images = list(named_images(lookup.reach.store))

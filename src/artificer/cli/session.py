@@ -1,6 +1,7 @@
 """One run of the command: its environment, its streams, and the handles that it opens."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TextIO
 
 from artificer.cli.console import Console
@@ -32,7 +33,16 @@ class Session:
 
     def out(self, text: str) -> None:
         """Print *text*, which is data, to standard output."""
-        print(text, file=self.stdout, flush=True)
+        try:
+            print(text, file=self.stdout, flush=True)
+        except UnicodeEncodeError:
+            # A path that is not UTF-8 goes out as it came in; what a terminal of another
+            # encoding cannot show does as an escape.
+            shown = f"{text}\n".encode(self.stdout.encoding, "backslashreplace")
+            with suppress(UnicodeEncodeError):
+                shown = f"{text}\n".encode(self.stdout.encoding, "surrogateescape")
+            self.stdout.buffer.write(shown)
+            self.stdout.flush()
 
     def write(self, chunks: Iterable[bytes]) -> None:
         """Write *chunks*, which no terminal could show, to standard output."""
