@@ -1,24 +1,40 @@
-"""Write docs/reference/commands.md from what every command says for `--help`.
+"""Write the pages of docs/reference that are made from the code.
 
-`./dev docs` runs this. With `--check` nothing is written: the exit code says whether the page is
-what it would be.
+`commands.md` is what every command says for `--help`, `limits.md` the numbers of
+`artificer.limits`. `./dev docs` runs this. With `--check` nothing is written: the exit code says
+whether the pages are what they would be.
 """
 
+import ast
 import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
+from artificer import limits
 from artificer.cli.main import COMMANDS, main
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "commands.md"
-HEAD = """\
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+COMMANDS_HEAD = """\
 # Commands
 
 <!-- Made by `./dev docs` from what every command says for `--help`: change it there. -->
+"""
+LIMITS_HEAD = """\
+# Limits
+
+<!-- Made by `./dev docs` from `src/artificer/limits.py`: change it there. -->
+
+On everything that comes from outside. A limit is inclusive: input of exactly this size is read,
+one more is refused, by name. Layers have no limit but the size that is stated for them: they
+stream.
+
+| limit | number | on |
+|---|---|---|
 """
 
 
@@ -32,9 +48,26 @@ def help_of(*words: str) -> str:
     return said.getvalue().rstrip("\n")
 
 
-def page() -> str:
-    """The whole page."""
-    return "\n".join([HEAD, *sections()])
+def commands_page() -> str:
+    """The whole page of commands."""
+    return "\n".join([COMMANDS_HEAD, *sections()])
+
+
+def limits_page() -> str:
+    """The whole page of limits."""
+    return LIMITS_HEAD + "".join(limit_rows())
+
+
+def limit_rows() -> Iterator[str]:
+    """A row for each number of `artificer.limits`: the text below it says what it is of."""
+    body = ast.parse(Path(limits.__file__).read_text(encoding="utf-8")).body
+    for one, after in pairwise(body):
+        match one, after:
+            case ast.Assign(targets=[ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                told = " ".join(text.split()).rstrip(".")
+                yield f"| `{name}` | {getattr(limits, name):,} | {told[0].lower()}{told[1:]} |\n"
+            case _:
+                continue
 
 
 def sections() -> Iterator[str]:
@@ -57,19 +90,26 @@ def section(title: str, text: str) -> str:
 
 
 def run(words: Sequence[str]) -> int:
-    """Write the page, or say whether it has drifted."""
+    """Write the pages, or say which have drifted."""
     # Two places could still look at the terminal: argparse, and whatever colours its pages.
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
-    made = page()
+    made = {"commands.md": commands_page(), "limits.md": limits_page()}
     if list(words) != ["--check"]:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(made, encoding="utf-8")
+        REFERENCE.mkdir(parents=True, exist_ok=True)
+        for name, text in made.items():
+            (REFERENCE / name).write_text(text, encoding="utf-8")
         return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == made:
+    old = [name for name, text in made.items() if text != written(REFERENCE / name)]
+    if not old:
         return 0
-    print(f"error: {PAGE} is not what the commands say", file=sys.stderr)
-    print("hint: `./dev docs` writes it anew", file=sys.stderr)
+    print(f"error: not what the code says: {', '.join(old)}", file=sys.stderr)
+    print("hint: `./dev docs` writes them anew", file=sys.stderr)
     return 1
+
+
+def written(page: Path) -> str | None:
+    """What is on *page* now."""
+    return page.read_text(encoding="utf-8") if page.exists() else None
 
 
 if __name__ == "__main__":

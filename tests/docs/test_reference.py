@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from artificer import errors, limits
+from artificer import errors
 from artificer.builder.kind import LAYER_KEY
 from artificer.builder.shared import ARTIFACT_TYPE
 from artificer.oci.edit import BASE_DIGEST, BASE_NAME
@@ -46,17 +46,6 @@ def variables_of_the_source() -> set[str]:
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found.add(node.value)
     return {name for name in found if VARIABLE.fullmatch(name) and not NO_VARIABLE.fullmatch(name)}
-
-
-def test_every_limit_is_on_its_page_with_its_number() -> None:
-    said = {code_words(cells[0])[0]: int(cells[1].replace(",", "")) for cells in rows("limits.md")}
-    numbers = {
-        name: value
-        for name, value in vars(limits).items()
-        if name.isupper() and name != "MIB" and isinstance(value, int)
-    }
-
-    assert said == numbers
 
 
 def test_every_exit_code_of_an_error_is_on_its_page() -> None:

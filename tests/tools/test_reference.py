@@ -1,4 +1,4 @@
-"""The page of commands says what the commands say."""
+"""The pages that are made from the code say what it says."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("columns", ["30", "200"])
-def test_the_page_of_commands_is_what_they_say_at_any_width(columns: str) -> None:
+def test_the_pages_are_what_the_code_says_at_any_width(columns: str) -> None:
     done = subprocess.run(
         [sys.executable, str(CHECKOUT / "tools/reference.py"), "--check"],
         check=False,
