@@ -133,6 +133,42 @@ class Retrying(NamedTuple):
     seconds: float
 
 
+class TargetStarted(NamedTuple):
+    """A target of a BUILD file is being made."""
+
+    label: str
+
+
+class TargetDone(NamedTuple):
+    """A target is made; *why* says from where, if it was known already (then it took no time)."""
+
+    label: str
+    seconds: float
+    why: str
+
+
+class TargetChanged(NamedTuple):
+    """Why a target had to be made again: which of its inputs are other ones."""
+
+    label: str
+    changes: tuple[str, ...]
+
+
+class TargetFailed(NamedTuple):
+    """A target could not be made; *place* is where it was declared."""
+
+    label: str
+    place: str
+    message: str
+
+
+class CommandOutput(NamedTuple):
+    """A line that the command of a target wrote."""
+
+    label: str
+    line: str
+
+
 Event = (
     Note
     | Warned
@@ -150,6 +186,11 @@ Event = (
     | Tagged
     | UpToDate
     | Retrying
+    | TargetStarted
+    | TargetDone
+    | TargetChanged
+    | TargetFailed
+    | CommandOutput
 )
 
 Report = Callable[[Event], None]

@@ -48,6 +48,7 @@ class Pieces(NamedTuple):
 
 def files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | None) -> Stack:
     """Make the layers of *step*; a file that changes while it is read is read once more."""
+    work = work._replace(expected=last is not None)
     try:
         return _files_stack(step, image, work, last)
     except ChangedWhileRead as error:
@@ -109,19 +110,11 @@ def _files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | No
         if last is not None:
             _explain(last, seen, work)
         stack = _stack(pieces, work, since=started)
-    if _memorable(step, stack, seen, started, work):
-        remember(step, image, work.kind, stack, seen, work.reach)
+    if seen and TarFile("-") not in step.sources:
+        # A record of nothing would hold for ever; words alone are quick to make anew.
+        quiet = not racy((stat for _, stat in seen), started)
+        remember(step, image, work.kind, stack, seen, work.reach, quiet=quiet)
     return stack
-
-
-def _memorable(step: AddFiles, stack: Stack, seen: list[Seen], started: int, work: Work) -> bool:
-    """Whether a later look at what was *seen* can tell that *stack* still holds."""
-    # A record of nothing would hold for ever; words alone are quick to make anew.
-    if not seen or TarFile("-") in step.sources:
-        return False
-    if racy((stat for _, stat in seen), started):
-        return False
-    return all(work.reach.store.has(layer.blob.digest) is not None for layer in stack.layers)
 
 
 def _explain(last: Remembered, seen: list[Seen], work: Work) -> None:
@@ -178,7 +171,7 @@ def _written(piece: Piece, work: Work) -> Layer:
         piece.entries,
         work.kind.encoder,
         reach.store,
-        known=known if work.known.promising else None,
+        known=known if work.expected or work.known.promising else None,
         stop=reach.stop,
     )
     if answers:

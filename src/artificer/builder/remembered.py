@@ -19,11 +19,16 @@ _KIND = "files"
 
 
 class Remembered(NamedTuple):
-    """What a step made the last time, from what, and on which base."""
+    """What a step made the last time, from what, and on which base.
+
+    Where it is not *trusted*, it tells only what to expect: a file was so new that its next
+    change may not show in its times, or a layer's blob was not in the store.
+    """
 
     context: str
     snapshot: Snapshot
     stack: Stack
+    trusted: bool
 
 
 def room(step: AddFiles, image: Image) -> int:
@@ -61,22 +66,34 @@ def remembered(step: AddFiles, kind: Kind, reach: Reach) -> Remembered | None:
             )
             for digest, size, diff_id in result["layers"]
         )
-        return Remembered(result["context"], snapshot, Stack(layers, tuple(result["lines"])))
+        stack = Stack(layers, tuple(result["lines"]))
+        return Remembered(result["context"], snapshot, stack, bool(result["trusted"]))
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def still_true(known: Remembered, step: AddFiles, image: Image) -> bool:
     """Whether making the step again on *image* would give the same layers."""
-    return known.context == context_of(step, image) and unchanged(known.snapshot)
+    return known.trusted and known.context == context_of(step, image) and unchanged(known.snapshot)
 
 
-def remember(
-    step: AddFiles, image: Image, kind: Kind, made: Stack, seen: list[Seen], reach: Reach
+def remember(  # noqa: PLR0913 - what was made, of what, on what
+    step: AddFiles,
+    image: Image,
+    kind: Kind,
+    made: Stack,
+    seen: list[Seen],
+    reach: Reach,
+    *,
+    quiet: bool,
 ) -> None:
-    """Keep what *step* made of *seen*; the blobs must be in the store."""
+    """Keep what *step* made of *seen*; trusted, if the files are *quiet* and the blobs here."""
+    store = reach.store
+    needs = [layer.blob.digest for layer in made.layers]
+    trusted = quiet and all(store.has(digest) is not None for digest in needs)
     result = {
         "context": context_of(step, image),
+        "trusted": trusted,
         "layers": [
             [layer.blob.digest, layer.descriptor.size, layer.diff_id] for layer in made.layers
         ],
@@ -84,10 +101,9 @@ def remember(
     }
     words = _words_key(step, kind)
     snapshot = Snapshot.of(words, seen, json.dumps(result).encode())
-    needs = [layer.blob.digest for layer in made.layers]
-    reach.store.set_record(_KIND, words, snapshot.pack(), needs=needs)
+    store.set_record(_KIND, words, snapshot.pack(), needs=needs if trusted else ())
 
 
 def _words_key(step: AddFiles, kind: Kind) -> str:
     # Words name files relative to where we are.
-    return key("add-files-1", os.getcwd(), kind.identity, kind.format, step.words, step.split)
+    return key("add-files-2", os.getcwd(), kind.identity, kind.format, step.words, step.split)

@@ -18,7 +18,8 @@ class Work(NamedTuple):
 
     *stdin* is what the archive ``-`` is read from. *fresh* collects what was really made, each
     with its key 2; *ahead* is given it too, with the layers below, to be sent meanwhile. Of the
-    files because of which a layer is made again, *explained* many are told.
+    files because of which a layer is made again, *explained* many are told. A layer that is
+    *expected* was made before of the same words, so the store may know its content.
     """
 
     kind: Kind
@@ -28,3 +29,4 @@ class Work(NamedTuple):
     fresh: list[tuple[str, Layer]]
     ahead: Callable[[Sequence[Layer]], None] = nowhere
     explained: int = 5
+    expected: bool = False

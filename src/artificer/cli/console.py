@@ -147,6 +147,16 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 
             return [f"{reference} is {digest} already: nothing to send"]
         case events.Retrying(what, reason, seconds):
             return [f"{what}: {reason}; trying again in {seconds:.1f} s"]
+        case events.TargetStarted():
+            return []
+        case events.TargetDone(label, seconds, why):
+            return [] if why else [f"{label} made in {seconds:.1f} s"]
+        case events.TargetChanged(label, changes):
+            return [f"{label} is made again:", *(f"  {change}" for change in changes)]
+        case events.TargetFailed(label, place, message):
+            return [f"{place}: {label}: {message}"]
+        case events.CommandOutput(label, line):
+            return [f"{label}: {line}"]
         case _:
             assert_never(event)
 

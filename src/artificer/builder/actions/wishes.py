@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from artificer.builder.targets import Wishes
+from artificer.builder.targets import FromFile, Text, Wishes
 from artificer.builder.task import Task, WrongInput
 from artificer.layers.rules import InvalidRule, parse_mtime
 from artificer.oci.edit import EPOCH, Stamp
@@ -53,14 +53,14 @@ def stamp_of(wishes: Wishes, task: Task) -> Stamp:
     return Stamp(_moment(task.text(wishes.created).strip()), wishes.author)
 
 
-def _optional(text: object, task: Task) -> str | None:
-    return None if text is None else task.text(text)  # type: ignore[arg-type]
+def _optional(text: Text | None, task: Task) -> str | None:
+    return None if text is None else task.text(text)
 
 
-def _command(words: object, task: Task) -> tuple[str, ...] | None:
+def _command(words: tuple[Text, ...] | FromFile | None, task: Task) -> tuple[str, ...] | None:
     if words is None:
         return None
-    found = task.words(words)  # type: ignore[arg-type]
+    found = task.words(words)
     # rules_oci writes a newline inside an argument of a file as %5Cn.
     return tuple(word.replace("%5Cn", "\n") for word in found)
 

@@ -1,0 +1,117 @@
+"""Make variables in commands: ``$(location …)``, ``$@``, ``$(SRCS)`` and their like."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from artificer.errors import ArtificerError
+
+_VARIABLE = re.compile(r"\$(?:\$|([@<^])|\(([^()]*)\)|\{([^{}]*)\}|(\w)?)")
+_FUNCTIONS = {"location", "execpath", "rootpath", "rlocationpath"}
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+
+
+class WrongWord(ArtificerError):
+    """A variable in a command that stands for nothing, or for several things."""
+
+
+class Words(NamedTuple):
+    """What the variables of one command stand for: paths are relative to where it runs.
+
+    *located* are the files of each label that the command may name; *variables* the rest.
+    """
+
+    sources: Sequence[str]
+    outs: Sequence[str]
+    package: str
+    located: Mapping[str, Sequence[str]]
+    variables: Mapping[str, str]
+
+
+def expanded(command: str, words: Words) -> str:
+    """*command* with its variables replaced; ``$$`` is a dollar for the shell."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        if match[1]:
+            return _short(match[1], words)
+        name = match[2] if match[2] is not None else match[3]
+        if name is None:
+            raise WrongWord(
+                f"a lone `$` in the command: …{match[0]}…", hint="write `$$` for the shell's own"
+            )
+        return _long(name.strip(), words)
+
+    return _VARIABLE.sub(value, command)
+
+
+def _short(name: str, words: Words) -> str:
+    if name == "@":
+        return quoted(_only(words.outs, "$@", "output"))
+    if name == "<":
+        return quoted(_only(words.sources, "$<", "source"))
+    return " ".join(map(quoted, words.sources))
+
+
+def _long(name: str, words: Words) -> str:
+    function, _, label = name.partition(" ")
+    label = label.strip()
+    if function in _FUNCTIONS and label:
+        return quoted(_only(_files(label, words), f"$({name})", "file"))
+    if function.removesuffix("s") in _FUNCTIONS and label:
+        return " ".join(map(quoted, _files(label, words)))
+    folder = words.package or "."
+    known = {
+        "SRCS": " ".join(map(quoted, words.sources)),
+        "OUTS": " ".join(map(quoted, words.outs)),
+        "RULEDIR": quoted(folder),
+        "BINDIR": ".",
+        "GENDIR": ".",
+        "@D": quoted(_folder(words)),
+        **words.variables,
+    }
+    if name in {"@", "<"}:
+        return _short(name, words)
+    if name not in known:
+        raise WrongWord(
+            f"$({name}) is not known in a command",
+            hint=f"write $$({name}) for the shell's own, or say `--define {name}=…`",
+        )
+    return known[name]
+
+
+def _folder(words: Words) -> str:
+    """The directory of the only output, or of the package if there are several."""
+    if len(words.outs) == 1:
+        return words.outs[0].rpartition("/")[0] or "."
+    return words.package or "."
+
+
+def _files(label: str, words: Words) -> Sequence[str]:
+    found = words.located.get(label)
+    if found is not None:
+        return found
+    name = label.rpartition(":")[2]
+    outs = [out for out in words.outs if out in {name, f"{words.package}/{name}"}]
+    if not outs:
+        there = ", ".join(sorted(words.located)) or "nothing"
+        raise WrongWord(
+            f"$(location {label}): the target does not name it",
+            hint=f"put it into srcs or tools; they have {there}",
+        )
+    return outs
+
+
+def _only(files: Sequence[str], word: str, what: str) -> str:
+    if len(files) != 1:
+        raise WrongWord(
+            f"{word} stands for one {what}, and there are {len(files)}",
+            hint="write $(locations …), $(SRCS) or $(OUTS) for several",
+        )
+    return files[0]
+
+
+def quoted(text: str) -> str:
+    """*text* as one word of a shell."""
+    return text if _SAFE.fullmatch(text) else "'" + text.replace("'", "'\"'\"'") + "'"
