@@ -1,0 +1,166 @@
+"""WORKSPACE and MODULE.bazel files as they are evaluated: the repositories that they declare."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from artificer.frontends.buildfile.labels import PackageId, parse_label
+from artificer.frontends.buildfile.package import checked_call
+from artificer.frontends.buildfile.schema import Call, Rule, Rulebook
+from artificer.frontends.buildfile.scope import Scope, Spot, Workshop
+from artificer.frontends.buildfile.settings import Configuration
+
+_ROOT = PackageId("", "")
+_TAG = re.compile(r"\.([A-Za-z_]\w*)\s*\(")
+
+
+class Workspace(NamedTuple):
+    """What the files at the root declare.
+
+    *calls* are repositories by name. *names* are other names of repositories: as a file calls
+    them → as they are known. *silent* are calls of functions that we do not have, which may have
+    declared anything.
+    """
+
+    name: str
+    calls: Mapping[str, Call]
+    binds: Mapping[str, str]
+    names: Mapping[str, str]
+    silent: Sequence[tuple[str, Spot]]
+
+
+class WorkspaceScope(Scope):
+    """A WORKSPACE file, while it is evaluated; later files add to what earlier ones declared."""
+
+    kind = "a WORKSPACE file"
+
+    def __init__(
+        self, workshop: Workshop, path: str, configuration: Configuration, rulebook: Rulebook
+    ) -> None:
+        super().__init__(workshop, _ROOT, path, configuration)
+        self.rulebook = rulebook
+        self.own_name = ""
+        self.calls: dict[str, Call] = {}
+        self.binds: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self.silent: list[tuple[str, Spot]] = []
+
+    def made(self) -> Workspace:
+        """What was declared until now."""
+        return Workspace(self.own_name, self.calls, self.binds, self.names, self.silent)
+
+    def workspace(self, name: str) -> None:
+        """The workspace's own name."""
+        self.own_name = name
+
+    def declare(self, key: str, stack: str, attributes: Mapping[str, Any]) -> None:
+        """A repository rule is called. Bazel lets a later call of the same name win."""
+        rule = self.workshop.rule(key)
+        call = checked_call(self.workshop, rule, attributes, self.spot(stack), self.home)
+        for each in rule.expand(call) if rule.expand else ():
+            self.calls[each.name] = each
+        if not rule.replaces and call.name:
+            self.calls[call.name] = call
+
+    def foreign(
+        self, what: str, stack: str, words: Sequence[str], named: Mapping[str, Any]
+    ) -> str | None:
+        """A function that we do not have: a repository with a name, else who knows."""
+        name = named.get("name")
+        spot = self.spot(stack)
+        if isinstance(name, str):
+            rule = Rule(what, {}, open=True)
+            self.calls[name] = checked_call(self.workshop, rule, named, spot, self.home)
+            return None
+        self.silent.append((what, spot))
+        return super().foreign(what, stack, words, named)
+
+    def bind(self, name: str, actual: Any) -> None:
+        """``//external:name`` is *actual*."""
+        if isinstance(actual, str):
+            self.binds[name] = actual
+
+    def existing_rules(self) -> dict[str, dict[str, Any]]:
+        """What was declared until now."""
+        return {
+            name: {**call.attributes, "kind": call.rule.name, "name": name}
+            for name, call in self.calls.items()
+        }
+
+    def package_name(self) -> str:
+        """A WORKSPACE file is in no package."""
+        return ""
+
+    def repository_name(self) -> str:
+        """The main repository."""
+        return "@"
+
+
+class ModuleScope(WorkspaceScope):
+    """A MODULE.bazel file, while it is evaluated."""
+
+    kind = "a MODULE.bazel file"
+
+    def module(self, name: str, version: str, repo_name: str) -> None:
+        """The module's own name."""
+        self.own_name = repo_name or name
+
+    def bazel_dep(self, name: str, repo_name: str | None) -> None:
+        """Another module: a rule set, under the name that this file gives to it."""
+        if repo_name:
+            self.names[repo_name] = name
+
+    def local_path_override(self, name: str, path: str, stack: str) -> None:
+        """A module in a directory."""
+        self.declare("local_repository", stack, {"name": name, "path": path})
+
+    def tag_names(self) -> list[str]:
+        """The tags of any extension that this file may call."""
+        known = {tag for tags in self.rulebook.extensions.values() for tag in tags}
+        text = self.workshop.interpreter.text(self.path)
+        return sorted(known | _called(text))
+
+    def tagged(self, extension: str, tag: str, stack: str, attributes: Mapping[str, Any]) -> None:
+        """A tag of an extension is called: a repository, if we know the extension."""
+        file, _, name = extension.partition("%")
+        label = self.workshop.canonical(parse_label(file, self.home))
+        tags = self.rulebook.extensions.get(f"{label}%{name}", {})
+        if tag in tags:
+            if tags[tag]:
+                self.declare(tags[tag], stack, attributes)
+        else:
+            self.foreign(f"{label}%{name}.{tag}", stack, (), attributes)
+
+    def use_repo(self, names: Sequence[str], renamed: Mapping[str, str]) -> None:
+        """Repositories of an extension, under the names that this file gives to them."""
+        self.names.update({mine: theirs for mine, theirs in renamed.items() if mine != theirs})
+
+    def repository_rule(self, file: str, name: str) -> str:
+        """The key of the rule *name* of *file*, "" if we do not have it."""
+        label = self.workshop.canonical(parse_label(file, self.home))
+        return rule_key(self.rulebook, str(label), name) or ""
+
+    def module_name(self) -> str:
+        """The module's own name."""
+        return self.own_name
+
+
+def rule_key(rulebook: Rulebook, module: str, name: str) -> str | None:
+    """Which rule ``load(module, name)`` gives, None if that is not one of ours."""
+    repository = module.partition("//")[0]
+    for table in (rulebook.modules.get(module), rulebook.modules.get(repository)):
+        if table is not None and name in table:
+            return table[name]
+    if is_known(rulebook, repository.removeprefix("@")) and name in rulebook.rules:
+        return name
+    return None
+
+
+def is_known(rulebook: Rulebook, repository: str) -> bool:
+    """Whether *repository* is a rule set that we stand in for."""
+    prefix = f"@{repository}"
+    return any(key == prefix or key.startswith(f"{prefix}//") for key in rulebook.modules)
+
+
+def _called(text: str) -> set[str]:
+    return set(_TAG.findall(text))
