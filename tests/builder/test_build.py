@@ -155,6 +155,19 @@ def test_a_file_that_changed_within_the_clocks_tick_is_seen(files: Path, reach: 
     assert image(PLAIN, reach) != first
 
 
+def test_a_layer_of_new_files_is_not_compressed_twice(
+    files: Path, reach: Reach, heard: list[Event]
+) -> None:
+    (files / "server").write_bytes(b"just now")
+    image(PLAIN, reach)
+    heard.clear()
+
+    image(PLAIN, reach)
+
+    (told,) = heard
+    assert isinstance(told, LayerReused)
+
+
 def test_no_cache_reads_everything_again(files: Path, reach: Reach, heard: list[Event]) -> None:
     image(PLAIN, reach)
     heard.clear()
