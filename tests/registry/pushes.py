@@ -16,6 +16,7 @@ from artificer.registry.upload import Uploads
 from tests.registry.clients import Client
 from tests.registry.faulty import Faulty
 
+CHUNK = 10_000
 DATA = random.Random(1).randbytes(300_000)
 BLOB = Descriptor.for_bytes(OCI_LAYER_GZIP, DATA)
 MANIFEST = json.dumps({"schemaVersion": 2, "layers": [BLOB.document]}).encode()
@@ -42,9 +43,9 @@ WAYS = [pytest.param(in_one_put, id="put"), pytest.param(by_patch, id="patch")]
 def counted(data: bytes, opened: list[int], read: list[int]) -> Body:
     def chunks(offset: int) -> Iterator[bytes]:
         opened.append(offset)
-        for at in range(offset, len(data), 10_000):
-            read[0] += len(data[at : at + 10_000])
-            yield data[at : at + 10_000]
+        for at in range(offset, len(data), CHUNK):
+            read[0] += len(data[at : at + CHUNK])
+            yield data[at : at + CHUNK]
 
     return Body(len(data), chunks)
 

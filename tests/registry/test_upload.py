@@ -15,7 +15,7 @@ from artificer.oci.digest import Digest
 from artificer.oci.media import OCI_LAYER_GZIP
 from artificer.oci.reference import Repository
 from artificer.registry.credential import ANONYMOUS, Basic
-from artificer.registry.problems import Denied, Mismatch, Refused
+from artificer.registry.problems import Denied, Mismatch, Refused, ServerFailed
 from artificer.registry.upload import Uploads
 from tests.registry.clients import Client, Connect
 from tests.registry.faulty import Fault, Faulty
@@ -398,3 +398,18 @@ def test_a_pause_that_is_too_long_is_not_waited_for(
         push(client, faulty)
 
     assert client.paused == []
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("POST upload", status=503), Fault("POST upload", lost=True)]
+)
+def test_a_session_that_cannot_be_had_is_given_up_after_one_round_of_pauses(
+    connect: Connect, faulty: Faulty, fault: Fault
+) -> None:
+    client = connect(uploads=by_patch)
+    faulty.faults.extend([fault] * 100)
+
+    with pytest.raises((Transient, ServerFailed)):
+        push(client, faulty)
+
+    assert client.paused == [1, 2, 4]

@@ -119,6 +119,8 @@ class _Upload:
             except RateLimited:
                 raise  # it wants more patience than we have
             except (Transient, Unavailable) as error:
+                if not self._url and not self._breaks:
+                    raise  # a session cannot be had: that was tried often enough
                 self._failed(error, "")
         if self._remembers:
             self._uploads.take(self._key)
