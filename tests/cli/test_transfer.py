@@ -1,4 +1,8 @@
+import hashlib
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -7,7 +11,7 @@ import pytest
 from tests.cli.outside import Cli, Seen
 from tests.parts.commands import Command
 from tests.parts.images import BaseImage
-from tests.parts.registries import Registry
+from tests.parts.registries import LockedRegistry, Registry
 
 
 def test_what_was_pulled_is_built_upon_without_the_registry(
@@ -159,20 +163,6 @@ def test_a_loaded_archive_without_a_name_needs_one(
     assert loaded.stdout.splitlines() == [f"store:mine:1@{alpine.digest}"]
 
 
-def test_docker_archives_are_compressed_on_their_way_to_a_registry(
-    cli: Cli, alpine: BaseImage, tmp_path: Path, fresh_repository: str, skopeo: Command
-) -> None:
-    archive = f"docker-archive:{tmp_path}/a.tar"
-    skopeo.run("copy", f"oci:{alpine.layout}:{alpine.tag}", f"{archive}:a:b")
-
-    cli("copy", archive, f"{fresh_repository}:1")
-
-    raw = skopeo.output("inspect", "--raw", f"docker://{fresh_repository}:1")
-    assert [one["mediaType"] for one in json.loads(raw)["layers"]] == [
-        "application/vnd.docker.image.rootfs.diff.tar.gzip"
-    ]
-
-
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -216,22 +206,106 @@ def test_what_a_registry_lacks_is_named(cli: Cli, alpine: BaseImage, multi: Base
     assert "localhost:1" in elsewhere.stderr
 
 
-def test_the_policy_of_the_machine_is_obeyed(
-    cli: Cli, alpine: BaseImage, fresh_repository: str, tmp_path: Path
+def test_credentials_for_the_target_are_for_the_target_alone(
+    cli: Cli, alpine: BaseImage, htpasswd_registry: LockedRegistry
 ) -> None:
-    settings = Path(cli.environ["HOME"]) / ".config/containers"
-    settings.mkdir(parents=True)
-    accept, reject = [{"type": "insecureAcceptAnything"}], [{"type": "reject"}]
-    host = alpine.reference.partition("/")[0]
-    policy = {"default": accept, "transports": {"docker": {f"{host}/library": reject}}}
-    (settings / "policy.json").write_text(json.dumps(policy))
-    (tmp_path / "f").write_text("f")
+    target = f"{htpasswd_registry.host}/copied/to:1"
+    trust = ("--cacert", htpasswd_registry.ca_file)
+    secret = f"{htpasswd_registry.user}:{htpasswd_registry.password}"
 
-    pulled = cli("pull", alpine.reference, code=1)
-    built = cli("-b", alpine.reference, "-f", tmp_path / "f", "-t", fresh_repository, code=1)
-    pushed = cli("-b", "scratch", "-f", tmp_path / "f", "-t", alpine.reference, code=1)
+    refused = cli("copy", alpine.reference, target, *trust, code=77)
+    cli("copy", alpine.reference, target, *trust, "--dest-creds", secret)
+    pulled = cli("pull", target, *trust, "--creds", secret)
 
-    for done in (pulled, built, pushed):
-        assert f"{alpine.reference}: rejected by the policy of this machine" in done.stderr
-        assert f"{settings}/policy.json says `reject`" in done.stderr
-    cli("-b", "scratch", "-f", tmp_path / "f", "-t", fresh_repository)
+    assert f"artificer login {htpasswd_registry.host}" in refused.hint
+    assert pulled.stdout.splitlines() == [f"{htpasswd_registry.host}/copied/to@{alpine.digest}"]
+
+
+def test_what_was_pulled_survives_a_prune(cli: Cli, multi: BaseImage, work: Path) -> None:
+    cli("pull", multi.reference)
+    (work / "f").write_text("f")
+    words = ("-b", multi.reference, "-f", "f", "--offline", "-t", f"oci:{work}/layout:1")
+    before = cli(*words).stdout
+
+    cli("cache", "prune", "--older-than", "0s")
+    for path in cli.store.rglob("blobs/sha256/*"):
+        os.utime(path, (0, 0))
+    cli("cache", "prune", "--older-than", "0s")
+
+    assert cli(*words).stdout == before
+
+
+def test_some_images_of_an_index_are_not_taken_for_all(
+    cli: Cli, multi: BaseImage, layout: Path, skopeo: Command, alpine: BaseImage
+) -> None:
+    three = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json"}
+    skopeo.run("copy", "--all", f"docker://{multi.reference}", f"oci:{layout}:it")
+    raw = json.loads(skopeo.output("inspect", "--raw", f"oci:{layout}:it"))
+    gone = {**raw["manifests"][0], "digest": "sha256:" + "0" * 64}
+    document = json.dumps({**three, "manifests": [*raw["manifests"][:2], gone]}).encode()
+    digest = hashlib.sha256(document).hexdigest()
+    (layout / "blobs/sha256" / digest).write_bytes(document)
+    entry = {"mediaType": three["mediaType"], "digest": f"sha256:{digest}", "size": len(document)}
+    index = {"schemaVersion": 2, "manifests": [entry]}
+    (layout / "index.json").write_text(json.dumps(index))
+
+    refused = cli("copy", f"oci:{layout}", "store:x", code=1)
+    one = cli("copy", f"oci:{layout}", "store:x", "--platform", "arm64")
+
+    assert "only a part is here (linux/amd64, linux/arm64)" in refused.error
+    assert "choose an image with `--platform`" in refused.hint
+    assert one.stdout.startswith("store:x:latest@sha256:")
+
+
+def test_an_index_is_saved_and_loaded_with_all_its_platforms(
+    cli: Cli, multi: BaseImage, tmp_path: Path
+) -> None:
+    cli("pull", multi.reference, "--all-platforms")
+
+    words = ("--format", "oci-archive", "--name", "mine:2", "-o", tmp_path / "a.tar")
+    cli("save", f"store:{multi.reference}", *words)
+    loaded = cli.machine("other")("load", "-i", tmp_path / "a.tar")
+
+    assert loaded.stdout == f"store:mine:2@{multi.digest}\n"
+
+
+def test_what_is_no_archive_of_images_is_told_what_it_could_be(cli: Cli, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("etc/passwd"))
+
+    done = cli("load", "-i", tmp_path / "a.tar", code=1)
+
+    assert f"{tmp_path}/a.tar is no archive of images" in done.error
+    assert f"`artificer copy rootfs:{tmp_path}/a.tar store:NAME`" in done.hint
+
+
+def test_several_images_need_an_archive_that_holds_several(cli: Cli) -> None:
+    oci = cli("save", "store:a", "store:b", "--format", "oci-archive", code=2)
+    named = cli("save", "store:a", "store:b", "--name", "c", code=2)
+
+    assert oci.error == "an oci-archive is for one image, not for 2"
+    assert named.error == "--name is for one image, not for 2"
+
+
+def test_whoever_stops_reading_ends_the_command_quietly(cli: Cli, alpine: BaseImage) -> None:
+    words = [sys.executable, "-m", "artificer", "tree", alpine.reference, "--format", "json"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=cli.environ
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(1)
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert process.returncode in {0, 141}
+    assert b"Traceback" not in said
+
+
+def test_events_are_json_when_asked_for(cli: Cli, alpine: BaseImage) -> None:
+    done = cli("pull", alpine.reference, "--progress", "json")
+
+    assert done.events[-1]["event"] == "tagged"
+    assert done.events[-1]["digest"] == alpine.digest
+    quiet = cli("pull", alpine.reference, "-q")
+    assert quiet.stderr == ""

@@ -15,17 +15,15 @@ from artificer.errors import Misused
 from artificer.events import Note
 from artificer.images.choose import everything
 from artificer.images.deliver import Order, deliver
+from artificer.images.each import Edit, each_image
 from artificer.images.flatten import flattened
 from artificer.images.foundation import check_fit
-from artificer.images.parts import images_of
-from artificer.images.place import NotAnImage, image_for
+from artificer.images.place import image_for
 from artificer.oci.digest import Digest
-from artificer.oci.edit import BASE_DIGEST, BASE_NAME, index_of
-from artificer.oci.image import Content, Image, Index
+from artificer.oci.edit import BASE_DIGEST, BASE_NAME
+from artificer.oci.image import Image
 from artificer.oci.rebase import rebased
 from artificer.oci.reference import Named, Reference, Scratch, parse_name, parse_reference
-
-Edit = Callable[[Image], Image]
 
 
 def run(words: Sequence[str], session: Session) -> int:
@@ -167,42 +165,12 @@ def _reshaped(maker: Callable[[Lookup], Edit], args: Namespace, session: Session
         content = (
             everything(found, lookup.reach) if lookup.asked is None else lookup.image_in(found)
         )
-        result = _edited(content, maker(lookup), lookup)
+        result = each_image(content, maker(lookup), lookup.reach.report)
         orders = [Order(result, target) for target in targets]
         deliver(orders, lookup.reach, docker_host=lookup.docker_host)
     for target in targets:
         session.out(by_digest(target, result.digest))
     return 0
-
-
-def _edited(content: Content, edit: Edit, lookup: Lookup) -> Content:
-    match content:
-        case Image():
-            return edit(content)
-        case Index():
-            images = tuple(images_of(content))
-            if not images:
-                raise NotAnImage(f"the index {content.digest} has no image in it")
-            if len(images) < len(content.members):
-                lookup.reach.report(Note("attestations are left out: they are about other bytes"))
-            told = {entry.digest: entry.annotations for entry in content.descriptors}
-            members = [(edit(image), told.get(image.digest, {})) for image in images]
-            return index_of(members, _index_annotations(content, members), images[0].format)
-        case _:
-            raise NotAnImage(f"{content.digest} is an artifact: it has no files")
-
-
-def _index_annotations(
-    index: Index, members: Sequence[tuple[Image, dict[str, str]]]
-) -> dict[str, str]:
-    """The index's own annotations; about its base it says what its images say."""
-    base = {key: text for key, text in members[0][0].annotations.items() if _about_base(key)}
-    kept = {key: text for key, text in index.annotations.items() if not _about_base(key)}
-    return {**kept, **(base if kept != index.annotations else {})}
-
-
-def _about_base(key: str) -> bool:
-    return key in (BASE_NAME, BASE_DIGEST)
 
 
 _COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[Namespace, Session], int]]] = {

@@ -15,21 +15,25 @@ from artificer.cli.lookup import Lookup, looking
 from artificer.cli.results import by_digest
 from artificer.cli.session import Session
 from artificer.errors import Misused
-from artificer.events import Tagged
+from artificer.events import Tagged, Warned
 from artificer.images.archive import write_archive
 from artificer.images.choose import everything, narrowed
 from artificer.images.compress import compressed
 from artificer.images.deliver import Order, deliver
 from artificer.images.docker_archive import docker_parts, saved_as
+from artificer.images.each import each_image
 from artificer.images.load import Held, images_in
 from artificer.images.named import write_name
 from artificer.images.oci_archive import oci_parts
 from artificer.images.tarred import Part, tarred
 from artificer.layers.encode import encoder
+from artificer.oci.edit import converted
 from artificer.oci.image import Content, Image
+from artificer.oci.media import format_of
 from artificer.oci.reference import (
     Daemon,
     DockerArchive,
+    Layout,
     Named,
     OciArchive,
     Reference,
@@ -43,6 +47,7 @@ from artificer.oci.reference import (
 _CHUNK = 1 << 20
 _MADE_UP = (DockerArchive, Daemon)
 """Places that keep no manifest: what comes from there has one that we made."""
+_LAYOUTS = (Layout, OciArchive)
 _PLAIN = (DockerArchive, Daemon, RootFs)
 """Places that take layers uncompressed."""
 
@@ -104,6 +109,7 @@ def _push_parser() -> Parser:
     )
     parser.add_argument("image", metavar="NAME", help="its name in the store (or transport:NAME)")
     parser.add_argument("targets", metavar="TARGET", nargs="*", help="where to send it")
+    _add_conversion(parser)
     add_platform(parser, "send this platform's image alone")
     return parser
 
@@ -130,15 +136,25 @@ def _copy_parser() -> Parser:
     parser = writing_parser(
         "copy",
         "SOURCE TARGET… [--platform OS/ARCH]",
-        "Copy an image from anywhere to anywhere, without changing its digest. Everything "
-        "is copied, all platforms of an index; --platform picks one. Between registries "
-        "layers are mounted or streamed, not stored. Each target's reference by digest is "
-        "printed.",
+        "Copy an image from anywhere to anywhere. Everything is copied as it is, all "
+        "platforms of an index; --platform picks one, --format converts, and the digest is "
+        "another then. Between registries layers are mounted or streamed, not stored. Each "
+        "target's reference by digest is printed.",
     )
     parser.add_argument("source", metavar="SOURCE", help="what to copy")
     parser.add_argument("targets", metavar="TARGET", nargs="+", help="where to")
+    _add_conversion(parser)
     add_platform(parser, "copy this platform's image alone")
     return parser
+
+
+def _add_conversion(parser: Parser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("docker", "oci"),
+        action=Once,
+        help="convert media types (as they are)",
+    )
 
 
 def _copy(args: Namespace, session: Session) -> int:
@@ -154,9 +170,12 @@ def _copied(
     if args.offline and any(isinstance(one, Named) for one in targets):
         raise Misused("--offline, but a target is in a registry", hint="leave --offline out")
     with looking(args, session, targets) as lookup:
-        content = _content(source, lookup)
-        if isinstance(source, _MADE_UP) and not all(isinstance(one, _PLAIN) for one in targets):
-            content = _small(content, lookup)
+        content = _for_targets(_content(source, lookup), source, targets, lookup)
+        if args.format is not None:
+            content = each_image(
+                content, lambda image: converted(image, args.format), lookup.reach.report
+            )
+        _warn_of_format(content, targets, lookup)
         orders = [Order(content, target) for target in targets]
         deliver(orders, lookup.reach, docker_host=lookup.docker_host)
     for target in targets:
@@ -169,11 +188,33 @@ def _content(reference: Reference, lookup: Lookup) -> Content:
     return everything(found, lookup.reach) if lookup.asked is None else lookup.image_in(found)
 
 
-def _small(content: Content, lookup: Lookup) -> Content:
-    """*content* with layers as registries like them, where its digest says nothing anyway."""
-    if not isinstance(content, Image):
+def _for_targets(
+    content: Content, source: Reference, targets: Sequence[Reference], lookup: Lookup
+) -> Content:
+    """What comes from a place without manifests, with the manifest that suits the targets."""
+    if not isinstance(source, _MADE_UP) or not isinstance(content, Image):
         return content
-    return compressed(content, encoder("gzip"), lookup.reach)
+    if not all(isinstance(one, _PLAIN) for one in targets):
+        content = _small(content, lookup)
+    if any(isinstance(one, _LAYOUTS) for one in targets):
+        return converted(content, "oci")
+    return content
+
+
+def _warn_of_format(content: Content, targets: Sequence[Reference], lookup: Lookup) -> None:
+    layouts = [str(one) for one in targets if isinstance(one, _LAYOUTS)]
+    if layouts and format_of(content.descriptor.media_type) == "docker":
+        lookup.reach.report(
+            Warned(
+                f"{layouts[0]} gets docker's manifest, which skopeo and umoci do not read there",
+                "convert it with `artificer copy --format oci`; its digest then is another",
+            )
+        )
+
+
+def _small(image: Image, lookup: Lookup) -> Image:
+    """*image* with layers as registries like them, where its digest says nothing anyway."""
+    return compressed(image, encoder("gzip"), lookup.reach)
 
 
 def _save_parser() -> Parser:
@@ -210,6 +251,7 @@ def _save(args: Namespace, session: Session) -> int:
         names = [given or _name_of(reference) for reference in references]
         if args.format == "oci-archive":
             contents = [_content(references[0], lookup)]
+            _warn_of_format(contents[0], [OciArchive(path)], lookup)
             tag = None if names[0] is None else str(_tagged(names[0]))
             parts = oci_parts(contents[0], OciArchive(path, tag), lookup.reach)
         else:
@@ -285,7 +327,7 @@ def _loaded(held: Sequence[Held], args: Namespace, lookup: Lookup, session: Sess
     named = [(one, _load_names(one, args.name, len(held))) for one in held]
     for one, names in named:
         content = everything(one.found, lookup.reach)
-        if not one.original:
+        if not one.original and isinstance(content, Image):
             content = _small(content, lookup)
         for name in names:
             target = StoreName(parse_name(name).familiar)
