@@ -61,7 +61,7 @@ def run(words: Sequence[str], session: Session) -> int:
 def _pull_parser() -> Parser:
     parser = reading_parser(
         "pull",
-        "IMAGE… [--platform OS/ARCH | --all-platforms]",
+        "IMAGE… [--platform OS/ARCH | --all-platforms] [options]",
         "Bring images of registries into the local store, layers and all. Of an image for "
         "several platforms one is fetched: --platform, or the only one, or linux/amd64. "
         "Each image's reference by digest is printed. Later: `artificer -b IMAGE "
@@ -102,7 +102,7 @@ def _registry_name(text: str) -> Named:
 def _push_parser() -> Parser:
     parser = writing_parser(
         "push",
-        "NAME [TARGET…] [--platform OS/ARCH]",
+        "NAME [TARGET…] [--platform OS/ARCH] [--format FORMAT] [options]",
         "Send an image of the local store to a registry: to where its name points, or to "
         "each TARGET. Only what the registry lacks is sent; the tag is written last. Each "
         "target's reference by digest is printed.",
@@ -135,7 +135,7 @@ def _in_store(text: str) -> Reference:
 def _copy_parser() -> Parser:
     parser = writing_parser(
         "copy",
-        "SOURCE TARGET… [--platform OS/ARCH]",
+        "SOURCE TARGET… [--platform OS/ARCH] [--format FORMAT] [options]",
         "Copy an image from anywhere to anywhere. Everything is copied as it is, all "
         "platforms of an index; --platform picks one, --format converts, and the digest is "
         "another then. Between registries layers are mounted or streamed, not stored. Each "
@@ -220,7 +220,7 @@ def _small(image: Image, lookup: Lookup) -> Image:
 def _save_parser() -> Parser:
     parser = reading_parser(
         "save",
-        "IMAGE… [-o FILE] [--format oci-archive] [--platform OS/ARCH]",
+        "IMAGE… [-o FILE] [--format oci-archive] [--platform OS/ARCH] [options]",
         "Write images as an archive: by default one that `docker load` and `podman load` "
         "read, with --format oci-archive one that keeps digests and all platforms. `-o -` "
         "writes to standard output.",
@@ -295,7 +295,7 @@ def _write(parts: Iterable[Part], path: str, lookup: Lookup, session: Session) -
 def _load_parser() -> Parser:
     parser = local_parser(
         "load",
-        "-i FILE [--name NAME]",
+        "[-i FILE] [--name NAME] [options]",
         "Read an archive that docker, podman, skopeo or `artificer save` wrote, and put "
         "all its images into the store under the names that they have there. Each is "
         "printed.",
