@@ -225,7 +225,7 @@ def _image(call: Call, context: Context) -> Target:
 
 
 def named(call: Call, context: Context) -> Named:
-    """The image that ``registry``, ``repository``, ``digest`` and ``tag`` name; a digest decides."""
+    """The image that registry, repository, digest and tag name; a digest decides."""
     registry = call.string("registry").removeprefix("https://").removeprefix("http://")
     try:
         repository = parse_repository(f"{registry}/{call.string('repository')}")

@@ -1,0 +1,104 @@
+"""All rules, and which file of which rule set gives them."""
+
+from artificer.frontends.buildfile.rules import (
+    docker,
+    generic,
+    http,
+    languages,
+    oci,
+    pkg,
+    refused,
+    tests,
+)
+from artificer.frontends.buildfile.schema import Rulebook
+
+RULES = {
+    **refused.RULES,
+    **generic.RULES,
+    **http.RULES,
+    **docker.RULES,
+    **oci.RULES,
+    **pkg.RULES,
+    **languages.RULES,
+    **tests.RULES,
+}
+
+_NATIVE = frozenset(
+    {
+        *("filegroup", "alias", "test_suite", "genrule", "sh_binary", "sh_test", "sh_library"),
+        *("cc_binary", "cc_library", "cc_test", "cc_import", "proto_library"),
+        *("java_binary", "java_library", "java_test", "java_import"),
+        *("py_binary", "py_library", "py_test"),
+        # Ours need no load; docker_build and pkg_tar needed none in 2017, either.
+        *("command", "docker_build", "pkg_tar"),
+    }
+)
+_WORKSPACE = frozenset(
+    {
+        *("git_repository", "new_git_repository", "http_file", "http_jar", "http_archive"),
+        *("new_http_archive", "local_repository", "new_local_repository", "bind"),
+        *("maven_jar", "maven_server", "register_toolchains", "register_execution_platforms"),
+    }
+)
+
+_DOCKER = {
+    name: name for name in docker.RULES if name not in {"docker_oci_push", "container_push_all"}
+}
+_PUSHES = {"container_push": "container_push_all", "docker_push": "container_push_all"}
+_DOCKER_OCI = {"docker_push": "docker_push", "oci_push": "docker_oci_push"}
+_REPO_RULES = {name: name for name in http.RULES}
+
+_MODULES = {
+    "@io_bazel_rules_docker": {**_DOCKER, "oci_push": "docker_oci_push"},
+    "@io_bazel_rules_docker//docker:docker.bzl": {**_DOCKER, **_DOCKER_OCI},
+    "@io_bazel_rules_docker//oci:oci.bzl": {"oci_push": "docker_oci_push"},
+    "@io_bazel_rules_docker//contrib:push-all.bzl": _PUSHES,
+    "@rules_docker": {**_DOCKER, "oci_push": "docker_oci_push"},
+    "@rules_docker//contrib:push-all.bzl": _PUSHES,
+    "@rules_oci": {name: name for name in oci.RULES},
+    "@rules_oci//oci:defs.bzl": {name: name for name in oci.RULES},
+    "@rules_pkg": {name: name for name in pkg.RULES if name.startswith("pkg_")},
+    "@bazel_tools//tools/build_defs/pkg:pkg.bzl": {"pkg_tar": "pkg_tar", "pkg_deb": "pkg_deb"},
+    "@bazel_tools//tools/build_defs/docker:docker.bzl": {"docker_build": "docker_build"},
+    "@bazel_tools//tools/build_defs/repo:http.bzl": _REPO_RULES,
+    "@bazel_tools//tools/build_defs/repo:git.bzl": _REPO_RULES,
+    "@bazel_tools//tools/build_defs/repo:maven_rules.bzl": {"maven_jar": "maven_jar"},
+    "@bazel_skylib": {
+        "write_file": "write_file",
+        "copy_file": "copy_file",
+        "native_binary": "native_binary",
+        "native_test": "native_test",
+    },
+    "@rules_cc": {"cc_binary": "cc_binary", "cc_library": "cc_library", "cc_test": "cc_test"},
+    "@rules_shell": {name: name for name in ("sh_binary", "sh_library", "sh_test")},
+    "@io_bazel_rules_go": {
+        name: name for name in ("go_binary", "go_library", "go_source", "go_test")
+    },
+    "@rules_go": {name: name for name in ("go_binary", "go_library", "go_source", "go_test")},
+    "@bazel_gazelle": {"go_repository": "go_repository"},
+    "@container_structure_test": {"container_structure_test": "container_structure_test"},
+    "@distroless_rules": {},
+    "@distroless": {},
+    "@rules_distroless": {},
+    "@io_bazel_rules_python": {},
+    "@rules_python": {},
+    "@rules_java": {},
+    "@aspect_bazel_lib": {},
+    "@aspect_rules_py": {},
+    "@aspect_rules_js": {},
+    "@platforms": {},
+    "@base_images_docker": {},
+    "@artificer": {"command": "command"},
+}
+
+BOOK = Rulebook(
+    rules=RULES,
+    native=_NATIVE,
+    workspace=_WORKSPACE,
+    modules=_MODULES,
+    extensions={
+        "@rules_oci//oci:extensions.bzl%oci": {"pull": "oci_pull"},
+        "@rules_go//go:extensions.bzl%go_sdk": {},
+    },
+)
+"""What the loader is given."""

@@ -1,0 +1,286 @@
+"""Go and C programs by the host's own toolchain, and the images of them.
+
+What a compiler keeps between runs (GOCACHE, GOMODCACHE, ccache) is kept, outside of every key:
+that is where most of the time of such a build goes.
+"""
+
+import os
+from collections.abc import Iterator
+
+from artificer.builder.targets import (
+    Command,
+    Content,
+    Group,
+    ImageTarget,
+    Put,
+    Source,
+    SourceFile,
+    Target,
+    Wishes,
+)
+from artificer.frontends.buildfile.rules.common import package_path, pairs_of, rules_of
+from artificer.frontends.buildfile.schema import (
+    ANY,
+    Attribute,
+    Call,
+    Context,
+    Rule,
+    flag,
+    label,
+    labels,
+    string,
+    string_dict,
+    strings,
+)
+
+_DEPTH = 64
+
+GO: dict[str, Attribute] = {
+    "srcs": labels(),
+    "embed": labels(),
+    "deps": labels(),
+    "data": labels(),
+    "embedsrcs": labels(),
+    "importpath": string(),
+    "importmap": string(),
+    "cgo": flag(),
+    "pure": string("auto", values=("on", "off", "auto")),
+    "static": string("auto", values=("on", "off", "auto")),
+    "race": ANY,
+    "msan": ANY,
+    "goos": string("auto"),
+    "goarch": string("auto"),
+    "gotags": strings(),
+    "gc_goopts": strings(),
+    "gc_linkopts": strings(),
+    "x_defs": string_dict(),
+    "basename": string(),
+    "out": string(),
+    "linkmode": ANY,
+    "args": strings(),
+    "env": string_dict(),
+    "rundir": ANY,
+    "cdeps": labels(refused="cgo's C sources are not compiled here; use a `command`"),
+    "copts": ANY,
+    "clinkopts": ANY,
+}
+CC: dict[str, Attribute] = {
+    "srcs": labels(),
+    "hdrs": labels(),
+    "deps": labels(),
+    "data": labels(),
+    "copts": strings(),
+    "cxxopts": strings(),
+    "defines": strings(),
+    "local_defines": strings(),
+    "includes": strings(),
+    "linkopts": strings(),
+    "linkstatic": flag(default=True),
+    "linkshared": flag(refused="shared libraries are not linked here; use a `command`"),
+    "textual_hdrs": labels(),
+    "strip_include_prefix": string(),
+    "include_prefix": string(),
+    "alwayslink": flag(),
+    "args": strings(),
+    "env": string_dict(),
+    "stamp": ANY,
+    "malloc": ANY,
+    "nocopts": ANY,
+}
+IMAGE: dict[str, Attribute] = {
+    "binary": label(),
+    "base": label(),
+    "layers": labels(),
+    "env": string_dict(),
+    "tag_name": string(),
+    "repository": string("bazel"),
+    "creation_time": string(),
+    "stamp": ANY,
+    "docker_run_flags": ANY,
+    "legacy_run_behavior": flag(),
+}
+
+
+def _closure(call: Call, context: Context, *names: str, depth: int = 0) -> Iterator[Call]:
+    """*call*, and all libraries that it names in the attributes *names*, before what they need."""
+    if depth > _DEPTH:
+        context.fail(call, names[0], "libraries need one another without end")
+    yield call
+    for name in names:
+        for text in call.strings(name) if name in call.rule.attributes else ():
+            named = context.call(text)
+            if named is not None:
+                yield from _closure(named, context, *names, depth=depth + 1)
+
+
+def _sources(
+    call: Call, context: Context, kinds: tuple[str, ...], *through: str
+) -> tuple[Source, ...]:
+    found: dict[Source, None] = {}
+    for each in _closure(call, context, *through):
+        for kind in kinds:
+            if kind in each.rule.attributes:
+                for text in each.strings(kind):
+                    label_ = text if "//" in text else f"{_package(each)}:{text.lstrip(':')}"
+                    found[context.source(label_)] = None
+    return tuple(found)
+
+
+def _package(call: Call) -> str:
+    return call.package if "//" in call.package else f"//{call.package}"
+
+
+def _go_binary(call: Call, context: Context) -> Target:
+    sources = _sources(call, context, ("srcs", "embedsrcs"), "embed", "deps")
+    if not sources:
+        context.fail(call, "srcs", "a Go program without sources")
+    out = call.string("basename") or call.string("out") or call.name
+    module = _module_files(context)
+    flags = ["-trimpath", "-buildvcs=false"]
+    if call.strings("gotags"):
+        flags.append(f"-tags={','.join(call.strings('gotags'))}")
+    definitions = [f"-X {name}={value}" for name, value in call.pairs("x_defs")]
+    link = " ".join(["-buildid=", *call.strings("gc_linkopts"), *definitions])
+    cgo = "1" if call.flag("cgo") and call.string("pure") != "on" else "0"
+    env = [
+        ("CGO_ENABLED", cgo),
+        ("GOFLAGS", "-mod=mod" if module else ""),
+        ("GOTOOLCHAIN", "local"),
+    ]
+    for variable, name in (("GOOS", "goos"), ("GOARCH", "goarch")):
+        if call.string(name) not in {"", "auto"}:
+            env.append((variable, call.string(name)))
+        elif context.platform is not None:
+            value = context.platform.os if variable == "GOOS" else context.platform.architecture
+            env.append((variable, value))
+    where = f"./{package_path(call)}" if module else "$(SRCS)"
+    env.append(("GO111MODULE", "on" if module else "off"))
+    return Command(
+        command=f"go build {' '.join(flags)} -ldflags='{link}' -o \"$@\" {where}",
+        package=package_path(call),
+        outs=(out,),
+        sources=(*sources, *module),
+        env=tuple(env),
+        caches=(("go-build", "GOCACHE"), ("go-mod", "GOMODCACHE")),
+        executable=True,
+    )
+
+
+def _module_files(context: Context) -> tuple[Source, ...]:
+    """``go.mod`` and ``go.sum`` of the workspace, where it has them."""
+    names = ("go.mod", "go.sum")
+    return tuple(
+        SourceFile(f"{context.root}/{name}", name)
+        for name in names
+        if os.path.isfile(f"{context.root}/{name}")
+    )
+
+
+def _cc_binary(call: Call, context: Context) -> Target:
+    sources = _sources(call, context, ("srcs",), "deps")
+    headers = _sources(call, context, ("hdrs", "textual_hdrs"), "deps")
+    if not sources:
+        context.fail(call, "srcs", "a C program without sources")
+    calls = tuple(_closure(call, context, "deps"))
+    cxx = any(_is_cxx(text) for each in calls for text in each.strings("srcs"))
+    options = [
+        *(f"-D{text}" for each in calls for text in each.strings("defines")),
+        *(f"-D{text}" for text in call.strings("local_defines")),
+        *(f"-I{package_path(each)}/{text}" for each in calls for text in each.strings("includes")),
+        *(text for each in calls for text in each.strings("copts")),
+        *(call.strings("cxxopts") if cxx else ()),
+    ]
+    link = [text for each in reversed(calls) for text in each.strings("linkopts")]
+    mode = {"opt": "-O2 -DNDEBUG", "dbg": "-g"}.get(context.compilation_mode, "-O1")
+    compiler = "${CXX:-c++}" if cxx else "${CC:-cc}"
+    prefix = "$(command -v ccache || true)"
+    # The prefix map keeps the directory of the build out of the program.
+    words = " ".join(map(_quoted, options))
+    tail = " ".join(map(_quoted, link))
+    return Command(
+        command=(
+            f'{prefix} {compiler} {mode} "-ffile-prefix-map=$PWD=." -I. {words} '
+            f'$(SRCS) -o "$@" {tail}'
+        ),
+        package=package_path(call),
+        outs=(call.name,),
+        sources=sources,
+        tools=headers,
+        caches=(("ccache", "CCACHE_DIR"),),
+        executable=True,
+    )
+
+
+def _is_cxx(text: str) -> bool:
+    return text.endswith((".cc", ".cpp", ".cxx", ".C", ".c++"))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _library(call: Call, context: Context) -> Target:
+    names = [
+        text
+        for kind in ("srcs", "hdrs", "embedsrcs")
+        if kind in call.rule.attributes
+        for text in call.strings(kind)
+    ]
+    return Group(context.sources(names))
+
+
+def _image(call: Call, context: Context) -> Target:
+    """The program at ``/app/PKG/NAME.binary``, which the image starts (RD-79 … RD-81)."""
+    binary = call.string("binary") or f":{call.name}.binary"
+    path = "/".join(filter(None, ("app", package_path(call), f"{call.name}.binary")))
+    base = call.value("base")
+    return ImageTarget(
+        base=context.source(base) if base else None,
+        layers=tuple(context.target(text) for text in call.strings("layers")),
+        content=Content(puts=(Put(context.source(binary), name=path, mode=0o755),)),
+        wishes=Wishes(
+            env=pairs_of(call, context, "env"),
+            env_order="sorted",
+            env_unknown="kept",
+            env_expands="base",
+            entrypoint=(f"/{path}", *call.strings("args")),
+            created_by=f"bazel build {call.label}",
+        ),
+        format=None if base else "docker",
+    )
+
+
+_GO_BINARY = Rule("go_binary", GO, _go_binary)
+_CC_BINARY = Rule("cc_binary", CC, _cc_binary)
+
+
+def _with_binary(binary: Rule, call: Call) -> tuple[Call, ...]:
+    """The program of an image that has its own sources: ``NAME.binary``."""
+    if call.value("binary"):
+        return ()
+    attributes = {
+        name: value for name, value in call.attributes.items() if name in binary.attributes
+    }
+    attributes.pop("env", None)
+    return (call._replace(rule=binary, name=f"{call.name}.binary", attributes=attributes),)
+
+
+def _go_image_calls(call: Call) -> tuple[Call, ...]:
+    return _with_binary(_GO_BINARY, call)
+
+
+def _cc_image_calls(call: Call) -> tuple[Call, ...]:
+    return _with_binary(_CC_BINARY, call)
+
+
+_OUTPUTS = ("{name}.tar", "{name}.digest", "{name}.json")
+
+RULES = rules_of(
+    _GO_BINARY,
+    Rule("go_library", GO, _library),
+    Rule("go_source", GO, _library),
+    _CC_BINARY,
+    Rule("cc_library", CC, _library),
+    Rule("go_image", {**GO, **IMAGE}, _image, expand=_go_image_calls, outputs=_OUTPUTS),
+    Rule("cc_image", {**CC, **IMAGE}, _image, expand=_cc_image_calls, outputs=_OUTPUTS),
+)
