@@ -1,7 +1,8 @@
 """What is made where nothing is known; imported late: an unchanged build must not pay for it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from artificer.builder import targets
 from artificer.builder.kind import Stack
 from artificer.builder.recipe import AddFiles, CopyFrom
 from artificer.builder.remembered import Remembered
@@ -10,9 +11,18 @@ from artificer.images.reach import Reach
 from artificer.oci.image import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from artificer.builder.products import File, Product
+    from artificer.builder.recipe import Cache
+    from artificer.builder.results import Kept, Made
+    from artificer.builder.task import Task, Tools
     from artificer.images.fetch import Pull
     from artificer.images.place import Found
+    from artificer.oci.image import Layer
     from artificer.oci.reference import Reference
+    from artificer.store.blobs import Store
 
 
 def made_files(step: AddFiles, image: Image, work: Work, last: Remembered | None) -> Stack:
@@ -34,3 +44,145 @@ def found(reference: "Reference", reach: Reach, pull: "Pull", docker_host: str |
     from artificer.images.find import Wishes, find
 
     return find(reference, reach, Wishes(pull=pull, docker_host=docker_host))
+
+
+def made(task: "Task") -> "Product":
+    """What the target of *task* yields, whatever is known of it."""
+    match task.declared.target:
+        case targets.Pull() | targets.Fetch() | targets.Unpacked() | targets.Imported() as target:
+            return _taken(target, task)
+        case targets.Command() | targets.Written() | targets.Archive() as target:
+            return _files(target, task)
+        case targets.LayerTarget() | targets.TarLayers() | targets.ImageTarget() as target:
+            return _image(target, task)
+        case targets.Flattened() as target:
+            from artificer.builder.actions.outputs import flattened
+
+            return flattened(target, task)
+        case (
+            targets.Program()
+            | targets.StructureTest()
+            | targets.SameImage()
+            | targets.Reproducible() as target
+        ):
+            return _tested(target, task)
+        case _:
+            return _gathered(task)
+
+
+def output(product: "Product", name: str, tools: "Tools") -> "File":
+    """The file *name* of an image."""
+    from artificer.builder.actions.outputs import output_file
+
+    return output_file(product, name, tools)
+
+
+def _taken(
+    target: targets.Pull | targets.Fetch | targets.Unpacked | targets.Imported, task: "Task"
+) -> "Product":
+    from artificer.builder.actions import fetched
+
+    match target:
+        case targets.Pull():
+            return fetched.pulled(target, task)
+        case targets.Fetch():
+            return fetched.fetched(target, task)
+        case targets.Unpacked():
+            return fetched.unpacked(target, task)
+        case targets.Imported():
+            return fetched.imported(target, task)
+        case _:
+            assert_never(target)
+
+
+def _files(target: targets.Command | targets.Written | targets.Archive, task: "Task") -> "Product":
+    if isinstance(target, targets.Archive):
+        from artificer.builder.actions.layer import archive_file
+
+        return archive_file(target, task)
+    from artificer.builder.actions import command
+
+    if isinstance(target, targets.Written):
+        return command.written(target, task)
+    return command.command_files(target, task)
+
+
+def _image(
+    target: targets.LayerTarget | targets.TarLayers | targets.ImageTarget, task: "Task"
+) -> "Product":
+    from artificer.builder.actions import layer
+
+    match target:
+        case targets.LayerTarget():
+            return layer.layers_of(target, task)
+        case targets.TarLayers():
+            return layer.tar_layers(target, task)
+        case targets.ImageTarget():
+            from artificer.builder.actions.image import image_of
+
+            return image_of(target, task)
+        case _:
+            assert_never(target)
+
+
+def _tested(
+    target: targets.Program | targets.StructureTest | targets.SameImage | targets.Reproducible,
+    task: "Task",
+) -> "Product":
+    match target:
+        case targets.Program():
+            from artificer.builder.actions.command import tested
+
+            return tested(target, task)
+        case targets.StructureTest():
+            from artificer.builder.actions.structure import structure_test
+
+            return structure_test(target, task)
+        case targets.SameImage():
+            from artificer.builder.actions.comparing import same_image
+
+            return same_image(target, task)
+        case targets.Reproducible():
+            from artificer.builder.actions.comparing import reproducible
+
+            return reproducible(target, task)
+        case _:
+            assert_never(target)
+
+
+def _gathered(task: "Task") -> "Product":
+    from artificer.builder.actions.gathered import gathered
+
+    return gathered(task)
+
+
+def shared_product(cache: "Cache", key: str, reach: Reach) -> "Kept | None":
+    """What the cache repository has under *key*."""
+    from artificer.builder.shared_products import cached_product
+
+    return cached_product(cache, key, reach)
+
+
+def share_all(
+    cache: "Cache", layers: "Sequence[tuple[str, Layer]]", products: "Sequence[Made]", reach: Reach
+) -> None:
+    """Write what was made into the cache repository."""
+    from artificer.builder.shared import share
+    from artificer.builder.shared_products import share_products
+
+    share(cache, layers, reach)
+    share_products(cache, products, reach)
+
+
+def second_store(state: str) -> "AbstractContextManager[Store]":
+    """A store with nothing in it, which is gone afterwards."""
+    from artificer.builder.actions.scratch import empty_store
+
+    return empty_store(state)
+
+
+def swept(state: str) -> None:
+    """Remove what killed builds have left in *state*."""
+    from artificer.builder.actions.scratch import sweep
+
+    sweep(state)

@@ -27,6 +27,15 @@ class NotPortable(ArtificerError):
     """A product with bytes that only this machine can find."""
 
 
+class Made(NamedTuple):
+    """A product that was made: of which target, under which key, and what that consists of."""
+
+    label: str
+    key: str
+    parts: Mapping[str, str]
+    product: Kept
+
+
 class Packed(NamedTuple):
     """A product as bytes, and the blobs of the store that it is worth nothing without."""
 

@@ -11,6 +11,10 @@ from artificer.builder.targets import (
     Program,
     Push,
     Refused,
+    Reproducible,
+    SameImage,
+    StructureTest,
+    Target,
     TargetId,
 )
 from artificer.builder.task import Task, WrongInput
@@ -21,6 +25,38 @@ from artificer.oci.image import Image, Index
 
 class RefusedRule(ArtificerError):
     """A rule that is known, and cannot be done."""
+
+
+def costs_nothing(target: Target, *, tests: bool) -> bool:
+    """Whether `gathered` makes *target*: at once, and no record of it is worth while."""
+    match target:
+        case Group() | IndexTarget() | Bundle() | Push() | Load() | Refused():
+            return True
+        case Program(test=test):
+            return not (test and tests)
+        case StructureTest() | SameImage() | Reproducible():
+            return not tests
+        case _:
+            return False
+
+
+def gathered(task: Task) -> Product:  # noqa: PLR0911 - one line a kind
+    """What a target that costs nothing yields; tests among them are not run."""
+    match task.declared.target:
+        case Group() as target:
+            return group(target, task)
+        case IndexTarget() as target:
+            return index(target, task)
+        case Bundle() as target:
+            return bundle(target, task)
+        case Push() | Load() as target:
+            return named(target, task)
+        case Program() as target:
+            return program(target, task)
+        case Refused() as target:
+            return refuse(target)
+        case _:
+            return Done(())
 
 
 def group(target: Group, task: Task) -> Product:
@@ -94,11 +130,6 @@ def program(target: Program, task: Task) -> Files:
         for file in task.files(source):
             files.setdefault(file.short, file)
     return Files(tuple(files.values()))
-
-
-def not_run() -> Done:
-    """A test that was only built."""
-    return Done(())
 
 
 def refuse(target: Refused) -> Product:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from artificer.store.blobs import Store, open_store
 from artificer.store.lock import lock, lock_shared, try_lock
 
 _WORK = "work"
@@ -28,6 +29,13 @@ def scratch(state: str) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.unlink(f"{path}.lock")
         os.close(fd)
+
+
+@contextmanager
+def empty_store(state: str) -> Iterator[Store]:
+    """A store with nothing in it, which is gone afterwards."""
+    with scratch(state) as folder:
+        yield open_store(f"{folder}/store")
 
 
 def sweep(state: str) -> None:
