@@ -36,7 +36,8 @@ def by_digest(reference: Reference, digest: Digest) -> str:
 
 def tell(built: Built, references: Sequence[Reference], args: Namespace, session: Session) -> None:
     """Print each reference by digest, and write the files that *args* name."""
-    digests = [digest_reference(reference, built) for reference in references]
+    # Two tags of a repository are one reference by digest.
+    digests = list(dict.fromkeys(digest_reference(one, built) for one in references))
     for path, text in (
         (args.digest_file, built.content.digest),
         (args.iidfile, image_id(built)),
@@ -60,16 +61,34 @@ def image_id(built: Built) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Write *text* to *path*: all of it or nothing."""
+    """Write *text* to *path*: to a new or a plain file all of it or nothing."""
+    try:
+        if not _replaced(path, text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise Unwritable(
+            f"cannot write {path}: {(error.strerror or str(error)).lower()}",
+            hint="the image is done, only this file is not",
+        ) from error
+
+
+def _replaced(path: str, text: str) -> bool:
+    """Put a new file in the place of *path*; not of a pipe, a link, or what is mounted there."""
+    if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+        return False
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(temporary, path)
-    except OSError as error:
+    except OSError:
         if os.path.exists(temporary):
             os.unlink(temporary)
-        raise Unwritable(f"cannot write {path}: {error.strerror}") from error
+        if not os.path.exists(path):
+            raise
+        return False  # As /dev/termination-log in a pod: it can be written, but not replaced.
+    return True
 
 
 def _metadata(
