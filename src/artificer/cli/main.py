@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TextIO
 
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError, Cancelled, Misused
@@ -59,7 +59,7 @@ def command() -> NoReturn:
     Everything is closed and written by then; taking a hundred modules apart would cost 14 ms.
     """
     code = main()
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # a microsecond each, and finds nothing.
     gc.set_threshold(100_000)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    session = Session(os.environ, sys.stdin, sys.stdout, sys.stderr)
+    session = Session(os.environ, *_streams())
     _listen(session)
     try:
         return _run(words, session)
@@ -87,6 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     finally:
         session.close()
+
+
+def _streams() -> tuple[TextIO, TextIO, TextIO]:
+    """The standard streams; one that is closed is None in Python, and nothing here."""
+    return (
+        sys.stdin or open(os.devnull),
+        sys.stdout or open(os.devnull, "w"),
+        sys.stderr or open(os.devnull, "w"),
+    )
 
 
 def _run(words: list[str], session: Session) -> int:
