@@ -125,6 +125,15 @@ class UpToDate(NamedTuple):
     digest: Digest
 
 
+class EngineLoaded(NamedTuple):
+    """A container engine has the image *name* now: *sent* of the *size* bytes were new to it."""
+
+    name: str
+    id: str
+    sent: int
+    size: int
+
+
 class Retrying(NamedTuple):
     """A request is tried again after *seconds*, because of *reason*."""
 
@@ -185,6 +194,7 @@ Event = (
     | ManifestSent
     | Tagged
     | UpToDate
+    | EngineLoaded
     | Retrying
     | TargetStarted
     | TargetDone

@@ -123,7 +123,8 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 
             return [f"layer {name}: {digest.short}, {amount(size)}, {why}"]
         case events.LayerWritten(name, digest, size, tar_size, entries, seconds):
             return [
-                f"layer {name}: {digest.short}, {entries} entries, {amount(tar_size)} "
+                f"layer {name}: {digest.short}, {entries} entr{'y' if entries == 1 else 'ies'}, "
+                f"{amount(tar_size)} "
                 f"became {amount(size)} in {seconds:.1f} s"
             ]
         case events.LayerChanged(name, changes, more):
@@ -145,6 +146,8 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 
             return [f"{reference} is now {digest}"]
         case events.UpToDate(reference, digest):
             return [f"{reference} is {digest} already: nothing to send"]
+        case events.EngineLoaded(name, identity, sent, size):
+            return [f"{name} is {identity}: {amount(sent)} of {amount(size)} sent"]
         case events.Retrying(what, reason, seconds):
             return [f"{what}: {reason}; trying again in {seconds:.1f} s"]
         case events.TargetStarted():

@@ -2,20 +2,22 @@
 
 import http.client
 import os
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from artificer import limits
 from artificer.errors import ArtificerError, Misused, Unavailable
-from artificer.events import Note
+from artificer.events import EngineLoaded
 from artificer.images.archive import Archive
-from artificer.images.docker_archive import docker_parts, found_in_archive, saved_as
+from artificer.images.docker_archive import Saved, docker_parts, found_in_archive, saved_as
 from artificer.images.place import Found, NotFound
 from artificer.images.reach import Reach
 from artificer.images.tarred import tarred
+from artificer.oci.digest import Digest
 from artificer.oci.document import InvalidDocument, parse
 from artificer.oci.image import Content
 from artificer.oci.reference import Daemon
@@ -23,6 +25,7 @@ from artificer.oci.reference import Daemon
 SOCKET = "/var/run/docker.sock"
 _CHUNK = 1 << 18
 _TIMEOUT = 600
+_LAYER_FILE = re.compile(r"([0-9a-f]{64})\.tar: no such file")
 
 
 class NoDaemon(Unavailable):
@@ -49,21 +52,73 @@ def find_in_daemon(reference: Daemon, host: str | None, reach: Reach) -> Found:
 
 
 def load_into_daemon(content: Content, reference: Daemon, host: str | None, reach: Reach) -> None:
-    """Load *content* into the engine under the reference's name, and see that it is there."""
+    """Load *content* into the engine under the reference's name, and see that it is there.
+
+    Only layers that the engine lacks are sent.
+    """
     saved = saved_as(content, reference.name)
-    connection = _connection(host)
-    body = tarred(docker_parts([saved], reach), reach)
-    headers = {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"}
-    with _Asked(connection, "POST", "/images/load?quiet=1", body, headers) as response:
-        said = response.read(limits.ERROR_BYTES).decode("utf-8", "replace")
-        if response.status >= 300 or '"error' in said:
-            raise DaemonFailed(f"{reference}: the engine refused the image: {_short(said)}")
+    sent = _sent(saved, str(reference), host, reach)
     name = quote(_name(reference), safe="")
     with _Asked(_connection(host), "GET", f"/images/{name}/json") as response:
         if response.status != 200:
             raise DaemonFailed(f"{reference}: the engine took the image, but does not have it")
         loaded = _document(response).get("Id")
-    reach.report(Note(f"{reference} is {loaded}"))
+    total = sum(layer.descriptor.size for layer in saved.image.layers)
+    reach.report(EngineLoaded(str(reference), str(loaded), sent, total))
+
+
+def _sent(saved: Saved, called: str, host: str | None, reach: Reach) -> int:
+    """Have the engine load *saved*; return how many bytes it was sent.
+
+    The engine looks for each layer, with those below it, among its own before it opens the
+    archive's: so the first attempt has no layer, and its failure names the first that is missing.
+    """
+    layers = saved.image.layers
+    there = frozenset(layer.diff_id for layer in layers)
+    failed = _attempt(saved, there, host, reach)
+    total = failed.sent
+    if failed.said:
+        missing = _first_missing(failed.said, [layer.diff_id for layer in layers])
+        there = frozenset(layer.diff_id for layer in layers[:missing])
+        failed = _attempt(saved, there, host, reach)
+        total += failed.sent
+    if failed.said and there:
+        failed = _attempt(saved, frozenset(), host, reach)
+        total += failed.sent
+    if failed.said:
+        raise DaemonFailed(f"{called}: the engine refused the image: {_short(failed.said)}")
+    return total
+
+
+class _Attempt(NamedTuple):
+    """How many bytes were sent, and what the engine did not like; "" if it took them."""
+
+    sent: int
+    said: str
+
+
+def _attempt(saved: Saved, without: Container[Digest], host: str | None, reach: Reach) -> _Attempt:
+    sent = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal sent
+        for chunk in tarred(docker_parts([saved], reach, without=without), reach):
+            sent += len(chunk)
+            yield chunk
+
+    headers = {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"}
+    path = "/images/load?quiet=1"
+    with _Asked(_connection(host), "POST", path, body(), headers) as response:
+        said = response.read(limits.ERROR_BYTES).decode("utf-8", "replace")
+        failed = response.status >= 300 or '"error' in said
+    return _Attempt(sent, (said or str(response.status)) if failed else "")
+
+
+def _first_missing(said: str, diff_ids: Sequence[Digest]) -> int:
+    """Which layer *said*, an error of the engine, is about; the first if that is not clear."""
+    named = _LAYER_FILE.search(said)
+    found = [n for n, diff_id in enumerate(diff_ids) if named and diff_id.hex == named[1]]
+    return found[0] if found else 0
 
 
 def socket_path(host: str | None) -> str:

@@ -1,7 +1,7 @@
 """What ``docker save`` writes (``docker-archive:FILE[:NAME]``), read and written."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple, cast, get_args
 
 from artificer import limits
@@ -70,9 +70,20 @@ def saved_as(content: Content, name: Named | None) -> Saved:
     return Saved(images[0], (name._replace(digest=None),) if name else ())
 
 
-def docker_parts(saved: Sequence[Saved], reach: Reach) -> Iterator[Part]:
-    """Yield the members of an archive of *saved*, the listing first: it can be streamed."""
-    layers = {layer.diff_id: layer for one in saved for layer in one.image.layers}
+def docker_parts(
+    saved: Sequence[Saved], reach: Reach, *, without: Container[Digest] = ()
+) -> Iterator[Part]:
+    """Yield the members of an archive of *saved*, the listing first: it can be streamed.
+
+    Layers whose diff_id is in *without* are listed, but not there: an engine that has them takes
+    such an archive, and nobody else.
+    """
+    layers = {
+        layer.diff_id: layer
+        for one in saved
+        for layer in one.image.layers
+        if layer.diff_id not in without
+    }
     yield part_of("manifest.json", dump([_listing(one) for one in saved]))
     for config in dict.fromkeys(one.image.config for one in saved):
         yield part_of(f"{Digest.of(config).hex}.json", config)

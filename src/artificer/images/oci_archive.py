@@ -1,6 +1,6 @@
 """OCI layouts in a tar (``oci-archive:FILE[:TAG]``), which docker can load, too."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from artificer import limits
 from artificer.images.archive import Archive, write_archive
@@ -89,8 +89,12 @@ def oci_parts(
     reach: Reach,
     *,
     annotations: Mapping[str, str] = NO_ANNOTATIONS,
+    without: Container[Digest] = (),
 ) -> Iterator[Part]:
-    """Yield the members of an archive of *content*, the listing first: it can be streamed."""
+    """Yield the members of an archive of *content*, the listing first: it can be streamed.
+
+    Blobs that are in *without* are left out: whoever reads the archive has them.
+    """
     parts = parts_of(content)
     yield part_of("oci-layout", LAYOUT_FILE)
     descriptor = content.descriptor.annotated(annotations)
@@ -101,7 +105,8 @@ def oci_parts(
     for document in (*parts.manifests, *parts.configs):
         yield part_of(blob_name(document.descriptor.digest), document.data)
     for blob in parts.blobs:
-        yield _blob_part(blob, reach)
+        if blob.digest not in without:
+            yield _blob_part(blob, reach)
 
 
 def _blob_part(blob: Blob, reach: Reach) -> Part:
