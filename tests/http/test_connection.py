@@ -262,7 +262,8 @@ def test_a_large_body_that_breaks_far_in_is_not_sent_again(connections: Connecti
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhello",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello", mtime=0)[:-9],
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+        + gzip.compress(b"hello", mtime=0)[:-9],
     ],
 )
 def test_a_truncated_answer_is_a_lost_connection(connections: Connections, answer: bytes) -> None:

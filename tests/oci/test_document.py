@@ -51,5 +51,5 @@ def test_nesting_of_exactly_the_limit_is_read_and_one_more_is_not() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"1", b"{", b'{"a":NaN}', b"\xff", b"[" * 100_000])
 def test_what_is_no_object_is_refused(data: bytes) -> None:
-    with pytest.raises(InvalidDocument, match="^it is"):
+    with pytest.raises(InvalidDocument, match=r"^it is"):
         parse(data, limit=1 << 20, what="it")
