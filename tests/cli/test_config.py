@@ -496,7 +496,7 @@ def test_a_foreign_layer_keeps_its_urls_and_is_not_pushed(
         (("--created", "preserve"), "--created: not a time: 'preserve'"),
         (("--annotation", "a"), "--annotation: not KEY=VALUE: 'a'"),
         (("--annotation", "index:a"), "--annotation: not KEY=VALUE: 'a'"),
-        (("--annotation", "indx:a=1"), None),
+        (("--annotation", "manifests:a=1"), None),
         (("--format", "v2s1"), "argument --format: invalid choice: 'v2s1'"),
         (("--platform", "linux/amd64/v8/x"), "not a platform: 'linux/amd64/v8/x'"),
         (("--author", "a", "--author", "b"), "--author is given twice"),

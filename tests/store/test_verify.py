@@ -35,7 +35,7 @@ def test_a_changed_byte_is_found_and_who_needs_it(store: Store) -> None:
     store.set_record("layer", "key", b"data", needs=[LAYER])
     link = repositories.link_of(image.digest)
     repositories.set_link(store, "team/app", "manifests", link, media.OCI_MANIFEST.encode())
-    Path(store.blob_path(LAYER)).write_bytes(b"lazer")
+    Path(store.blob_path(LAYER)).write_bytes(b"lasso")
 
     faults = verify(store).faults
 
