@@ -1,28 +1,155 @@
 """Our own files in Starlark: what every file can call, and what replaces others' helpers."""
 
 import os
+from collections.abc import Iterable
+
+from artificer.frontends.buildfile.interpreter import HIDDEN
+
+PRELUDE = f"{HIDDEN}/prelude.bzl"
+SKYLIB = f"{HIDDEN}/skylib.bzl"
 
 _HERE = os.path.join(os.path.dirname(__file__), "library")
 
-SKYLIB = "skylib.bzl"
-PRELUDE = "prelude.bzl"
+REPLACED = frozenset(
+    {
+        "@bazel_skylib//:lib.bzl",
+        "@bazel_skylib//lib:collections.bzl",
+        "@bazel_skylib//lib:dicts.bzl",
+        "@bazel_skylib//lib:partial.bzl",
+        "@bazel_skylib//lib:paths.bzl",
+        "@bazel_skylib//lib:selects.bzl",
+        "@bazel_skylib//lib:shell.bzl",
+        "@bazel_skylib//lib:structs.bzl",
+        "@bazel_skylib//lib:types.bzl",
+        "@bazel_skylib//lib:versions.bzl",
+        "@bazel_tools//tools/build_defs/repo:utils.bzl",
+    }
+)
+"""Files of others that `SKYLIB` stands in for."""
 
-FILES = {
-    "@bazel_skylib//lib:collections.bzl": SKYLIB,
-    "@bazel_skylib//lib:dicts.bzl": SKYLIB,
-    "@bazel_skylib//lib:partial.bzl": SKYLIB,
-    "@bazel_skylib//lib:paths.bzl": SKYLIB,
-    "@bazel_skylib//lib:selects.bzl": SKYLIB,
-    "@bazel_skylib//lib:shell.bzl": SKYLIB,
-    "@bazel_skylib//lib:structs.bzl": SKYLIB,
-    "@bazel_skylib//lib:types.bzl": SKYLIB,
-    "@bazel_skylib//lib:versions.bzl": SKYLIB,
-    "@bazel_skylib//:lib.bzl": SKYLIB,
-    "@bazel_tools//tools/build_defs/repo:utils.bzl": SKYLIB,
+FUNCTIONS = (
+    *("Label", "attr", "config", "depset", "distribs", "environment_group", "existing_rule"),
+    *("existing_rules", "exports_files", "glob", "licenses", "macro", "native", "package"),
+    *("package_group", "package_name", "package_relative_label", "print", "provider"),
+    *("repo_name", "repository_name", "select", "subpackages", "testing"),
+    *("module_name", "module_version", "apple_common", "cc_common", "config_common"),
+    *("coverage_common", "java_common", "platform_common", "proto_common"),
+)
+"""What any file may call, by the name that `PRELUDE` has for it."""
+
+_MODULE = (
+    *("bazel_dep", "include", "local_path_override", "module", "use_extension", "use_repo"),
+    "use_repo_rule",
+)
+# What has another name in the prelude: it would hide what the prelude itself uses, or several
+# are one.
+_OTHERS = {
+    "str": "label_text",
+    "aspect": "rule",
+    "repository_rule": "rule",
+    "rule": "rule",
+    "module_extension": "rule",
+    "materializer_rule": "rule",
+    "subrule": "rule",
+    "tag_class": "nothing",
+    "transition": "nothing",
+    "analysis_test_transition": "nothing",
+    "exec_group": "nothing",
+    "configuration_field": "nothing",
+    "repo_metadata": "nothing",
+    "visibility": "nothing",
+    "register_toolchains": "nothing",
+    "register_execution_platforms": "nothing",
+    **dict.fromkeys(
+        (
+            *("AnalysisTestResultInfo", "CcInfo", "CcToolchainConfigInfo", "DebugPackageInfo"),
+            *(
+                "DefaultInfo",
+                "ExecutionInfo",
+                "GeneratedExtensionRegistryInfo",
+                "InstrumentedFilesInfo",
+            ),
+            *("JavaInfo", "JavaPluginInfo", "OutputGroupInfo", "PackageSpecificationInfo"),
+            *("ProtoInfo", "PyInfo", "PyRuntimeInfo", "RunEnvironmentInfo"),
+            *("StarlarkLibraryInfo", "apple_binary", "CcSharedLibraryInfo", "ConstraintValueInfo"),
+        ),
+        "nothing",
+    ),
 }
+_OVERRIDES = (
+    *("archive_override", "git_override", "multiple_version_override", "single_version_override"),
+    *("inject_repo", "override_repo", "flag_alias"),
+)
+
+Given = tuple[str, str, str]
+"""The file that a name is loaded from, the name, and what that file calls it."""
+
+EVERYWHERE: tuple[Given, ...] = (
+    *((PRELUDE, name, name) for name in FUNCTIONS),
+    *((PRELUDE, name, original) for name, original in _OTHERS.items()),
+)
+WORKSPACE: tuple[Given, ...] = (
+    (PRELUDE, "workspace", "workspace"),
+    (PRELUDE, "bind", "bind"),
+)
+MODULE: tuple[Given, ...] = (
+    *((PRELUDE, name, name) for name in _MODULE),
+    *((PRELUDE, name, "nothing") for name in _OVERRIDES),
+)
 
 
-def read_library(name: str) -> str:
-    """The text of the file *name*."""
+NATIVE_ELSEWHERE = (
+    *("aar_import", "action_listener", "android_binary", "android_library", "apple_cc_toolchain"),
+    *("cc_import", "cc_library", "cc_proto_library", "cc_shared_library", "cc_test"),
+    *("cc_toolchain", "cc_toolchain_suite", "config_feature_flag", "extra_action", "fdo_profile"),
+    *("genquery", "go_library", "j2objc_library", "java_binary", "java_import", "java_library"),
+    *("java_lite_proto_library", "java_package_configuration", "java_plugin"),
+    *("java_proto_library", "java_runtime", "java_test", "java_toolchain", "label_flag"),
+    *("label_setting", "objc_import", "objc_library", "proto_lang_toolchain", "proto_library"),
+    *(
+        "py_binary",
+        "py_library",
+        "py_runtime",
+        "py_test",
+        "sh_library",
+        "sh_test",
+        "starlark_doc_extract",
+    ),
+    *("cc_binary", "sh_binary", "toolchain", "xcode_config", "xcode_version", "genrule"),
+)
+"""Rules that BUILD files may call without a load in some version of Bazel; ours come first."""
+
+WORKSPACE_ELSEWHERE = (
+    *("android_ndk_repository", "android_sdk_repository", "git_repository", "new_git_repository"),
+    *("http_archive", "http_file", "http_jar", "local_config_platform", "local_repository"),
+    *("maven_jar", "maven_server", "new_http_archive", "new_local_repository", "xcode_repository"),
+)
+"""The same of WORKSPACE files, from Bazel 0.5 on."""
+
+
+def read_library(path: str) -> str:
+    """The text of `PRELUDE` or `SKYLIB`."""
+    name = path.rpartition("/")[2]
     with open(os.path.join(_HERE, name), encoding="utf-8") as file:
         return file.read()
+
+
+def prelude_text(rules: Iterable[str]) -> str:
+    """The prelude, with a function for each of *rules*, and all of them in ``native``."""
+    own = {*FUNCTIONS, "bind"}
+    names = [name for name in sorted(rules) if name not in own]
+    others = sorted({*NATIVE_ELSEWHERE, *WORKSPACE_ELSEWHERE} - {*names, *own})
+    fields = [name for name in (*FUNCTIONS, *names, *others, "bind") if name != "native"]
+    native = ",".join(f"{name}={name}" for name in fields)
+    functions = "\n".join(
+        (
+            *(rule_text(name, name, "_declare") for name in names),
+            *(f'{name} = foreign("{name}")' for name in others),
+        )
+    )
+    return f"{read_library(PRELUDE)}\n{functions}\nnative = struct({native})\n"
+
+
+def rule_text(name: str, key: str, declare: str) -> str:
+    """A function called *name* that declares a target by the rule *key*."""
+    return f'def {name}(**attributes):\n    {declare}("{key}", call_stack(), attributes)\n'

@@ -58,7 +58,7 @@ def _checked(rule: Rule, name: str, value: Any) -> Any:
             f"{rule.name}.{name} is one of {', '.join(attribute.values)}, not {made!r}",
             attribute=name,
         )
-    if attribute.refused and made != attribute.default:
+    if attribute.refused and made and made != attribute.default:
         message = f"{rule.name}.{name} is not supported: {attribute.refused}"
         raise InvalidCall(message, attribute=name)
     return made

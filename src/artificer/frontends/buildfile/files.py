@@ -41,10 +41,15 @@ def first_file(directory: str, names: Sequence[str]) -> str | None:
 
 
 class Files:
-    """The files below the root of a repository, each directory read once."""
+    """The files below the root of a repository, each directory read once.
 
-    def __init__(self, root: str) -> None:
+    *instead* is the BUILD file of its root, where another one stands in for it: its path in
+    errors, and its text.
+    """
+
+    def __init__(self, root: str, instead: tuple[str, str] | None = None) -> None:
         self.root = root
+        self.instead = instead
         self._listed: dict[str, list[tuple[str, bool]]] = {}
         self._build_files: dict[str, str | None] = {}
         self._ignored = _ignored(root)
@@ -56,9 +61,10 @@ class Files:
     def build_file(self, package: str) -> str | None:
         """The name of the BUILD file of *package*, None if that is no package."""
         if package not in self._build_files:
-            self._build_files[package] = (
-                None if self._is_ignored(package) else first_file(self.path(package), BUILD_FILES)
-            )
+            found = first_file(self.path(package), BUILD_FILES)
+            if self.instead and not package:
+                found = self.instead[0]
+            self._build_files[package] = None if self._is_ignored(package) else found
         return self._build_files[package]
 
     def package_of(self, path: str) -> str | None:
@@ -100,6 +106,7 @@ class Files:
         self, package: str, done: str, parts: Sequence[str], *, directories: bool
     ) -> Iterator[str]:
         first, rest = parts[0], parts[1:]
+        below = parts if first == "**" else rest
         if first == "**":
             # No directory at all is also matched by `**`; a last one stands for all files below.
             yield from self._matching(package, done, rest or ["*"], directories=directories)
@@ -108,16 +115,11 @@ class Files:
             if not matches(name):
                 continue
             path = f"{done}/{name}" if done else name
-            if not is_directory:
-                if not rest and first != "**":
-                    yield path
+            if is_directory and self.build_file(f"{package}/{path}".strip("/")):
                 continue
-            if self.build_file(f"{package}/{path}".strip("/")):
-                continue
-            if directories and not rest and first != "**":
+            if not below and (directories or not is_directory):
                 yield path
-            below = parts if first == "**" else rest
-            if below:
+            if below and is_directory:
                 yield from self._matching(package, path, below, directories=directories)
 
     def _list(self, directory: str) -> list[tuple[str, bool]]:

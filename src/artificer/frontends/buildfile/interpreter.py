@@ -19,6 +19,7 @@ _FRAME = re.compile(r"^  \* (.+):(\d+)(?:, in (.+))?$", re.MULTILINE)
 _WHERE = re.compile(r"^ +--> (.+):(\d+):(\d+)$", re.MULTILINE)
 _ERROR = re.compile(r"^error: (.*?)(?=\n +--> |\Z)", re.MULTILINE | re.DOTALL)
 _LONG = 300
+_SEARCHED = 100
 
 
 class Frame(NamedTuple):
@@ -65,6 +66,16 @@ class Interpreter:
         """Where the first word of *line* stands."""
         text = self.line(path, line)
         return Place(path, line, len(text) - len(text.lstrip()) + 1)
+
+    def find(self, place: Place, word: str) -> Place | None:
+        """Where the string *word* stands at or soon after *place*."""
+        lines = self._texts.get(place.path, "").split("\n")
+        for number in range(place.line, min(place.line + _SEARCHED, len(lines) + 1)):
+            for quoted in (f'"{word}"', f"'{word}'"):
+                at = lines[number - 1].find(quoted)
+                if at >= 0:
+                    return Place(place.path, number, at + 1)
+        return None
 
     def failure(self, place: Place, message: str, hint: str | None = None) -> BuildFileError:
         """The error *message* at *place*, with its line."""

@@ -14,7 +14,7 @@ from artificer.frontends.buildfile.check import (
 from artificer.frontends.buildfile.files import Files, matcher
 from artificer.frontends.buildfile.labels import PackageId, parse_label
 from artificer.frontends.buildfile.schema import Call, Rule
-from artificer.frontends.buildfile.scope import Scope, Spot, Workshop
+from artificer.frontends.buildfile.scope import NotHere, Scope, Spot, Workshop
 from artificer.frontends.buildfile.settings import Configuration, Setting, setting_of
 
 FLAGS = frozenset({"bool_flag", "string_flag"})
@@ -102,6 +102,8 @@ class PackageScope(Scope):
         spot = self.spot(stack)
         if self.configuration.first_pass and key not in SETTINGS:
             return
+        if rule.convert is None and rule.repository is not None and not rule.replaces:
+            raise NotHere(f"{rule.name} belongs in WORKSPACE, not in {self.kind}")
         call = checked_call(self.workshop, rule, attributes, spot, self.home)
         further = tuple(rule.expand(call)) if rule.expand else ()
         for each in further if rule.replaces else (call, *further):

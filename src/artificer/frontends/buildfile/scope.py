@@ -39,6 +39,9 @@ class Workshop(Protocol):
     def canonical(self, label: Label) -> Label:
         """*label*, its repository called as everywhere else."""
 
+    def included(self, label: Label, scope: "Scope") -> None:
+        """Evaluate a part of a file as if it stood there."""
+
 
 class Spot(NamedTuple):
     """Where a call came from: the place in the outermost file, and in the macros below it."""

@@ -13,8 +13,12 @@ _TOKEN = re.compile(
     r"""|\#[^\n]*|[(\[{]|[)\]}]|\t|\n|,|[-+*/%.|]|\b(?:not|if|elif|else|and|or|lambda|in)\b""",
     re.DOTALL,
 )
-_OPENING = "([{"
-_CHAINED = ("-", "+", "*", "/", "%", ".", "|", "not", "if", "elif", "else", "and", "or", "lambda")
+_OPENING = frozenset("([{")
+_CLOSING = frozenset(")]}")
+_PARTING = _OPENING | {","}
+_CHAINED = frozenset(
+    ("-", "+", "*", "/", "%", ".", "|", "not", "if", "elif", "else", "and", "or", "lambda")
+)
 
 
 def read_text(path: str, short: str) -> str:
@@ -46,17 +50,10 @@ def checked_text(text: str, short: str) -> str:
     done = depth = chained = 0
     for token in _TOKEN.finditer(text):
         kind = token[0]
-        if kind in _OPENING:
-            depth += 1
-            chained = 0
-        elif kind in ")]}":
-            depth -= 1
-        elif kind == "\t":
+        depth += (kind in _OPENING) - (kind in _CLOSING)
+        chained = 0 if kind in _PARTING else chained + (kind in _CHAINED)
+        if kind == "\t":
             done = _without_tab(text, token.start(), done, out, inside=depth > 0)
-        elif kind == ",":
-            chained = 0
-        elif kind in _CHAINED:
-            chained += 1
         if depth > limits.BUILD_FILE_DEPTH or chained > limits.BUILD_FILE_CHAIN:
             raise failure(_place(text, token.start(), short), "this is nested too deeply")
     out.append(text[done:])

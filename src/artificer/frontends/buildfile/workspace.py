@@ -1,31 +1,40 @@
 """WORKSPACE and MODULE.bazel files as they are evaluated: the repositories that they declare."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from artificer.frontends.buildfile.labels import PackageId, parse_label
 from artificer.frontends.buildfile.package import checked_call
 from artificer.frontends.buildfile.schema import Call, Rule, Rulebook
-from artificer.frontends.buildfile.scope import Scope, Spot, Workshop
+from artificer.frontends.buildfile.scope import NotHere, Scope, Spot, Workshop
 from artificer.frontends.buildfile.settings import Configuration
 
 _ROOT = PackageId("", "")
+# Rule sets by the name of their source, for those who call them something else.
+_RULE_SETS = {
+    "bazel-skylib": "bazel_skylib",
+    "distroless": "distroless_rules",
+    "rules_docker": "io_bazel_rules_docker",
+    "rules_go": "io_bazel_rules_go",
+    "rules_oci": "rules_oci",
+    "rules_pkg": "rules_pkg",
+    "rules_python": "rules_python",
+}
+_RULE_SET = re.compile(rf"/({'|'.join(_RULE_SETS)})(?:\.git|/|$| )")
 _TAG = re.compile(r"\.([A-Za-z_]\w*)\s*\(")
 
 
 class Workspace(NamedTuple):
     """What the files at the root declare.
 
-    *calls* are repositories by name. *names* are other names of repositories: as a file calls
-    them → as they are known. *silent* are calls of functions that we do not have, which may have
-    declared anything.
+    *calls* are repositories by name. *silent* are calls of functions that we do not have, which
+    may have declared anything.
     """
 
     name: str
     calls: Mapping[str, Call]
     binds: Mapping[str, str]
-    names: Mapping[str, str]
     silent: Sequence[tuple[str, Spot]]
 
 
@@ -42,25 +51,40 @@ class WorkspaceScope(Scope):
         self.own_name = ""
         self.calls: dict[str, Call] = {}
         self.binds: dict[str, str] = {}
-        self.names: dict[str, str] = {}
         self.silent: list[tuple[str, Spot]] = []
+        self.renamed: Callable[[Mapping[str, str]], None] = _unheard
 
     def made(self) -> Workspace:
         """What was declared until now."""
-        return Workspace(self.own_name, self.calls, self.binds, self.names, self.silent)
+        return Workspace(self.own_name, self.calls, self.binds, self.silent)
 
     def workspace(self, name: str) -> None:
         """The workspace's own name."""
         self.own_name = name
+        self.renamed({name: ""})
 
     def declare(self, key: str, stack: str, attributes: Mapping[str, Any]) -> None:
         """A repository rule is called. Bazel lets a later call of the same name win."""
         rule = self.workshop.rule(key)
+        if rule.repository is None and rule.convert is not None and not rule.replaces:
+            raise NotHere(f"{rule.name} belongs in a BUILD file, not in {self.kind}")
         call = checked_call(self.workshop, rule, attributes, self.spot(stack), self.home)
         for each in rule.expand(call) if rule.expand else ():
             self.calls[each.name] = each
         if not rule.replaces and call.name:
             self.calls[call.name] = call
+            known = self._rule_set(call)
+            if known:
+                self.renamed({call.name: known})
+
+    def _rule_set(self, call: Call) -> str | None:
+        """The rule set that *call* fetches, where it is called other than usual."""
+        if is_known(self.rulebook, call.name):
+            return None
+        given = [call.attributes.get(name) for name in ("url", "urls", "remote")]
+        found = _RULE_SET.search(" ".join(str(each) for each in given if each))
+        known = _RULE_SETS[found[1]] if found else ""
+        return known if known and is_known(self.rulebook, known) else None
 
     def foreign(
         self, what: str, stack: str, words: Sequence[str], named: Mapping[str, Any]
@@ -104,11 +128,12 @@ class ModuleScope(WorkspaceScope):
     def module(self, name: str, version: str, repo_name: str) -> None:
         """The module's own name."""
         self.own_name = repo_name or name
+        self.renamed({self.own_name: ""})
 
     def bazel_dep(self, name: str, repo_name: str | None) -> None:
         """Another module: a rule set, under the name that this file gives to it."""
         if repo_name:
-            self.names[repo_name] = name
+            self.renamed({repo_name: name})
 
     def local_path_override(self, name: str, path: str, stack: str) -> None:
         """A module in a directory."""
@@ -133,7 +158,11 @@ class ModuleScope(WorkspaceScope):
 
     def use_repo(self, names: Sequence[str], renamed: Mapping[str, str]) -> None:
         """Repositories of an extension, under the names that this file gives to them."""
-        self.names.update({mine: theirs for mine, theirs in renamed.items() if mine != theirs})
+        self.renamed({mine: theirs for mine, theirs in renamed.items() if mine != theirs})
+
+    def include(self, label: str) -> None:
+        """A part of this file in another one."""
+        self.workshop.included(self.workshop.canonical(parse_label(label, self.home)), self)
 
     def repository_rule(self, file: str, name: str) -> str:
         """The key of the rule *name* of *file*, "" if we do not have it."""
@@ -164,3 +193,7 @@ def is_known(rulebook: Rulebook, repository: str) -> bool:
 
 def _called(text: str) -> set[str]:
     return set(_TAG.findall(text))
+
+
+def _unheard(names: Mapping[str, str]) -> None:
+    """Nobody asked yet for the names that a file gives to repositories."""

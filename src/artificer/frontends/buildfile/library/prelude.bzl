@@ -114,23 +114,36 @@ def provider(*args, **kwargs):
 def toolchain_value(*args, **kwargs):
     return struct(**{key: value for key, value in kwargs.items() if type(value) in PLAIN})
 
+def _attribute(otherwise):
+    return lambda default = otherwise, **kwargs: struct(default = default)
+
 # Functions that make schemas: of attributes, of configurations, of tags.
 attr = struct(
-    bool = nothing,
-    int = nothing,
-    int_list = nothing,
-    label = nothing,
-    label_keyed_string_dict = nothing,
-    label_list = nothing,
-    label_list_dict = nothing,
-    output = nothing,
-    output_list = nothing,
-    string = nothing,
-    string_dict = nothing,
-    string_keyed_label_dict = nothing,
-    string_list = nothing,
-    string_list_dict = nothing,
+    bool = _attribute(False),
+    int = _attribute(0),
+    int_list = _attribute([]),
+    label = _attribute(None),
+    label_keyed_string_dict = _attribute({}),
+    label_list = _attribute([]),
+    label_list_dict = _attribute({}),
+    output = _attribute(None),
+    output_list = _attribute([]),
+    string = _attribute(""),
+    string_dict = _attribute({}),
+    string_keyed_label_dict = _attribute({}),
+    string_list = _attribute([]),
+    string_list_dict = _attribute({}),
 )
+
+def macro(implementation, attrs = {}, **kwargs):
+    defaults = {name: each.default for name, each in attrs.items() if each != None}
+
+    def made(name, visibility = None, **given):
+        values = dict(defaults)
+        values.update(given)
+        implementation(name = name, visibility = visibility, **values)
+
+    return made
 
 config = struct(
     bool = nothing,
