@@ -78,10 +78,19 @@ def sections() -> Iterator[str]:
     for name, command in COMMANDS.items():
         if find_spec(command.module) is None:
             continue
-        text = help_of(name)
-        if text.partition("\n")[2] == build.partition("\n")[2]:
-            text = f"{text.partition(chr(10))[0]}\n\n{command.summary}: the options of a build"
-        yield section(f"artificer {name}", text)
+        yield section(f"artificer {name}", beside(build, help_of(name), command.summary))
+
+
+def beside(build: str, text: str, summary: str) -> str:
+    """What a command says, without the options of a build if it has them all."""
+    usage, *lines = text.splitlines()
+    options = build.splitlines()[1:]
+    if not set(options) <= set(lines):
+        return text
+    own = [line for line in lines if line not in options]
+    return "\n".join(
+        [usage, "", f"{summary}: the options of a build", *([""] if own else []), *own]
+    )
 
 
 def section(title: str, text: str) -> str:

@@ -17,7 +17,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Turn argparse's complaint into an error with a way out."""
-        hint = f"`{self.prog} --help` lists the options"
+        # Without a word the command's own page is the overview.
+        page = "artificer -b" if self.prog == "artificer" else self.prog
+        hint = f"`{page} --help` lists the options"
         if "expected one argument" in message or "expected at least one argument" in message:
             hint = (
                 "an option stands where its value should be; a value with a dash: --option=-value"

@@ -24,8 +24,8 @@ class Stale(ArtificerError):
 
 def run(words: Sequence[str], session: Session) -> int:
     """Write the lock of the one-line build in *words*, or with ``--check`` compare it."""
-    check = "--check" in words
-    args = parsed([word for word in words[1:] if word != "--check"], session, "artificer lock")
+    compare = ("--check", "write nothing; fail if a tag names something else by now")
+    args = parsed(words[1:], session, "artificer lock", compare)
     if args is None:
         return 0
     if args.offline:
@@ -34,7 +34,7 @@ def run(words: Sequence[str], session: Session) -> int:
     reach = open_reach(args, session)
     after = _locked(before, target_of(args, session.environ), reach)
     told = list(before.differences(after))
-    if check and told:
+    if args.check and told:
         raise Stale(
             "artificer.lock is not what there is now:\n  " + "\n  ".join(told),
             hint="`artificer lock` with the same words writes it",

@@ -76,9 +76,18 @@ def run(words: Sequence[str], session: Session) -> int:
     return 0
 
 
-def parsed(words: Sequence[str], session: Session, prog: str) -> Namespace | None:
-    """The options in *words*; None when help was asked for, and given."""
+def parsed(
+    words: Sequence[str], session: Session, prog: str, *own: tuple[str, str]
+) -> Namespace | None:
+    """The options in *words*; None when help was asked for, and given.
+
+    Of *own* flags, which only this command has, each is its name and what it means.
+    """
     parser = build_parser(prog)
+    if own:
+        add = parser.add_argument_group(prog.removeprefix("artificer ")).add_argument
+        for name, meaning in own:
+            add(name, action="store_true", help=meaning)
     if "-h" in words or "--help" in words:
         session.out(parser.format_help().rstrip("\n"))
         return None
@@ -89,8 +98,10 @@ def parsed(words: Sequence[str], session: Session, prog: str) -> Namespace | Non
 
 def references_of(args: Namespace) -> tuple[Reference, ...]:
     """The targets, each once; `scratch` is none."""
-    references = tuple(dict.fromkeys(parse_reference(text) for text in args.target))
-    if Scratch() in references:
+    # By their text: references of two kinds are equal as tuples when their words are.
+    found = {str(one): one for one in map(parse_reference, args.target)}
+    references = tuple(found.values())
+    if any(isinstance(one, Scratch) for one in references):
         raise Misused("`scratch` is a base, not a target")
     if args.offline and any(isinstance(one, Named) for one in references):
         raise Misused(

@@ -18,8 +18,7 @@ _LINE = 44
 
 def run(words: Sequence[str], session: Session) -> int:
     """Print the plan of the one-line build in *words*; nothing is written or sent."""
-    as_json = "--json" in words
-    args = parsed([word for word in words[1:] if word != "--json"], session, "artificer plan")
+    args = parsed(words[1:], session, "artificer plan", ("--json", "print the plan as JSON"))
     if args is None:
         return 0
     references = references_of(args)
@@ -33,7 +32,7 @@ def run(words: Sequence[str], session: Session) -> int:
         sources = sources_of(args, references, cache_of(args), reach, session)
         target = target_of(args, session.environ)
         found = plans(target, sources.base(target.base), sources, names)
-    session.out(_document(found) if as_json else "\n".join(map(_shown, found)))
+    session.out(_document(found) if args.json else "\n".join(map(_shown, found)))
     check_upload(sum(plan.sent for plan in found), args)
     return 0
 
