@@ -23,8 +23,8 @@ from artificer.layers.select import LocalPath, SymlinkTo, TarFile, entries_of
 from artificer.layers.snapshot import Snapshot, changes, racy
 from artificer.layers.split import partition
 from artificer.layers.walk import Seen, with_xattrs
-from artificer.layers.write import HELD, write_layer
 from artificer.layers.write import Known as KnownBlob
+from artificer.layers.write import write_layer
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Layer, Stored
 
@@ -148,9 +148,7 @@ def _layer(piece: Piece, work: Work, since: int | None) -> Layer:
     known = None if first is None else work.known.by_files(first)
     if known is not None:
         return _reused(piece, known[0], known[1], work)
-    # A tar that is held in memory anyway costs nothing to ask about.
-    held = since is None and sum(entry.size for entry in piece.entries) <= HELD
-    layer = _written(piece, work, ask=held or work.known.promising)
+    layer = _written(piece, work)
     if work.reach.store.has(layer.blob.digest) is not None:
         seen = (entry.stat for entry in piece.entries if entry.stat is not None)
         quiet = since is not None and not racy(seen, since)
@@ -158,7 +156,7 @@ def _layer(piece: Piece, work: Work, since: int | None) -> Layer:
     return layer
 
 
-def _written(piece: Piece, work: Work, *, ask: bool) -> Layer:
+def _written(piece: Piece, work: Work) -> Layer:
     answers: list[Answer] = []
 
     def known(diff_id: Digest) -> KnownBlob | None:

@@ -22,7 +22,7 @@ from artificer.images.inflate import inflated, magic_of
 from artificer.layers.encode import encoder
 from artificer.layers.entry import Entry
 from artificer.layers.place import needs_index
-from artificer.layers.write import write_layer
+from artificer.layers.write import HELD, write_layer
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest, hasher_of
@@ -132,7 +132,10 @@ def _kept(
     work: Work,
 ) -> ContentLayer:
     piece = Piece("", with_parents(found.entries, mtime))
-    layer = piece_layer(piece, work)
+    # A tar that is held in memory anyway costs nothing to ask about: on another base, or with
+    # other words, it may be known.
+    held = sum(entry.size for entry in piece.entries) <= HELD
+    layer = piece_layer(piece, work._replace(expected=held))
     store = work.reach.store
     if store.has(layer.blob.digest) is not None:
         rows = [layer.descriptor.raw, layer.diff_id, list(found.scripts), matters]
