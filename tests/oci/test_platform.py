@@ -15,6 +15,8 @@ from artificer.oci.platform import Platform, select
         ("linux/amd64", "linux/amd64"),
         ("linux/x86_64", "linux/amd64"),
         ("arm64", "linux/arm64"),
+        ("arm64/v8", "linux/arm64"),
+        ("arm/v6", "linux/arm/v6"),
         ("linux/arm64/v8", "linux/arm64"),
         ("linux/aarch64", "linux/arm64"),
         ("linux/arm", "linux/arm/v7"),

@@ -19,6 +19,10 @@ _ARCHITECTURES = {
 }
 
 
+_ALONE = frozenset(("386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"))
+"""Architectures that may stand without an os, also before a variant: ``arm64/v8``."""
+
+
 class Platform(NamedTuple):
     """``os/architecture[/variant]`` and, for Windows, a version (image-index.md, "platform")."""
 
@@ -37,7 +41,7 @@ class Platform(NamedTuple):
         parts = name.split("/")
         if len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
             raise Misused(f"not a platform: {text!r}", hint="write it as linux/arm64")
-        if len(parts) == 1:
+        if len(parts) == 1 or parts[0] in _ALONE:
             parts.insert(0, "linux")
         os, architecture, variant = (*parts, "")[:3]
         return cls.normal(os, architecture, variant, version)
