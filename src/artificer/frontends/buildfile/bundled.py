@@ -134,13 +134,20 @@ def read_library(path: str) -> str:
         return file.read()
 
 
+def given_rules(ours: Iterable[str], others: Iterable[str]) -> tuple[Given, ...]:
+    """The rules that a kind of file may call without a load: *ours*, and what is refused."""
+    names = {*ours, *others} - {"bind", *_OTHERS}
+    return tuple((PRELUDE, name, name) for name in sorted(names))
+
+
 def prelude_text(rules: Iterable[str]) -> str:
     """The prelude, with a function for each of *rules*, and all of them in ``native``."""
-    own = {*FUNCTIONS, "bind"}
+    own = {*FUNCTIONS, "bind", *_OTHERS}
     names = [name for name in sorted(rules) if name not in own]
     others = sorted({*NATIVE_ELSEWHERE, *WORKSPACE_ELSEWHERE} - {*names, *own})
     fields = [name for name in (*FUNCTIONS, *names, *others, "bind") if name != "native"]
     native = ",".join(f"{name}={name}" for name in fields)
+    native += ",register_toolchains=nothing,register_execution_platforms=nothing"
     functions = "\n".join(
         (
             *(rule_text(name, name, "_declare") for name in names),
@@ -152,4 +159,4 @@ def prelude_text(rules: Iterable[str]) -> str:
 
 def rule_text(name: str, key: str, declare: str) -> str:
     """A function called *name* that declares a target by the rule *key*."""
-    return f'def {name}(**attributes):\n    {declare}("{key}", call_stack(), attributes)\n'
+    return f'def {name}(**attributes):\n    {declare}("{key}", call_stack(), json.encode(attributes))\n'

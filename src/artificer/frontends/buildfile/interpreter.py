@@ -48,19 +48,19 @@ class Interpreter:
     """
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
         self._pending: BaseException | None = None
         self._checks = 0
         self._depth = 0
 
     def line(self, path: str, line: int) -> str:
         """The *line* of the file *path*, as it was evaluated."""
-        lines = self._texts.get(path, "").split("\n")
+        lines = self._lines.get(path, ())
         return lines[line - 1] if 0 < line <= len(lines) else ""
 
     def text(self, path: str) -> str:
         """The text of the file *path*, "" if it was never evaluated."""
-        return self._texts.get(path, "")
+        return "\n".join(self._lines.get(path, ()))
 
     def place(self, path: str, line: int) -> Place:
         """Where the first word of *line* stands."""
@@ -69,7 +69,7 @@ class Interpreter:
 
     def find(self, place: Place, word: str) -> Place | None:
         """Where the string *word* stands at or soon after *place*."""
-        lines = self._texts.get(place.path, "").split("\n")
+        lines = self._lines.get(place.path, ())
         for number in range(place.line, min(place.line + _SEARCHED, len(lines) + 1)):
             for quoted in (f'"{word}"', f"'{word}'"):
                 at = lines[number - 1].find(quoted)
@@ -85,7 +85,7 @@ class Interpreter:
     def parsed(self, source: Source) -> "starlark.AstModule":
         """The syntax of *source*, with the lines that load what is *given* before it."""
         text = checked_text(source.text, source.path)
-        self._texts[source.path] = text
+        self._lines[source.path] = text.split("\n")
         head = _loads(source.given)
         try:
             return starlark.parse(source.path, f"{head}\n{text}", _DIALECT)

@@ -1,6 +1,7 @@
 """Labels: the names of targets, files and repositories, and patterns over them."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
@@ -62,6 +63,7 @@ _REPOSITORY = re.compile(r"[\w.+~-]*")
 _SHOWN = 200
 
 
+@lru_cache(1 << 16)
 def parse_label(text: str, here: PackageId) -> Label:
     """The label that *text* is in a file of the package *here*."""
     repository, rest = _repository(text, here)

@@ -1,5 +1,6 @@
 """Evaluates the files of a workspace, each when something needs it and once for a platform."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from artificer.frontends.buildfile.workspace import (
     ModuleScope,
     Workspace,
     WorkspaceScope,
-    is_known,
+    known_repositories,
     rule_key,
 )
 
@@ -61,6 +62,7 @@ class Loader:
         self._rulebook = rulebook
         self.repository_files: Callable[[str], Files | None] = _none_yet
         self._conditions = Conditions(self._settings, self.canonical)
+        self._known = known_repositories(rulebook)
         self._scopes: list[Scope] = []
         self._loading: list[str] = []
         self._names: dict[str, str] = {}
@@ -68,7 +70,7 @@ class Loader:
         self._packages: dict[tuple[PackageId, _Key], Package] = {}
         self._shared: dict[PackageId, Package] = {}
         natives = rulebook.native | rulebook.workspace
-        self._natives = _given(rulebook.native, bundled.NATIVE_ELSEWHERE)
+        self._natives = bundled.given_rules(rulebook.native, bundled.NATIVE_ELSEWHERE)
         self._prelude = self._library(bundled.PRELUDE, bundled.prelude_text(natives))
         self._skylib: starlark.FrozenModule | None = None
         self.workspace = self._workspace()
@@ -111,7 +113,7 @@ class Loader:
 
     def is_known(self, repository: str) -> bool:
         """Whether *repository* is a rule set that we stand in for."""
-        return is_known(self._rulebook, repository)
+        return repository in self._known
 
     def call_failure(
         self, call: Call, attribute: str, message: str, hint: str | None
@@ -147,7 +149,7 @@ class Loader:
         module = ModuleScope(self, MODULE, self._configuration, self._rulebook)
         self._root_file(module, first_file(self.files.root, (MODULE,)), bundled.MODULE)
         name = first_file(self.files.root, WORKSPACES)
-        natives = _given(self._rulebook.workspace, bundled.WORKSPACE_ELSEWHERE)
+        natives = bundled.given_rules(self._rulebook.workspace, bundled.WORKSPACE_ELSEWHERE)
         scope = WorkspaceScope(self, name or "", self._configuration, self._rulebook)
         self._root_file(scope, name, (*bundled.WORKSPACE, *natives))
         first, second = module.made(), scope.made()
@@ -293,6 +295,8 @@ class Loader:
 
     def _native(self, name: str) -> Callable[..., Any]:
         """The function *name* of the file that is being evaluated."""
+        if name in {"declare", "tagged"}:
+            return lambda *args: getattr(self._scopes[-1], name)(*args[:-1], json.loads(args[-1]))
         return lambda *args: getattr(self._scopes[-1], name)(*args)
 
 
@@ -303,10 +307,6 @@ def _none_yet(repository: str) -> Files | None:
 def _key(configuration: Configuration) -> _Key:
     # All else is the same for a whole build.
     return (configuration.platform, configuration.first_pass)
-
-
-def _given(ours: Iterable[str], others: Iterable[str]) -> tuple[bundled.Given, ...]:
-    return tuple((bundled.PRELUDE, name, name) for name in sorted({*ours, *others} - {"bind"}))
 
 
 def _like(path: str) -> str | None:

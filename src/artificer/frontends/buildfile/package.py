@@ -19,6 +19,7 @@ from artificer.frontends.buildfile.settings import Configuration, Setting, setti
 
 FLAGS = frozenset({"bool_flag", "string_flag"})
 SETTINGS = frozenset({"config_setting", "config_setting_group", "alias"}) | FLAGS
+_OUTPUTS = frozenset({"output", "outputs"})
 _PACKAGE_WORDS = {
     "default_visibility",
     "default_testonly",
@@ -268,8 +269,9 @@ def call_failure(workshop: Workshop, spot: Spot, error: InvalidCall) -> Artifice
 
 def _given_outputs(call: Call) -> list[str]:
     found: list[str] = []
-    for name, attribute in call.rule.attributes.items():
-        if "output" in attribute.kinds or "outputs" in attribute.kinds:
+    for name in call.attributes:
+        attribute = call.rule.attributes.get(name)
+        if attribute and not _OUTPUTS.isdisjoint(attribute.kinds):
             found += [each.removeprefix(":") for each in call.strings(name)]
     return found
 

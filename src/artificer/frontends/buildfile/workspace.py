@@ -79,12 +79,12 @@ class WorkspaceScope(Scope):
 
     def _rule_set(self, call: Call) -> str | None:
         """The rule set that *call* fetches, where it is called other than usual."""
-        if is_known(self.rulebook, call.name):
+        if call.name in known_repositories(self.rulebook):
             return None
         given = [call.attributes.get(name) for name in ("url", "urls", "remote")]
         found = _RULE_SET.search(" ".join(str(each) for each in given if each))
         known = _RULE_SETS[found[1]] if found else ""
-        return known if known and is_known(self.rulebook, known) else None
+        return known if known in known_repositories(self.rulebook) else None
 
     def foreign(
         self, what: str, stack: str, words: Sequence[str], named: Mapping[str, Any]
@@ -180,15 +180,14 @@ def rule_key(rulebook: Rulebook, module: str, name: str) -> str | None:
     for table in (rulebook.modules.get(module), rulebook.modules.get(repository)):
         if table is not None and name in table:
             return table[name]
-    if is_known(rulebook, repository.removeprefix("@")) and name in rulebook.rules:
+    if repository.removeprefix("@") in known_repositories(rulebook) and name in rulebook.rules:
         return name
     return None
 
 
-def is_known(rulebook: Rulebook, repository: str) -> bool:
-    """Whether *repository* is a rule set that we stand in for."""
-    prefix = f"@{repository}"
-    return any(key == prefix or key.startswith(f"{prefix}//") for key in rulebook.modules)
+def known_repositories(rulebook: Rulebook) -> frozenset[str]:
+    """The rule sets that we stand in for."""
+    return frozenset(key.partition("//")[0].removeprefix("@") for key in rulebook.modules)
 
 
 def _called(text: str) -> set[str]:

@@ -1,4 +1,5 @@
 # What every file of a workspace can call. Names with an underscore are functions of the loader.
+# Attributes go there as one JSON text: to have each value translated takes three times as long.
 
 PLAIN = ["string", "list", "dict", "int", "bool", "NoneType", "tuple", "float"]
 
@@ -206,7 +207,7 @@ def local_path_override(module_name, path):
 
 def _tag(extension, tag):
     def called(**kwargs):
-        _tagged(extension, tag, call_stack(), kwargs)
+        _tagged(extension, tag, call_stack(), json.encode(kwargs))
 
     return called
 
@@ -224,7 +225,7 @@ def use_repo_rule(repo_rule_bzl_file, repo_rule_name):
         return foreign(label_text(repo_rule_bzl_file) + "%" + repo_rule_name)
 
     def called(**kwargs):
-        _declare(key, call_stack(), kwargs)
+        _declare(key, call_stack(), json.encode(kwargs))
 
     return called
 
