@@ -102,7 +102,9 @@ def references_of(args: Namespace) -> tuple[Reference, ...]:
     found = {str(one): one for one in map(parse_reference, args.target)}
     references = tuple(found.values())
     if any(isinstance(one, Scratch) for one in references):
-        raise Misused("`scratch` is a base, not a target")
+        raise Misused(
+            "`scratch` is a base, not a target", hint="keep the image with `-t store:NAME`"
+        )
     if args.offline and any(isinstance(one, Named) for one in references):
         raise Misused(
             "--offline, but a target is in a registry",
