@@ -13,7 +13,7 @@ from bench.traffic import Sent, Traffic
 from bench.workloads import Workload
 
 COLD, UNCHANGED, FRESH, CHANGED = "cold", "unchanged", "fresh-store", "changed"
-CASES = (COLD, UNCHANGED, FRESH, CHANGED)
+CASES = (COLD, UNCHANGED, CHANGED, FRESH)
 
 
 class Site(NamedTuple):
@@ -64,6 +64,7 @@ class Edits:
         self.path: Path | None = None
         self.original = b""
         self.mtime = 0
+        self.last: dict[str, bytes] = {}
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -72,20 +73,27 @@ class Edits:
     def __exit__(self, *raised: object) -> None:
         self.undo()
 
-    def edit(self, host: str, repository: str) -> None:
+    def edit(self, peer: str, host: str, repository: str) -> None:
         """Change it: a file in the largest layer of the first image that is asked about."""
         if self.path is None:
             found = small_file_in_largest_layer(host, repository, self.workload.folder)
             self.path = self.workload.folder / (found or self.workload.edited)
             self.original, self.mtime = self.path.read_bytes(), self.path.stat().st_mtime_ns
         self.count += 1
-        self.path.write_bytes(self.original[:-32] + b"%032d" % self.count)
+        self.last[peer] = self.original[:-32] + b"%032d" % self.count
+        self.path.write_bytes(self.last[peer])
+
+    def again(self, peer: str) -> None:
+        """Give the file the content that it had when it changed for *peer*."""
+        if self.path is not None and peer in self.last:
+            self.path.write_bytes(self.last[peer])
 
     def undo(self) -> None:
         """Give the file its own content and time."""
         if self.path is not None:
             self.path.write_bytes(self.original)
             os.utime(self.path, ns=(self.mtime, self.mtime))
+        self.last.clear()
 
 
 class Turn(NamedTuple):
@@ -144,7 +152,9 @@ def _one(site: Site, contender: Contender, turn: Turn) -> tuple[Contender, Row]:
     if turn.case in {COLD, FRESH}:
         contender = contender.forget(site)
     if turn.case == CHANGED:
-        turn.edits.edit(site.host, repository)
+        turn.edits.edit(peer.name, site.host, repository)
+    if turn.case == FRESH:
+        turn.edits.again(peer.name)
     script = script_of(peer, site.base, target, workload.names, contender.state)
     # What others wrote is not this one's to wait for.
     os.sync()
