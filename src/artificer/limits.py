@@ -65,7 +65,7 @@ BUILD_FILE_BYTES = 2 * MIB
 BUILD_FILE_DEPTH = 200
 """Brackets within brackets in a BUILD file; the parser recurses."""
 
-BUILD_FILE_CHAIN = 2000
+BUILD_FILE_CHAIN = 1000
 """Operators of a BUILD file without a comma or an opening bracket between them."""
 
 BUILD_FILE_CALLS = 200

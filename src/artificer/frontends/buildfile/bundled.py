@@ -159,4 +159,5 @@ def prelude_text(rules: Iterable[str]) -> str:
 
 def rule_text(name: str, key: str, declare: str) -> str:
     """A function called *name* that declares a target by the rule *key*."""
-    return f'def {name}(**attributes):\n    {declare}("{key}", call_stack(), json.encode(attributes))\n'
+    body = f'{declare}("{key}", call_stack(), json.encode(attributes))'
+    return f"def {name}(**attributes):\n    {body}\n"

@@ -18,8 +18,8 @@ from artificer.builder.targets import (
 from artificer.errors import ArtificerError
 from artificer.events import Event, Report
 from artificer.frontends.buildfile.check import nearest
-from artificer.frontends.buildfile.core import CORE, SKYLIB_RULES
 from artificer.frontends.buildfile.files import Files
+from artificer.frontends.buildfile.grouping import CORE, SKYLIB_RULES
 from artificer.frontends.buildfile.labels import (
     Label,
     PackageId,

@@ -10,17 +10,17 @@ from artificer.frontends.buildfile.place import failure
 _TOKEN = re.compile(
     r"""[rb]{0,2}(?:\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*'{3})"""
     r"""|[rb]{0,2}"(?:[^"\\\n]|\\.)*"|[rb]{0,2}'(?:[^'\\\n]|\\.)*'"""
-    r"""|\#[^\n]*|[(\[{]|[)\]}]|\t|\n|,|[-+*/%.|]|\b(?:not|if|elif|else|and|or|lambda|in)\b""",
+    r"""|\#[^\n]*|[(\[{]|[)\]}]|\t|\n|,|[-+*/%|]|\b(?:not|if|elif|else|and|or|lambda|in)\b""",
     re.DOTALL,
 )
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _PARTING = _OPENING | {","}
-# The parser was seen to bear five times as many of each.
+# The parser was seen to bear twice as many of each.
 _BRACKETS = 1000
-_OPERATORS = ("+", "*", "%", "|", "not", "if", "lambda", "and", "or", " -", "--", ").", "].", ".")
+_OPERATORS = ("+", "-", "*", "/", "%", "|", "not", "if", "lambda", "and", "or")
 _CHAINED = frozenset(
-    ("-", "+", "*", "/", "%", ".", "|", "not", "if", "elif", "else", "and", "or", "lambda")
+    ("-", "+", "*", "/", "%", "|", "not", "if", "elif", "else", "and", "or", "lambda")
 )
 
 
