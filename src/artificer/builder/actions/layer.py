@@ -99,7 +99,7 @@ def _on(content: Content, kind: Kind, image: Image | None, words: str, task: Tas
     with ExitStack() as spools:
         found = contents(content, task, spools)
         matters = _matters(found.entries, image)
-        if image is None or not matters:
+        if image is None or not image.layers or not matters:
             return _kept(words, found, content.mtime, matters, work)
         settings = image.settings
         chain = key(
