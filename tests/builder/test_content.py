@@ -20,8 +20,8 @@ from artificer.builder.targets import (
     Output,
     Put,
     SourceFile,
-    TarLayers,
     TargetId,
+    TarLayers,
 )
 from artificer.events import Event, LayerWritten, Warned
 from artificer.images.reach import Reach
