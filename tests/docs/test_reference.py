@@ -17,8 +17,6 @@ SOURCE = ROOT / "src" / "artificer"
 
 READS_VARIABLES = ("cli", "http", "registry")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|CI|TERM|TMPDIR|NETRC")
-NO_VARIABLE = re.compile(r"O_[A-Z]+|.*_(?:UNKNOWN|INVALID|IMMUTABLE)")
-"""Flags of open(2), and codes of the distribution-spec."""
 READ_BY_OTHERS = {"SSL_CERT_DIR"}
 """By OpenSSL itself."""
 COMPUTED = {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_ECR"}
@@ -37,15 +35,40 @@ def code_words(text: str) -> list[str]:
 
 
 def variables_of_the_source() -> set[str]:
+    """What is looked up in an environment; below cli also what is named beside one."""
     found: set[str] = set()
     for folder in READS_VARIABLES:
         for path in (SOURCE / folder).rglob("*.py"):
-            if "server" in path.parts:
-                continue
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found.add(node.value)
-    return {name for name in found if VARIABLE.fullmatch(name) and not NO_VARIABLE.fullmatch(name)}
+                if isinstance(node, ast.Call | ast.Subscript) and is_about_environ(node):
+                    found |= texts_in(node)
+                elif isinstance(node, ast.FunctionDef) and folder != "cli":
+                    found |= texts_in(node) if is_about_environ(node) else set()
+    return {name for name in found if VARIABLE.fullmatch(name)}
+
+
+def is_about_environ(node: ast.AST) -> bool:
+    """Whether *node* speaks of an environment; of a call or a look-up, what is called or asked."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=asked)) | ast.Subscript(value=asked):
+            return names_environ(asked)
+        case ast.FunctionDef():
+            return any(names_environ(one) for one in ast.walk(node))
+        case _:
+            return False
+
+
+def names_environ(node: ast.AST) -> bool:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.lstrip("_") == "environ"
+        case _:
+            return False
+
+
+def texts_in(node: ast.AST) -> set[str]:
+    constants = (one for one in ast.walk(node) if isinstance(one, ast.Constant))
+    return {one.value for one in constants if isinstance(one.value, str)}
 
 
 def test_every_exit_code_of_an_error_is_on_its_page() -> None:
