@@ -246,7 +246,7 @@ def test_files_of_an_image_are_made_when_they_are_asked_for(
     one = workspace.add("//p:img", ImageTarget(content=put(workspace.file("f", "text"))))
     names = ("img.tar", "img.digest", "img.json", "")
     outputs = tuple(Output(one, name) for name in names)
-    list_all = "tar tf img.tar > $@; cat img.digest >> $@; cat img.json >> $@"
+    list_all = "cd p; tar tf img.tar > out; cat img.digest >> out; cat img.json >> out"
     user = workspace.add("//p:list", Command(list_all, "p", ("out",), outputs))
 
     out = workspace.files(user, reach)["p/out"].decode()

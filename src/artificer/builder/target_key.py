@@ -15,7 +15,6 @@ from artificer.builder.targets import (
     ImageTarget,
     LayerTarget,
     Program,
-    TarLayers,
 )
 from artificer.builder.task import Task
 from artificer.layers.encode import encoder
@@ -53,10 +52,10 @@ def target_key(task: Task) -> Key:
 def _surroundings(task: Task) -> Iterator[tuple[str, Part]]:
     yield "version of artificer", __version__
     target, options = task.declared.target, task.tools.options
-    if isinstance(target, ImageTarget | LayerTarget | TarLayers | Archive):
+    # Lines of history name the target, and its files are put below its package.
+    yield "label", task.declared.id.label
+    if isinstance(target, ImageTarget | LayerTarget | Archive):
         yield "encoders", (encoder("gzip").identity, encoder("zstd").identity)
-        # Lines of history, and errors, name the target.
-        yield "label", task.declared.id.label
     if isinstance(target, Command | Program):
         yield "machine", os.uname().machine
         yield "PATH", options.path

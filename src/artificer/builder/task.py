@@ -139,6 +139,10 @@ class Task(NamedTuple):
         """The store, the registries, whom to tell."""
         return self.tools.reach
 
+    def below(self, name: str) -> str:
+        """*name* below the package of the target: where a file that it yields is put."""
+        return below_package(self.declared.id.label, name)
+
     def warn(self, text: str, hint: str = "") -> None:
         """Tell something about this target."""
         self.reach.report(Warned(f"{self.label}: {text}", hint))
@@ -151,7 +155,8 @@ class Task(NamedTuple):
         if isinstance(product, Files):
             return files_called(product, source)
         name = source.name or f"{source.target.label.rpartition(':')[2]}.tar"
-        return (self.tools.output(product, name, self.tools),)
+        file = self.tools.output(product, name, self.tools)
+        return (file._replace(short=below_package(source.target.label, name)),)
 
     def file(self, source: Source) -> File:
         """The one file that *source* stands for."""
@@ -211,6 +216,14 @@ class Task(NamedTuple):
         if isinstance(product, Image):
             return product
         raise WrongInput(f"{told(source)} is no image", hint="name a target that yields one")
+
+
+def below_package(label: str, name: str) -> str:
+    """*name* below the package of *label*; those of other repositories are below external/."""
+    repository, _, rest = label.partition("//")
+    folders = [f"external/{repository.lstrip('@')}"] if repository else []
+    package = rest.partition(":")[0]
+    return "/".join((*folders, *([package] if package else []), name))
 
 
 def told(source: Source | TargetId) -> str:

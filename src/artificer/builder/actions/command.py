@@ -72,7 +72,7 @@ def written(target: Written, task: Task) -> Files:
     """A file whose text is known."""
     digest = task.reach.store.put(target.text.encode("utf-8", "surrogateescape"))
     path = task.reach.store.blob_path(digest)
-    return Files((File(path, target.name, digest, target.executable),))
+    return Files((File(path, task.below(target.name), digest, target.executable),))
 
 
 def staged(files: Iterable[File], folder: str) -> Room:

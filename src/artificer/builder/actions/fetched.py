@@ -55,7 +55,7 @@ def fetched(target: Fetch, task: Task) -> Files:
     if web is None:
         raise Offline(f"{target.urls[0]} cannot be fetched: nothing may be")
     file = fetch(wanted(target.urls, sha256=target.sha256, integrity=target.integrity), web)
-    return Files((File(file.path, target.name, file.digest, target.executable),))
+    return Files((File(file.path, task.below(target.name), file.digest, target.executable),))
 
 
 def unpacked(target: Unpacked, task: Task) -> Files:

@@ -85,7 +85,7 @@ def archive_file(target: Archive, task: Task) -> Files:
         found = contents(target.content, task, spools)
         entries = with_parents(found.entries, target.content.mtime)
         digest = _archived(entries, target.compression.removeprefix("."), task)
-    return Files((File(task.reach.store.blob_path(digest), target.name, digest),))
+    return Files((File(task.reach.store.blob_path(digest), task.below(target.name), digest),))
 
 
 class _Known(NamedTuple):

@@ -45,8 +45,8 @@ def flattened(target: Flattened, task: Task) -> Files:
     config = store.put(image.config)
     return Files(
         (
-            File(store.blob_path(tar), f"{target.name}.tar", tar),
-            File(store.blob_path(config), f"{target.name}.json", config),
+            File(store.blob_path(tar), task.below(f"{target.name}.tar"), tar),
+            File(store.blob_path(config), task.below(f"{target.name}.json"), config),
         )
     )
 
