@@ -90,7 +90,16 @@ class Interpreter:
         try:
             return starlark.parse(source.path, f"{head}\n{text}", _DIALECT)
         except starlark.StarlarkError as error:
+            if "tabs are not allowed" in str(error):
+                raise self._tab(source.path) from None
             raise self._translated(str(error), source.path) from None
+
+    def _tab(self, path: str) -> BuildFileError:
+        """The error at the tab itself: the parser names the word before."""
+        lines = self._lines[path]
+        number = next((n for n, line in enumerate(lines, 1) if "\t" in line), 1)
+        place = Place(path, number, lines[number - 1].find("\t") + 1)
+        return self.failure(place, "a statement is indented by spaces, not by tabs")
 
     def evaluate(
         self,
