@@ -149,7 +149,7 @@ class TargetStarted(NamedTuple):
 
 
 class TargetDone(NamedTuple):
-    """A target is made; *why* says from where, if it was known already (then it took no time)."""
+    """A target is there; *why* is empty if it was really made, and else says how it is known."""
 
     label: str
     seconds: float

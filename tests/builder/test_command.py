@@ -278,3 +278,15 @@ def test_a_variable_stands_for(text: str, wanted: str) -> None:
 def test_a_variable_that_stands_for_nothing_is_an_error(text: str, message: str) -> None:
     with pytest.raises(WrongWord, match=message):
         expanded(text, WORDS)
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(
+    workspace: Workspace, reach: Reach
+) -> None:
+    work = Path(f"{reach.store.root}/state/work")
+    (work / "dead" / "root").mkdir(parents=True)
+    (work / "dead.lock").touch()
+
+    workspace.made(command(workspace, "touch $@"), reach)
+
+    assert list(work.iterdir()) == []

@@ -103,7 +103,7 @@ def test_a_second_machine_makes_nothing(
 
     assert started(client.events) == []
     assert reasons(client.events) == {
-        "@base//image:image": "",
+        "@base//image:image": "found",
         "//p:made": "shared",
         "//p:layer": "shared",
         "//p:image": "shared",

@@ -25,6 +25,7 @@ from artificer.oci.image import Image, Layer
 
 _KIND = "target"
 _INPUTS = "target-inputs"
+_NOTHING = "costs nothing"
 
 
 class UnknownTarget(ArtificerError):
@@ -107,7 +108,7 @@ class _Build:
                 return None
             task = self._task(declared)
             if costs_nothing(target, tests=self._options.tests):
-                return self._finished(one, gathered(task), started, "")
+                return self._finished(one, gathered(task), started, _NOTHING)
             known = self._recorded(target_key(task))
             if known is None:
                 return None
@@ -118,10 +119,10 @@ class _Build:
             started = time.monotonic()
             declared = self._declared(one)
             task = self._task(declared)
-            if isinstance(declared.target, Pull) or costs_nothing(
-                declared.target, tests=self._options.tests
-            ):
-                return self._finished(one, made(task), started, "")
+            if isinstance(declared.target, Pull):
+                return self._finished(one, made(task), started, "found")
+            if costs_nothing(declared.target, tests=self._options.tests):
+                return self._finished(one, made(task), started, _NOTHING)
             key = target_key(task)
             product: Product | None = self._recorded(key)
             why = "unchanged"
@@ -132,6 +133,7 @@ class _Build:
             if product is None:
                 self._reach.report(TargetStarted(task.label))
                 self._explain(task, key)
+                self._sweep()
                 product, why = made(task), ""
                 self._keep(task, key, product, fresh=True)
             return self._finished(one, product, started, why)
@@ -191,6 +193,12 @@ class _Build:
         self._reach.report(TargetDone(label, seconds, why))
         return product
 
+    def _sweep(self) -> None:
+        # A killed build could not tidy up; whoever makes something next does.
+        if not self._swept:
+            self._swept = True
+            swept(self._tools.state)
+
     @contextmanager
     def _telling(self, one: TargetId) -> Iterator[None]:
         try:
@@ -221,8 +229,3 @@ class _Build:
 
 def _subject(task: Task) -> str:
     return f"{task.declared.place.path} {task.label}"
-
-
-def sweep(state: str) -> None:
-    """Remove what killed builds have left in the directory *state*."""
-    swept(state)

@@ -1,6 +1,6 @@
 """Targets that cost nothing to make: groups, indexes, bundles, and what acts only when run."""
 
-from artificer.builder.products import Done, File, Files, Images, Product
+from artificer.builder.products import Done, File, Files, Images, Passed, Product
 from artificer.builder.targets import (
     Bundle,
     FromFile,
@@ -67,6 +67,9 @@ def group(target: Group, task: Task) -> Product:
             return task.products[source.target]
     files: dict[str, File] = {}
     for source in target.sources:
+        if isinstance(source, Output) and isinstance(task.products[source.target], Passed | Done):
+            # A suite of tests has no files.
+            continue
         for file in task.files(source):
             files.setdefault(file.short, file)
     return Files(tuple(files.values()))

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from artificer import limits
-from artificer.builder.actions.content import Contents, contents, with_parents
+from artificer.builder.actions.content import contents, with_parents
 from artificer.builder.actions.squeeze import compressed
 from artificer.builder.dependencies import described
 from artificer.builder.identity import identities
@@ -100,7 +100,8 @@ def _on(content: Content, kind: Kind, image: Image | None, words: str, task: Tas
         found = contents(content, task, spools)
         matters = _matters(found.entries, image)
         if image is None or not image.layers or not matters:
-            return _kept(words, found, content.mtime, matters, work)
+            piece = Piece(task.label, with_parents(found.entries, content.mtime))
+            return _kept(words, piece, found.scripts, matters, work)
         settings = image.settings
         chain = key(
             words,
@@ -112,7 +113,7 @@ def _on(content: Content, kind: Kind, image: Image | None, words: str, task: Tas
         if known is not None:
             return known.made
         entries = in_base(found.entries, image, content.mtime, work)
-        return _kept(chain, Contents(entries, found.scripts), content.mtime, matters, work)
+        return _kept(chain, Piece(task.label, entries), found.scripts, matters, work)
 
 
 def _matters(entries: list[Entry], image: Image | None) -> bool:
@@ -126,21 +127,20 @@ def _matters(entries: list[Entry], image: Image | None) -> bool:
 
 def _kept(
     words: str,
-    found: Contents,
-    mtime: int,
+    piece: Piece,
+    scripts: tuple[str, ...],
     matters: bool,  # noqa: FBT001 - goes into the record
     work: Work,
 ) -> ContentLayer:
-    piece = Piece("", with_parents(found.entries, mtime))
     # A tar that is held in memory anyway costs nothing to ask about: on another base, or with
     # other words, it may be known.
     held = sum(entry.size for entry in piece.entries) <= HELD
     layer = piece_layer(piece, work._replace(expected=held))
     store = work.reach.store
     if store.has(layer.blob.digest) is not None:
-        rows = [layer.descriptor.raw, layer.diff_id, list(found.scripts), matters]
+        rows = [layer.descriptor.raw, layer.diff_id, list(scripts), matters]
         store.set_record(_KIND, words, json.dumps(rows).encode(), needs=[layer.blob.digest])
-    return ContentLayer(layer, found.scripts)
+    return ContentLayer(layer, scripts)
 
 
 def _remembered(words: str, kind: Kind, task: Task) -> _Known | None:
