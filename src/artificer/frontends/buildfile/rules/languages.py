@@ -192,14 +192,14 @@ def _cc_binary(call: Call, context: Context) -> Target:
     ]
     link = [text for each in reversed(calls) for text in each.strings("linkopts")]
     mode = {"opt": "-O2 -DNDEBUG", "dbg": "-g"}.get(context.compilation_mode, "-O1")
-    compiler = "${CXX:-c++}" if cxx else "${CC:-cc}"
-    prefix = "$(command -v ccache || true)"
+    compiler = "$${CXX:-c++}" if cxx else "$${CC:-cc}"
+    prefix = "$$(command -v ccache || true)"
     # The prefix map keeps the directory of the build out of the program.
     words = " ".join(map(_quoted, options))
     tail = " ".join(map(_quoted, link))
     return Command(
         command=(
-            f'{prefix} {compiler} {mode} "-ffile-prefix-map=$PWD=." -I. {words} '
+            f'{prefix} {compiler} {mode} "-ffile-prefix-map=$$PWD=." -I. {words} '
             f'$(SRCS) -o "$@" {tail}'
         ),
         package=package_path(call),
