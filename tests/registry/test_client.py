@@ -8,7 +8,6 @@ from artificer.errors import ArtificerError
 from artificer.events import Note, Warned
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
-from artificer.oci.document import InvalidDocument
 from artificer.oci.media import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -197,7 +196,7 @@ def test_a_type_that_is_no_image_is_named(faulty: Faulty, client: Client) -> Non
 def test_a_page_that_is_no_manifest_is_an_error(faulty: Faulty, client: Client) -> None:
     faulty.give_manifest("team/app", "v1", "text/html", b"<html>")
 
-    with pytest.raises(InvalidDocument):
+    with pytest.raises(UnsupportedManifest, match="is a web page"):
         client.registry.manifest(where(faulty), "v1")
 
 

@@ -137,6 +137,11 @@ def _checked_type(link: Link, reference: str, declared: str, data: bytes) -> str
     name = f"{link.endpoint.repository}: manifest {reference}"
     if declared in _SCHEMA_1:
         raise _schema_1(name)
+    if declared == "text/html":
+        raise UnsupportedManifest(
+            f"{name} is a web page",
+            hint="a proxy or a login page may answer for the registry, or it is no registry",
+        )
     document = parse(data, limit=limits.MANIFEST_BYTES, what=name)
     if declared in MANIFEST_TYPES:
         return declared
