@@ -1,6 +1,7 @@
 """Reading images from any place that knows blobs by digest: manifests first, layers never."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from artificer import limits
@@ -8,6 +9,7 @@ from artificer.errors import ArtificerError
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
+from artificer.oci.document import InvalidDocument
 from artificer.oci.image import (
     Artifact,
     Blob,
@@ -73,7 +75,8 @@ def whole(found: Found) -> Content:
 
     Members of an index that are not where the index is are left out, as layouts may hold a part.
     """
-    return _content(found, found.descriptor, _NESTING)
+    with _about(found):
+        return _content(found, found.descriptor, _NESTING)
 
 
 def index_at(found: Found) -> Index | None:
@@ -100,14 +103,15 @@ def image_for(found: Found, platform: Platform | None) -> Image:
     None asks for the only one there is, or else for linux/amd64: never for this machine's, or
     the digest of what is built would depend on it.
     """
-    entries = _entries(found)
-    known = [entry.platform for entry in entries if entry.platform is not None]
-    usual = known[0] if len(known) == 1 else LINUX_AMD64
-    wanted = usual if platform is None else platform
-    chosen = entries[0] if len(entries) == 1 and not known else select(entries, wanted)
-    if chosen is None:
-        raise _wrong_platform(found, wanted, known)
-    return _image(found, chosen)
+    with _about(found):
+        entries = _entries(found)
+        known = [entry.platform for entry in entries if entry.platform is not None]
+        usual = known[0] if len(known) == 1 else LINUX_AMD64
+        wanted = usual if platform is None else platform
+        chosen = entries[0] if len(entries) == 1 and not known else select(entries, wanted)
+        if chosen is None:
+            raise _wrong_platform(found, wanted, known)
+        return _image(found, chosen)
 
 
 def verified(data: bytes, descriptor: Descriptor, where: str) -> bytes:
@@ -118,6 +122,17 @@ def verified(data: bytes, descriptor: Descriptor, where: str) -> bytes:
             hint="the copy is damaged: fetch or write it again",
         )
     return data
+
+
+@contextmanager
+def _about(found: Found) -> Iterator[None]:
+    """Say of which image a document contradicts itself."""
+    try:
+        yield
+    except (InvalidDocument, InvalidImage) as error:
+        if found.reference in error.message:
+            raise
+        raise type(error)(f"{found.reference}: {error.message}", hint=error.hint) from error
 
 
 def _read(found: Found, descriptor: Descriptor, limit: int) -> bytes:
