@@ -1,6 +1,7 @@
 """Unpacking an image into a directory, layer by layer."""
 
 import os
+import shutil
 from typing import NamedTuple
 
 from artificer.events import Warned
@@ -32,11 +33,21 @@ def unpack(
 
     With *over* it may hold files, which the image's replace and hide as a layer would. Nothing is
     written outside of it, whatever the layers or links in it hold. Without *owners* (by default:
-    unless we are root) every file belongs to us and there are no devices; that is told.
+    unless we are root) every file belongs to us and there are no devices; that is told. A
+    directory that was new or empty is gone when something goes wrong.
     """
-    if not over or not os.path.isdir(path):
-        fresh_directory(path)
-    directory = Directory(path, owners=_are_root() if owners is None else owners)
+    owned = _are_root() if owners is None else owners
+    if over and os.path.isdir(path):
+        return _unpacked(image, Directory(path, owners=owned), path, reach)
+    fresh_directory(path)
+    try:
+        return _unpacked(image, Directory(path, owners=owned), path, reach)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _unpacked(image: Image, directory: Directory, path: str, reach: Reach) -> Unpacked:
     files = size = directories = others = 0
     with writing(path):
         for layer in image.layers:
