@@ -359,7 +359,23 @@ def _connections(add: Callable[..., object]) -> None:
         default=[],
         help="allow plain http and unverified TLS",
     )
-    add("--timeout", metavar="SECONDS", type=float, default=60.0, help="without any progress (60)")
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=60.0,
+        help="without any progress (60)",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 1e6:  # Nor is nan.
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return seconds
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
