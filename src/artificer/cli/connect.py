@@ -151,6 +151,8 @@ def keychain_of(
         given.append(explicit(Login(login_of(args.creds, "--creds"), "--creds", ())))
     if args.password_stdin:
         given.append(explicit(_from_stdin(args, session, hosts)))
+    elif args.username is not None:
+        raise Misused("--username without --password-stdin", hint="or give both: `--creds`")
     uid = os.getuid() if hasattr(os, "getuid") else None
     files = standard_files(environ, home=home, uid=uid)
     if args.authfile is not None:

@@ -93,6 +93,11 @@ def parsed(
         return None
     args = parser.parse_args(with_stdin(words))
     session.console.choose("quiet" if args.quiet else args.progress)
+    if args.password_stdin and any(text == "-" or text.startswith("-:") for text in args.tar):
+        raise Misused(
+            "standard input cannot be a password and an archive",
+            hint="name the archive as a file, or log in before with `artificer login`",
+        )
     return args
 
 
@@ -121,8 +126,12 @@ def pull_of(args: Namespace) -> Pull:
 
 def cache_of(args: Namespace) -> Cache | None:
     """The cache repository, if there is one."""
-    if args.cache_repo is None or args.offline:
+    if args.cache_repo is None:
+        if args.cache_readonly:
+            raise Misused("--cache-readonly without a --cache-repo")
         return None
+    if args.offline:
+        raise Misused("--offline, but --cache-repo is in a registry", hint="leave one of them out")
     name = parse_name(args.cache_repo)
     if name.tag or name.digest:
         raise Misused(f"--cache-repo is a repository, without a tag: {args.cache_repo}")
