@@ -71,5 +71,5 @@ BUILD_FILE_CHAIN = 1000
 BUILD_FILE_CALLS = 200
 """Calls within calls while a BUILD file is evaluated."""
 
-BUILD_FILE_CHECKS = 1_000_000
-"""How often the interpreter may ask whether to go on: about 200 million turns of a loop."""
+BUILD_FILE_CHECKS = 200_000
+"""How often the interpreter may ask whether to go on: about 40 million turns of a loop."""

@@ -1,13 +1,15 @@
 """Files that would keep a parser busy for ever, or end the process."""
 
+import contextlib
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artificer import limits
+from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.text import checked_text
 from tests.frontends.buildfile.workspaces import IMAGE, failed, load, write
 
@@ -99,6 +101,26 @@ def test_a_value_in_itself_is_an_error(tmp_path: Path) -> None:
     text = 'x = []\nx.append(x)\nfilegroup(name = "x", srcs = x)\n'
 
     assert _error(tmp_path, text).startswith("BUILD:3:")
+
+
+_WORDS = st.sampled_from(
+    [
+        *("image", "filegroup", "select", "glob", "package", "load", "native", "Label", "struct"),
+        *("(", ")", "[", "]", "{", "}", ",", ":", "=", "\n", " ", '"//x"', '":y"', "None", "True"),
+        *("name", "def f():", "return", "for x in", "if", "else", "lambda x:", "+", "|", ".", "1"),
+        *("**", "*", '"""', "'", "#", "\\", "existing_rules()", "exports_files", "alias", "é"),
+        *('name = "a"', 'srcs = ["b"]', "rule()", "attr.string()", "depset([1])", "fail(1)"),
+    ]
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.lists(_WORDS, max_size=25))
+def test_any_words_load_or_say_what_is_wrong(words: list[str], tmp_path: Path) -> None:
+    root = write(tmp_path, {"BUILD": IMAGE + "".join(words)})
+
+    with contextlib.suppress(ArtificerError):
+        load(root)
 
 
 @settings(max_examples=200)

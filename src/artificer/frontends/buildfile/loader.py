@@ -60,7 +60,7 @@ class Loader:
         self.files = files
         self._configuration = configuration
         self._rulebook = rulebook
-        self.repository_files: Callable[[str], Files | None] = _none_yet
+        self.repository_files: Callable[[str], Files | None] = self._local_files
         self._conditions = Conditions(self._settings, self.canonical)
         self._known = known_repositories(rulebook)
         self._scopes: list[Scope] = []
@@ -160,6 +160,13 @@ class Loader:
             second.binds,
             (*first.silent, *second.silent),
         )
+
+    def _local_files(self, repository: str) -> Files | None:
+        """The files of a directory that the WORKSPACE, still being read, calls *repository*."""
+        scope = self._scopes[0]
+        call = scope.calls.get(repository) if isinstance(scope, WorkspaceScope) else None
+        path = call.attributes.get("path") if call else None
+        return Files(self.files.path(path)) if isinstance(path, str) else None
 
     def _root_file(
         self, scope: WorkspaceScope, name: str | None, given: Iterable[bundled.Given]
@@ -298,10 +305,6 @@ class Loader:
         if name in {"declare", "tagged"}:
             return lambda *args: getattr(self._scopes[-1], name)(*args[:-1], json.loads(args[-1]))
         return lambda *args: getattr(self._scopes[-1], name)(*args)
-
-
-def _none_yet(repository: str) -> Files | None:
-    """No repository is known while the WORKSPACE is read."""
 
 
 def _key(configuration: Configuration) -> _Key:
