@@ -20,24 +20,30 @@ from artificer.registry.certificates import Certificates
 from artificer.registry.client import Registry
 from artificer.registry.credential import Credential, Found, Keychain
 from artificer.registry.credentials import (
+    Helper,
     Login,
     chained,
     explicit,
+    from_files,
+    from_helper,
     keychain,
     login_of,
     named_file,
     standard_files,
 )
 from artificer.registry.places import certificate_directories, policy_file, registries_files
-from artificer.registry.routes import Routes, Rule, mirrored
+from artificer.registry.routes import Routes, mirrored
 from artificer.registry.wire import Wire, registry_over, wired
 from artificer.store.blobs import Store
 
 if TYPE_CHECKING:
+    from artificer.registry.configured import Configuration
     from artificer.registry.policy import Policy
 
 _METADATA_SECONDS = 2.0
-_ABOUT_REGISTRY = re.compile(rb"""\s*(?:\[\[?\s*["']?registry|["']?registry["']?\s*=\s*\[)""")
+_ABOUT_REGISTRY = re.compile(
+    rb"""\s*(?:\[\[?\s*["']?registry|["']?(?:registry|credential-helpers)["']?\s*=\s*\[)"""
+)
 
 
 def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] = ()) -> Reach:
@@ -85,12 +91,8 @@ def _offline(request: Request) -> Response:
 
 def routes_of(args: Namespace, session: Session) -> Routes:
     """Mirrors, blocked and insecure registries, and whom to trust."""
-    rules: tuple[Rule, ...] = ()
-    files = registries_files(session.environ)
-    if any(map(_speaks_of_registries, files)):
-        from artificer.registry.configured import configuration_of
-
-        rules = configuration_of(files, report=session.report).rules
+    configured = _configuration(session)
+    rules = () if configured is None else configured.rules
     if (args.client_cert is None) != (args.client_key is None):
         raise Misused("--client-cert and --client-key go together")
     client = (args.client_cert, args.client_key) if args.client_cert else None
@@ -105,6 +107,16 @@ def routes_of(args: Namespace, session: Session) -> Routes:
         insecure=args.insecure_registry,
         certificates=certificates,
     )
+
+
+def _configuration(session: Session) -> "Configuration | None":
+    """What the ``registries.conf`` files say, if they say anything that concerns us."""
+    files = registries_files(session.environ)
+    if not any(map(_speaks_of_registries, files)):
+        return None
+    from artificer.registry.configured import configuration_of
+
+    return configuration_of(files, report=session.report)
 
 
 def _speaks_of_registries(path: str) -> bool:
@@ -154,18 +166,27 @@ def keychain_of(
     elif args.username is not None:
         raise Misused("--username without --password-stdin", hint="or give both: `--creds`")
     uid = os.getuid() if hasattr(os, "getuid") else None
-    files = standard_files(environ, home=home, uid=uid)
+    helper = _helper(environ)
     if args.authfile is not None:
-        files = (named_file(args.authfile, "--authfile", home=home),)
+        # As with podman: a file that is named is the only one that counts.
+        only = (named_file(args.authfile, "--authfile", home=home),)
+        return chained(*given, from_files(only, helper=helper, report=session.report))
     searched = keychain(
-        files,
+        standard_files(environ, home=home, uid=uid),
         environ,
         home=home,
-        helper=_helper(environ),
+        helper=helper,
         clouds=(_cloud(session, send, home),),
         report=session.report,
     )
-    return chained(*given, searched)
+    return chained(*given, *_named_helpers(session, helper), searched)
+
+
+def _named_helpers(session: Session, helper: Helper) -> list[Keychain]:
+    """The ``credential-helpers`` of registries.conf; its own word for the files is no program."""
+    configured = _configuration(session)
+    names = () if configured is None else configured.credential_helpers
+    return [from_helper(name, helper) for name in names if name != "containers-auth.json"]
 
 
 def _from_stdin(args: Namespace, session: Session, hosts: tuple[str, ...]) -> Login:

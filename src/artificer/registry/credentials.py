@@ -170,6 +170,22 @@ def from_files(
     return chained(*(look(file) for file in files))
 
 
+def from_helper(name: str, helper: Helper) -> Keychain:
+    """A keychain of the program ``docker-credential-NAME``; that it fails is a problem, no end."""
+    tool = f"docker-credential-{name} (registries.conf)"
+
+    def find(repository: Repository) -> Found:
+        try:
+            credential = helper(name, server_of(keys_of(repository)[-1]))
+        except CredentialProblem as error:
+            return _nothing(f"{tool}: failed", problem=error.message)
+        if credential:
+            return Found(credential, tool)
+        return _nothing(f"{tool}: no entry for {repository.registry}")
+
+    return find
+
+
 def from_netrc(environ: Mapping[str, str], *, home: str) -> Keychain:
     """A keychain of ``$NETRC`` or ``~/.netrc``; its ``default`` is not for registries."""
     path = environ.get("NETRC") or os.path.join(home, ".netrc")

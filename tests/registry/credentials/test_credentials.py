@@ -28,6 +28,7 @@ from artificer.registry.credentials import (
     explicit,
     from_clouds,
     from_files,
+    from_helper,
     keychain,
     login_of,
     named_file,
@@ -455,3 +456,22 @@ def test_looking_for_credentials_loads_nothing_that_is_rarely_needed() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 
     assert done.stdout == b"[]\n"
+
+
+def test_a_helper_of_registries_conf_is_asked_and_may_fail() -> None:
+    def helper(name: str, server: str) -> Credential:
+        if name == "broken":
+            raise CredentialProblem("docker-credential-broken failed")
+        return Basic("me", "pw") if server == "ghcr.io" else ANONYMOUS
+
+    found = from_helper("store", helper)(Repository("ghcr.io", "a/b"))
+    nothing = from_helper("store", helper)(Repository("quay.io", "a/b"))
+    failed = from_helper("broken", helper)(Repository("ghcr.io", "a/b"))
+
+    assert (found.credential, found.source) == (
+        Basic("me", "pw"),
+        "docker-credential-store (registries.conf)",
+    )
+    assert not nothing.credential
+    assert "no entry for quay.io" in nothing.searched[0]
+    assert failed.problem == "docker-credential-broken failed"
