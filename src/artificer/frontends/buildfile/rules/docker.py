@@ -14,7 +14,7 @@ from artificer.builder.targets import (
     Text,
     Wishes,
 )
-from artificer.frontends.buildfile.rules.common import (
+from artificer.frontends.buildfile.rules.values import (
     image_dir,
     image_paths,
     made,

@@ -10,7 +10,7 @@ from artificer.builder.targets import (
     Target,
     Written,
 )
-from artificer.frontends.buildfile.rules.common import package_path, rules_of
+from artificer.frontends.buildfile.rules.values import package_path, rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     TEST,

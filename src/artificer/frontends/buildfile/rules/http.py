@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from artificer.builder.targets import Fetch, Output, Refused, Target, TargetId, Unpacked
 from artificer.errors import Misused
-from artificer.frontends.buildfile.rules.common import rules_of
+from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     Attribute,

@@ -18,7 +18,7 @@ from artificer.builder.targets import (
     Target,
     Wishes,
 )
-from artificer.frontends.buildfile.rules.common import package_path, pairs_of, rules_of
+from artificer.frontends.buildfile.rules.values import package_path, pairs_of, rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     Attribute,

@@ -19,7 +19,7 @@ from artificer.builder.targets import (
     Text,
     Wishes,
 )
-from artificer.frontends.buildfile.rules.common import (
+from artificer.frontends.buildfile.rules.values import (
     pairs_of,
     platform_of,
     rules_of,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from artificer.builder.targets import Archive, Content, Group, Put, Target, Written
-from artificer.frontends.buildfile.rules.common import (
+from artificer.frontends.buildfile.rules.values import (
     image_dir,
     image_paths,
     mode_of,

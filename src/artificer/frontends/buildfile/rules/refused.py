@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from artificer.builder.targets import Refused, Target
-from artificer.frontends.buildfile.rules.common import rules_of
+from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
     Call,
     Context,

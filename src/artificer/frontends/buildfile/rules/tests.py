@@ -1,7 +1,7 @@
 """Tests of images: their structure, that they are the same, that they come out the same."""
 
 from artificer.builder.targets import Refused, Reproducible, SameImage, StructureTest, Target
-from artificer.frontends.buildfile.rules.common import rules_of
+from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     TEST,

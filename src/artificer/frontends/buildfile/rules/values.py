@@ -1,4 +1,4 @@
-"""What many rules have in common: texts with variables, paths, modes, owners, platforms."""
+"""Values of attributes: texts with variables, paths, modes, owners, times, platforms, words."""
 
 import re
 from collections.abc import Iterable
