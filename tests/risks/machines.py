@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import artificer
 from tests.parts.commands import SEARCH
 
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(artificer.__file__).parents[1]
 _T = TypeVar("_T")
 
 Word = str | os.PathLike[str]
@@ -94,6 +95,7 @@ class Machine:
             "HOME": str(self.home),
             "LC_ALL": "C.UTF-8",
             "PATH": SEARCH,
+            "PYTHONPATH": str(SOURCE),
             "XDG_RUNTIME_DIR": str(self.home),
             **environ,
         }
