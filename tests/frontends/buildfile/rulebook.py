@@ -124,6 +124,14 @@ _ALL = (
     Rule("http_file", {"url": string()}, repository=_file),
     Rule("http_archive", _TREE, repository=_archive),
     Rule("local_repository", _TREE, repository=_local),
+    Rule(
+        "dpkg_list",
+        {"packages": strings()},
+        repository=lambda c, x: {c.name: Nothing()},
+        starlark=lambda c: {
+            "file:packages.bzl": f"packages = {dict.fromkeys(c.strings('packages'), '@p//file')}"
+        },
+    ),
     Rule("toolchains", {}, repository=lambda c, x: {c.name: Nothing()}, nameless=True),
 )
 

@@ -245,10 +245,22 @@ class Loader:
             return self._skylib
         files = None if self.is_known(label.repository) else self.files_of(label.repository)
         if files is None:
+            written = self._written(label)
+            if written is not None:
+                return self._library(f"{HIDDEN}/{label.repository}.bzl", written, ("native",))
             return self._stand_ins(str(label), names, text)
         frozen, selected = self._project_file(label, files, scope)
         scope.selected = scope.selected or selected
         return frozen
+
+    def _written(self, label: Label) -> str | None:
+        """The text of *label*, if the rule that makes its repository writes such a file."""
+        scope = self._scopes[0]
+        calls = scope.calls if isinstance(scope, WorkspaceScope) else self.workspace.calls
+        call = calls.get(label.repository)
+        if call is None or call.rule.starlark is None:
+            return None
+        return call.rule.starlark(call).get(f"{label.package}:{label.name}")
 
     def _project_file(
         self, label: Label, files: Files, scope: Scope

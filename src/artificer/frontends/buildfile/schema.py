@@ -204,7 +204,8 @@ class Rule(NamedTuple):
     *attributes* are without those that every rule has (COMMON). *outputs* are implicit ones, with
     ``{name}``. *expand* gives further calls that a call implies (``NAME.digest``), or replaces it
     when *replaces* is set. *open* takes any attribute: its calls are only ever refused. A rule
-    that needs no ``name`` has *nameless*.
+    that needs no ``name`` has *nameless*. *starlark* are the .bzl files that a repository of this
+    rule has, by what follows its ``//`` (``file:packages.bzl``), for files that load them.
     """
 
     name: str
@@ -218,6 +219,7 @@ class Rule(NamedTuple):
     nameless: bool = False
     test: bool = False
     doc: str = ""
+    starlark: Callable[[Call], Mapping[str, str]] | None = None
 
     def attribute(self, name: str) -> Attribute:
         """The attribute *name*, one of those that every rule has included."""

@@ -147,18 +147,30 @@ class ModuleScope(WorkspaceScope):
 
     def tagged(self, extension: str, tag: str, stack: str, attributes: Mapping[str, Any]) -> None:
         """A tag of an extension is called: a repository, if we know the extension."""
-        file, _, name = extension.partition("%")
-        label = self.workshop.canonical(parse_label(file, self.home))
-        tags = self.rulebook.extensions.get(f"{label}%{name}", {})
+        known = self._extension(extension)
+        tags = self.rulebook.extensions.get(known, {})
         if tag in tags:
             if tags[tag]:
                 self.declare(tags[tag], stack, attributes)
         else:
-            self.foreign(f"{label}%{name}.{tag}", stack, (), attributes)
+            self.foreign(f"{known}.{tag}", stack, (), attributes)
 
-    def use_repo(self, names: Sequence[str], renamed: Mapping[str, str]) -> None:
+    def use_repo(
+        self, extension: str, names: Sequence[str], renamed: Mapping[str, str], stack: str
+    ) -> None:
         """Repositories of an extension, under the names that this file gives to them."""
         self.renamed({mine: theirs for mine, theirs in renamed.items() if mine != theirs})
+        if self._extension(extension) not in self.rulebook.extensions:
+            rule = Rule(self._extension(extension), {}, open=True)
+            for name in (*names, *renamed.values()):
+                call = checked_call(
+                    self.workshop, rule, {"name": name}, self.spot(stack), self.home
+                )
+                self.calls.setdefault(name, call)
+
+    def _extension(self, text: str) -> str:
+        file, _, name = text.partition("%")
+        return f"{self.workshop.canonical(parse_label(file, self.home))}%{name}"
 
     def include(self, label: str) -> None:
         """A part of this file in another one."""

@@ -217,7 +217,7 @@ def use_extension(extension_bzl_file, extension_name, **kwargs):
     return struct(extension_ = id, **tags)
 
 def use_repo(extension_proxy, *args, **kwargs):
-    _use_repo(list(args), kwargs)
+    _use_repo(extension_proxy.extension_, list(args), kwargs, call_stack())
 
 def use_repo_rule(repo_rule_bzl_file, repo_rule_name):
     key = _repository_rule(label_text(repo_rule_bzl_file), repo_rule_name)
