@@ -37,9 +37,9 @@ Make = Callable[[str], Reach]
 DEFAULT = Rules()
 
 
-def add(*sources: str | Source, rules: Rules = DEFAULT, split: bool = True) -> AddFiles:
+def add(*sources: str | Source, rules: Rules = DEFAULT) -> AddFiles:
     found = tuple(parse_files_word(one) if isinstance(one, str) else one for one in sources)
-    return AddFiles(found, rules, (repr(found), repr(rules)), split)
+    return AddFiles(found, rules, (repr(found), repr(rules)))
 
 
 def built(target: Target, reach: Reach, *, afresh: bool = False) -> Built:

@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from artificer.layers import split
 from artificer.layers.encode import encoder
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry, Stat, stat_of
 from artificer.layers.snapshot import Snapshot, racy, unchanged
-from artificer.layers.split import partition
+from artificer.layers.split import Sizes, partition
 from artificer.layers.write import write_layer
 from artificer.stop import Stop
 from artificer.store.blobs import open_store
@@ -25,6 +24,7 @@ _paths = st.sampled_from(
 )
 _sizes = st.sampled_from([0, 1, 600, 3000, 9000, 30_000])
 _letters = st.sampled_from(b"ab")
+SMALL = Sizes(whole=40_000, bucket=20_000, large=8_000)
 
 
 class Edits(RuleBasedStateMachine):
@@ -37,11 +37,8 @@ class Edits(RuleBasedStateMachine):
         self.tree.mkdir()
         self.store = open_store(str(self.folder / "store"))
         self.record: Snapshot | None = None
-        self.usual = split.WHOLE, split.BUCKET, split.LARGE
-        split.WHOLE, split.BUCKET, split.LARGE = 40_000, 20_000, 8_000
 
     def teardown(self) -> None:
-        split.WHOLE, split.BUCKET, split.LARGE = self.usual
         shutil.rmtree(self.folder)
 
     @initialize()
@@ -117,7 +114,7 @@ class Edits(RuleBasedStateMachine):
     def digests(self, entries: list[Entry]) -> bytes:
         layers = [
             write_layer(part, encoder("none"), self.store, stop=Stop(), threads=1)
-            for part in partition(entries)
+            for part in partition(entries, sizes=SMALL)
         ]
         return b" ".join(layer.diff_id.encode() for layer in layers)
 

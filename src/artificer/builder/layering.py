@@ -21,7 +21,7 @@ from artificer.layers.pack import ChangedWhileRead
 from artificer.layers.place import needs_index, placed
 from artificer.layers.select import LocalPath, SymlinkTo, TarFile, entries_of
 from artificer.layers.snapshot import Snapshot, changes, racy
-from artificer.layers.split import partition
+from artificer.layers.split import USUAL, partition
 from artificer.layers.walk import Seen, with_xattrs
 from artificer.layers.write import Known as KnownBlob
 from artificer.layers.write import write_layer
@@ -66,7 +66,8 @@ def copied_stack(step: CopyFrom, source: Image, image: Image, work: Work) -> Sta
 def copied_pieces(step: CopyFrom, source: Image, image: Image, work: Work) -> tuple[Piece, ...]:
     """The one layer that *step* comes to, or none."""
     entries = copy_entries(source, step.path, step.dest, work.reach)
-    return _cut(in_base(entries, image, 0, work), f"COPY {step.dest or step.path}", 1)
+    entries = in_base(entries, image, 0, work)
+    return (Piece(f"COPY {step.dest or step.path}", entries),) if entries else ()
 
 
 def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) -> Pieces:
@@ -81,7 +82,7 @@ def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) ->
         step.sources, step.rules, report=work.reach.report, archive=archives.entries, seen=seen
     )
     entries = with_xattrs(in_base(entries, image, step.rules.mtime or 0, work))
-    return Pieces(_cut(entries, _line(step), room(step, image)), seen)
+    return Pieces(_cut(entries, step, room(step, image)), seen)
 
 
 def piece_layer(piece: Piece, work: Work) -> Layer:
@@ -126,10 +127,11 @@ def _explain(last: Remembered, seen: list[Seen], work: Work) -> None:
         work.reach.report(LayerChanged(last.stack.lines[0], told, more))
 
 
-def _cut(entries: list[Entry], line: str, most: int) -> tuple[Piece, ...]:
+def _cut(entries: list[Entry], step: AddFiles, most: int) -> tuple[Piece, ...]:
     if not entries:
         return ()
-    lists = partition(entries, most=most)
+    line = _line(step)
+    lists = partition(entries, most=most, sizes=step.split or USUAL)
     if len(lists) == 1:
         return (Piece(line, lists[0]),)
     count = len(lists)

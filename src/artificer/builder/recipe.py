@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from artificer.builder.keys import Part
 from artificer.layers.rules import Rules
 from artificer.layers.select import Source
+from artificer.layers.split import USUAL, Sizes
 from artificer.oci.edit import Stamp
 from artificer.oci.media import Compression, Format
 from artificer.oci.platform import Platform
@@ -17,13 +18,14 @@ Scope = Literal["manifest", "index", "manifest-descriptor", "index-descriptor"]
 class AddFiles(NamedTuple):
     """Put *sources* into the image by *rules*.
 
-    *words* is everything that decides which entries come of them: part of the key.
+    *words* is everything that decides which entries come of them: part of the key. What comes is
+    cut into layers by *split*; None makes one.
     """
 
     sources: tuple[Source, ...]
     rules: Rules
     words: tuple[Part, ...]
-    split: bool = True
+    split: Sizes | None = USUAL
 
 
 class CopyFrom(NamedTuple):

@@ -20,6 +20,7 @@ from artificer.layers.select import (
     parse_symlink_word,
     parse_tar_word,
 )
+from artificer.layers.split import USUAL
 from artificer.oci.edit import EPOCH, Stamp
 from artificer.oci.media import Format
 from artificer.oci.platform import Platform
@@ -100,7 +101,8 @@ def _files(args: Namespace, epoch: str) -> tuple[Step, ...]:
         *(repr(sources), patterns, args.chmod, args.chown),
         *(mtime, args.mtime, args.follow_symlinks),
     )
-    return (AddFiles(tuple(sources), rules, told, split=args.layers == "auto"),)
+    split = USUAL if args.layers == "auto" else None
+    return (AddFiles(tuple(sources), rules, told, split),)
 
 
 def _copies(args: Namespace) -> tuple[CopyFrom, ...]:

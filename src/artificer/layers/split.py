@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
 from artificer.layers.tar import BLOCK_SIZE
@@ -15,6 +16,17 @@ BUCKET = 64 * MIB
 MOST = 24
 LARGE = 8 * MIB
 """A file from this size on has a bucket of its own path, not of its directory's."""
+
+
+class Sizes(NamedTuple):
+    """From which size on a tree is cut, how much goes into a bucket, which files are large."""
+
+    whole: int = WHOLE
+    bucket: int = BUCKET
+    large: int = LARGE
+
+
+USUAL = Sizes()
 
 _DEPENDENCIES = frozenset(
     {
@@ -39,21 +51,24 @@ _Place = tuple[bool, int]
 _FIRST: _Place = (False, 0)
 
 
-def partition(entries: Sequence[Entry], *, most: int = MOST) -> list[list[Entry]]:
+def partition(
+    entries: Sequence[Entry], *, most: int = MOST, sizes: Sizes = USUAL
+) -> list[list[Entry]]:
     """Cut *entries* into at most *most* layers, to be applied in this order.
 
     Change one file, and one list changes; add or remove one, and at most two do; when the size
     crosses a step, three. Nothing else matters: neither the order of other entries, nor what was
     built before.
     """
-    if most < 2 or sum(map(_weight, entries)) <= WHOLE:
+    if most < 2 or sum(map(_weight, entries)) <= sizes.whole:
         return [list(entries)] if entries else []
-    places = _places(entries)
+    places = _places(entries, sizes.large)
     weights = [0, 0]
     for entry, place in zip(entries, places, strict=True):
         if place is not _FIRST:
             weights[place[0]] += _weight(entry)
-    counts = _counts(weights[False], weights[True], min(most, MOST))
+    wishes = -(-weights[False] // sizes.bucket), -(-weights[True] // sizes.bucket)
+    counts = _counts(*wishes, min(most, MOST))
     buckets = [_bucket(place, counts) for place in places]
     return [entries for entries in _filled(entries, buckets, sum(counts)) if entries]
 
@@ -65,7 +80,7 @@ def _weight(entry: Entry) -> int:
     return BLOCK_SIZE + (entry.size if entry.kind == FILE else 0)
 
 
-def _places(entries: Sequence[Entry]) -> list[_Place]:
+def _places(entries: Sequence[Entry], large: int) -> list[_Place]:
     known: dict[str, _Place] = {}  # of directories
     own: dict[str, _Place] = {}  # of large files and of hard links
 
@@ -85,7 +100,7 @@ def _places(entries: Sequence[Entry]) -> list[_Place]:
         if name.startswith(_WHITEOUT):
             return _FIRST
         library = _LIBRARY_FILE.search(name)
-        if entry.kind == FILE and (library or entry.size >= LARGE):
+        if entry.kind == FILE and (library or entry.size >= large):
             own[path] = (of_directory(above)[0] and not library, _hash(path))
             return own[path]
         return of_directory(above)
@@ -104,9 +119,8 @@ def _hash(path: str) -> int:
     return int.from_bytes(digest[:8], "little")
 
 
-def _counts(early: int, late: int, most: int) -> tuple[int, int]:
-    """Say how many buckets dependencies and the application have."""
-    wish, other = -(-early // BUCKET), -(-late // BUCKET)
+def _counts(wish: int, other: int, most: int) -> tuple[int, int]:
+    """Say how many buckets dependencies and the application have of those that they want."""
     first = min(wish, max(most - other, most - most // 2))
     return first, min(other, most - first)
 
