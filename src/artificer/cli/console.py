@@ -63,9 +63,9 @@ class Console:
                 fields["hint"] = error.hint
             print(json.dumps(fields), file=self._stream, flush=True)
             return
-        print(f"{self._styled('error:', '1;31')} {visible(error.message)}", file=self._stream)
+        print(f"{self._styled('error:', '1;31')} {indented(error.message)}", file=self._stream)
         if error.hint:
-            print(f"{self._styled('hint:', '36')} {visible(error.hint)}", file=self._stream)
+            print(f"{self._styled('hint:', '36')} {indented(error.hint)}", file=self._stream)
         self._stream.flush()
 
     def close(self) -> None:
@@ -157,7 +157,8 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 
         case events.TargetChanged(label, changes):
             return [f"{label} is made again:", *(f"  {change}" for change in changes)]
         case events.TargetFailed(label, place, message):
-            return [f"{place}: {label}: {message}"]
+            first, *others = message.split("\n  ")
+            return [f"{place}: {label}: {first}", *(f"  {line}" for line in others)]
         case events.CommandOutput(label, line):
             return [f"{label}: {line}"]
         case _:
@@ -171,6 +172,11 @@ def visible(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
+
+
+def indented(text: str) -> str:
+    """*text*; lines that begin with two spaces stay lines, and all other breaks are shown."""
+    return "\n  ".join(map(visible, text.split("\n  ")))
 
 
 def amount(size: int) -> str:

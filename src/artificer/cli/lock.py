@@ -17,13 +17,25 @@ from artificer.oci.reference import Named, Reference
 if TYPE_CHECKING:
     from artificer.oci.digest import Digest
 
+_BASE = ("-b", "--base")
+
 
 class Stale(ArtificerError):
     """The lock file does not say what there is now."""
 
 
 def run(words: Sequence[str], session: Session) -> int:
-    """Write the lock of the one-line build in *words*, or with ``--check`` compare it."""
+    """Write the lock of the one-line build in *words*, or with ``--check`` compare it.
+
+    Without a base it is the lock of the workspace that we are in.
+    """
+    helping = "-h" in words or "--help" in words
+    if helping or not any(word.startswith(_BASE) for word in words):
+        from artificer.cli.lock_targets import parser, run_in_workspace
+
+        if not helping:
+            return run_in_workspace(words, session)
+        session.out(parser().format_help())
     compare = ("--check", "write nothing; fail if a tag names something else by now")
     args = parsed(words[1:], session, "artificer lock", compare)
     if args is None:

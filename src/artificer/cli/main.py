@@ -23,6 +23,13 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "build": Command("make targets of BUILD files", "artificer.cli.build_targets"),
+    "run": Command("load, push or start a target", "artificer.cli.run_target"),
+    "test": Command("run tests of BUILD files", "artificer.cli.test_targets"),
+    "query": Command("ask how targets hang together", "artificer.cli.query"),
+    "clean": Command("remove the outputs of a workspace", "artificer.cli.clean"),
+    "info": Command("tell where a workspace keeps what", "artificer.cli.info"),
+    "init": Command("write a BUILD file out of a command line", "artificer.cli.init"),
     "plan": Command("say what a command line would build and send", "artificer.cli.plan"),
     "verify": Command("build twice, differently, and compare", "artificer.cli.verify"),
     "lock": Command("pin what tags stand for, in artificer.lock", "artificer.cli.lock"),
@@ -74,6 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     session = Session(os.environ, *_streams())
     _listen(session)
     try:
+        if arguments is None and os.path.basename(sys.argv[0]) == "bazel":
+            from artificer.cli.bazel import translated
+
+            words = translated(words)
         return _run(words, session)
     except ArtificerError as error:
         session.fail(error)

@@ -1,0 +1,82 @@
+"""Which container engine images are loaded into: asked for, or the first that is there."""
+
+import os
+import shutil
+
+from artificer.cli.workspace import Workspace
+from artificer.errors import Misused, Unavailable
+from artificer.images.daemon import socket_path
+from artificer.images.engine import (
+    Containerd,
+    Docker,
+    Engine,
+    Nerdctl,
+    Podman,
+    kind_nodes,
+    load,
+)
+from artificer.images.program import Program
+from artificer.oci.image import Image, Index
+from artificer.oci.reference import Named
+
+_PROGRAMS = ("podman", "nerdctl")
+
+
+class NoEngine(Unavailable):
+    """There is no container engine to load into."""
+
+
+class Engines:
+    """The engine, or the nodes of a cluster, that images go to. *program* starts containers."""
+
+    def __init__(self, workspace: Workspace, *, program: str | None = None) -> None:
+        self._workspace = workspace
+        self._environ = workspace.session.environ
+        self.kind = self._kind(program)
+        self.program = {"containerd": "nerdctl", "kind": "docker"}.get(self.kind, self.kind)
+        self._engines = self._opened(program)
+
+    def load(self, content: Image | Index, name: Named) -> None:
+        """Load *content* as *name* wherever it goes."""
+        for engine in self._engines:
+            load(content, name, engine, self._workspace.reach, self._workspace.host)
+
+    def _kind(self, program: str | None) -> str:
+        """The engine that was asked for: by option, by the loader of a rule, or whichever is."""
+        if self._workspace.args.engine:
+            return str(self._workspace.args.engine)
+        if program is not None:
+            name = os.path.basename(program)
+            if name in {"docker", *_PROGRAMS}:
+                return name
+            raise Misused(
+                f"a loader called {name} is not known",
+                hint="it is docker, podman or nerdctl; `--engine` chooses another",
+            )
+        if os.path.exists(socket_path(self._environ.get("DOCKER_HOST"))):
+            return "docker"
+        for name in _PROGRAMS:
+            if shutil.which(name, path=self._environ.get("PATH")):
+                return name
+        raise NoEngine(
+            "there is no container engine: no docker socket, no podman, no nerdctl",
+            hint="push the image instead, or build NAME.tar and load it where there is one; "
+            "`--engine containerd` and `--engine kind` are not guessed",
+        )
+
+    def _opened(self, program: str | None) -> tuple[Engine, ...]:
+        args = self._workspace.args
+        match self.kind:
+            case "docker":
+                return (Docker(self._environ.get("DOCKER_HOST")),)
+            case "podman":
+                return (Podman(Program((program or "podman",), self._environ)),)
+            case "nerdctl":
+                return (Nerdctl(Program((program or "nerdctl",), self._environ)),)
+            case "kind":
+                return kind_nodes(Program(("kind",), self._environ), args.cluster)
+            case _:
+                address = self._environ.get("CONTAINERD_ADDRESS")
+                words = ("ctr", *(("--address", address) if address else ()))
+                words = (*words, "--namespace", args.namespace)
+                return (Containerd(Program(words, self._environ)),)

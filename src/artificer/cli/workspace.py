@@ -1,0 +1,179 @@
+"""A workspace as commands over targets have it: opened, loaded, and made."""
+
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from artificer.builder.build import Sources
+from artificer.builder.graph import make
+from artificer.builder.known import Known
+from artificer.builder.lock import Lock, read_lock
+from artificer.builder.outcome import Outcome
+from artificer.builder.products import Files
+from artificer.builder.targets import Fetch, Graph, TargetId
+from artificer.builder.task import GraphOptions
+from artificer.cli.connect import guard_of, open_registry, open_wire
+from artificer.cli.oneline import cache_of, pull_of
+from artificer.cli.outputs import OutputPlace, place_of_outputs, tree_of
+from artificer.cli.session import Session
+from artificer.cli.status import stamps_of
+from artificer.cli.target_options import defines_of, jobs_of, platforms_of
+from artificer.errors import ArtificerError
+from artificer.frontends.buildfile.files import find_root
+from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
+from artificer.frontends.buildfile.rules.book import BOOK
+from artificer.images.reach import Reach
+from artificer.oci.platform import Platform
+from artificer.sources.url import Web
+
+
+class Unmade(ArtificerError):
+    """Files of a repository that cannot be read."""
+
+
+class Workspace:
+    """A handle on the workspace of the working directory, and on what its targets need.
+
+    Used as ``with opened(args, session) as workspace``: while inside, nothing is pruned.
+    """
+
+    def __init__(self, args: Namespace, session: Session) -> None:
+        self.args = args
+        self.session = session
+        here = os.getcwd()
+        self.root = find_root(here)
+        self.directory = os.path.relpath(here, self.root) if here != self.root else ""
+        self.lock: Lock = read_lock(self.root, only=args.locked)
+        self._store = session.store(args.store)
+        self._reach: Reach | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Workspace":
+        self._stack.enter_context(self._store.in_use())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @property
+    def outputs(self) -> OutputPlace:
+        """Where outputs of this workspace go."""
+        return place_of_outputs(self.root, self._store.root, self.args)
+
+    @property
+    def reach(self) -> Reach:
+        """The store and the registries; opened when first asked for."""
+        if self._reach is None:
+            self._reach = self.reaching(frozenset())
+        return self._reach
+
+    def reaching(self, insecure: frozenset[str]) -> Reach:
+        """The same with plain http allowed for the registries *insecure*."""
+        args = Namespace(**vars(self.args))
+        args.insecure_registry = [*args.insecure_registry, *sorted(insecure)]
+        registry = open_registry(args, self.session, self._store)
+        guard = guard_of(self.session.environ)
+        return Reach(self._store, registry, self.session.report, self.session.stop, guard)
+
+    @property
+    def host(self) -> Platform:
+        """This machine's platform."""
+        return Platform.normal("linux", os.uname().machine)
+
+    def load(self, patterns: Sequence[str], *, keep_going: bool | None = None) -> Loaded:
+        """The graph of *patterns*, with the URLs that the lock file pins."""
+        options = self.load_options(keep_going=keep_going)
+        loaded = load_graph(self.root, patterns, options, BOOK)
+        return loaded._replace(graph=pinned(loaded.graph, self.lock))
+
+    def load_options(self, *, keep_going: bool | None = None) -> LoadOptions:
+        """How files are read, as the command line says."""
+        args = self.args
+        return LoadOptions(
+            platforms=platforms_of(args),
+            host=self.host,
+            defines=defines_of(args),
+            compilation_mode=args.compilation_mode,
+            stamp=args.stamp,
+            directory=self.directory,
+            keep_going=args.keep_going if keep_going is None else keep_going,
+            trees=self._tree,
+            report=self.session.report,
+        )
+
+    def make(self, ids: Sequence[TargetId], graph: Graph, *, tests: bool = False) -> Outcome:
+        """Make *ids*; a trace is written if one was asked for, whatever came of it."""
+        outcome = make(ids, graph, self.sources(), self.options(tests=tests))
+        if self.args.profile:
+            with open(self.args.profile, "wb") as file:
+                file.write(outcome.trace())
+        return outcome
+
+    def sources(self) -> Sources:
+        """Where targets look for images and layers."""
+        known = Known(self.reach, (), cache_of(self.args), afresh=False)
+        return Sources(
+            self.reach,
+            known,
+            pull=pull_of(self.args),
+            docker_host=self.session.environ.get("DOCKER_HOST"),
+            lock=self.lock,
+        )
+
+    def options(self, *, tests: bool = False) -> GraphOptions:
+        """How a graph is made, as the command line says."""
+        args = self.args
+        return GraphOptions(
+            jobs=jobs_of(args, len(os.sched_getaffinity(0))),
+            keep_going=args.keep_going or tests,
+            tests=tests,
+            explain=args.explain,
+            stamps=stamps_of(args, self.root, self.session.environ),
+            variables={
+                "BINDIR": "artificer-bin",
+                "GENDIR": "artificer-bin",
+                "COMPILATION_MODE": args.compilation_mode,
+                **defines_of(args),
+            },
+            cache=cache_of(args),
+            web=self.web(),
+        )
+
+    def web(self) -> Web:
+        """How files are fetched."""
+        wire = open_wire(self.args, self.session)
+        return Web(
+            wire.send,
+            self._store,
+            self.session.report,
+            self.session.stop,
+            distdirs=tuple(os.path.join(self.root, one) for one in self.args.distdir),
+            offline=self.args.offline,
+        )
+
+    def _tree(self, graph: Graph, one: TargetId) -> str:
+        """A directory with the files that *one* yields: a repository that had to be fetched."""
+        outcome = self.make([one], pinned(graph, self.lock))
+        outcome.check()
+        product = outcome.products[one]
+        if not isinstance(product, Files):
+            raise Unmade(f"{one} yields no files")
+        return tree_of(product, f"{self.outputs.base}/external")
+
+
+def opened(args: Namespace, session: Session) -> Workspace:
+    """The workspace of the working directory."""
+    return Workspace(args, session)
+
+
+def pinned(graph: Graph, lock: Lock) -> Graph:
+    """*graph* with the hashes that *lock* has for files that are fetched without one."""
+    found = {}
+    for one, declared in graph.items():
+        target = declared.target
+        if isinstance(target, Fetch) and not target.sha256 and not target.integrity:
+            pin = lock.sha256(target.urls[0])
+            if pin:
+                found[one] = declared._replace(target=target._replace(sha256=pin))
+    return {**graph, **found} if found else graph
