@@ -162,7 +162,8 @@ def text_file(path: str, option: str) -> str:
         with open(path, encoding="utf-8") as file:
             text = file.read(_FILE_BYTES + 1)
     except OSError as error:
-        raise Misused(f"{option}: cannot read {path}: {error.strerror}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise Misused(f"{option}: cannot read {path}: {reason}") from error
     except UnicodeDecodeError as error:
         raise Misused(f"{option}: {path} is not UTF-8: {error.reason}") from error
     if len(text) > _FILE_BYTES:
