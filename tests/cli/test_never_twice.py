@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import tarfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -174,6 +176,136 @@ def test_the_digest_does_not_depend_on_what_is_known(
     digests.add(cli.machine("third")(*words[:-1], f"{fresh_repository}:other").stdout)
 
     assert len(digests) == 1
+
+
+VARIATIONS = (
+    "-f d",
+    "-f d/.",
+    "-f d:/x",
+    "-f d:/x/",
+    "-f d:/tmp",
+    "-f named",
+    "-f d/*.js",
+    "-f d --exclude sub",
+    "-f d --exclude sub --exclude *.js",
+    "-f d --ignore-file ignored",
+    "-f d --chmod 600",
+    "-f d --chmod d/b=600",
+    "-f d --chown 5",
+    "-f d --chown 5:6",
+    "-f d --mtime 5",
+    "-f d --follow-symlinks",
+    "-f d --symlink /x=y",
+    "-f d --symlink /x=z",
+    "-f d --empty-dir /e",
+    "-f d --empty-file /e",
+    "-f d --delete /etc/passwd",
+    "-f d --compression zstd",
+    "-f d --compression-level 9",
+    "-f d --compression none",
+    "--tar t.tar",
+    "--tar t.tar:/x",
+    "--tar t.tar --mtime 5",
+    "--copy-from oci:{base}:/etc",
+    "--copy-from oci:{base}:/etc:/x",
+)
+
+
+def test_a_command_line_gives_what_it_gives_on_a_fresh_machine_whatever_was_built_before(
+    cli: Cli, work: Path, alpine: BaseImage
+) -> None:
+    (work / "d/sub").mkdir(parents=True)
+    for name in ("d/a.js", "d/b", "d/sub/c"):
+        (work / name).write_text(name)
+    (work / "d/l").symlink_to("b")
+    (work / "named").symlink_to("d")
+    (work / "ignored").write_text("b\n")
+    with tarfile.open(work / "t.tar", "w") as tar:
+        tar.add(work / "d", "d")
+    time.sleep(0.03)
+    base = f"{alpine.layout}:{alpine.tag}"
+
+    seen: dict[str, str] = {}
+    for number, words in enumerate(VARIATIONS):
+        line = ("-b", f"oci:{base}", *words.format(base=base).split(), "-t", "store:x")
+        fresh = cli.machine(f"fresh-{number}")(*line).stdout
+        assert cli(*line).stdout == fresh, words
+        assert seen.setdefault(fresh, words) == words
+    for words in VARIATIONS:
+        line = ("-b", f"oci:{base}", *words.format(base=base).split(), "-t", "store:x")
+        assert seen[cli(*line).stdout] == words
+
+
+def _another_link(work: Path) -> None:
+    (work / "link").unlink()
+    (work / "link").symlink_to("two")
+
+
+def _another_file_for_a_pattern(work: Path) -> None:
+    (work / "one/new.js").touch()
+
+
+def _another_mode(work: Path) -> None:
+    (work / "one/a.js").chmod(0o755)
+
+
+def _another_byte_at_the_old_time(work: Path) -> None:
+    status = (work / "one/a.js").stat()
+    (work / "one/a.js").write_text("A")
+    os.utime(work / "one/a.js", ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _another_archive(work: Path) -> None:
+    with tarfile.open(work / "t.tar", "w") as tar:
+        tar.add(work / "two", "two")
+
+
+def _another_pattern(work: Path) -> None:
+    (work / "ignored").write_text("a.js")
+
+
+def _a_directory_in_place_of_a_file(work: Path) -> None:
+    (work / "one/a.js").unlink()
+    (work / "one/a.js").mkdir()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(_another_link, _another_file_for_a_pattern, _another_mode, _another_archive),
+        *(_another_byte_at_the_old_time, _another_pattern, _a_directory_in_place_of_a_file),
+    ],
+)
+def test_whatever_changes_is_noticed(change: Callable[[Path], None], cli: Cli, work: Path) -> None:
+    for name in ("one/a.js", "two/b.js"):
+        (work / name).parent.mkdir()
+        (work / name).write_text("a")
+    (work / "link").symlink_to("one")
+    (work / "ignored").write_text("# nothing\n")
+    with tarfile.open(work / "t.tar", "w") as tar:
+        tar.add(work / "one", "from-tar")
+    time.sleep(0.03)
+    words = ("-f", "link", "one/*.js:/js/", "one:/one", "--tar", "t.tar", "--ignore-file")
+    line = ("-b", "scratch", *words, "ignored", "-t", "store:x")
+    before = cli(*line).stdout
+    assert cli(*line).stdout == before
+    change(work)
+
+    after = cli(*line)
+
+    assert after.stdout != before
+    assert after.stdout == cli.machine("fresh")(*line).stdout
+
+
+def test_builds_at_the_same_time_share_a_store(
+    cli: Cli, app: tuple[str, ...], fresh_repository: str
+) -> None:
+    targets = [f"{fresh_repository}:{number}" for number in (1, 1, 2)]
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda target: cli.process(*app, "-t", target), targets))
+
+    assert len({one.stdout for one in done}) == 1
+    cli("cache", "verify")
 
 
 # Another machine.
