@@ -273,6 +273,8 @@ def test_du_says_what_is_there(store: Store) -> None:
         "links of repositories": 0,
         "tmp": 1,
         "uploads": 0,
+        "caches of commands": 0,
+        "outputs of workspaces": 0,
     }
 
 
@@ -296,3 +298,23 @@ def test_the_hour_is_an_hour(store: Store, aged: Aged, hours: float) -> None:
     prune(store)
 
     assert (store.has(digest) is not None) == (hours < 1)
+
+
+def test_a_prune_of_everything_takes_what_commands_keep(store: Store) -> None:
+    cache = Path(store.root) / "state" / "caches" / "go-mod" / "module@v1"
+    cache.mkdir(parents=True)
+    (cache / "file.go").write_bytes(b"x" * 10_000)
+    (cache / "link").symlink_to("file.go")
+    cache.chmod(0o500)
+    before = {usage.kind: usage for usage in du(store)}
+
+    kept = prune(store, older_than=0)
+    assert (cache / "file.go").exists()
+    done = prune(store, everything=True)
+
+    assert before["caches of commands"].files == 2
+    assert before["caches of commands"].bytes >= 10_000
+    assert kept.freed == 0
+    assert done.freed >= before["caches of commands"].bytes
+    assert not (Path(store.root) / "state").exists()
+    assert sum(usage.bytes for usage in du(store)) == done.left

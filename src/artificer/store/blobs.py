@@ -23,9 +23,11 @@ from artificer.store.files import (
 from artificer.store.lock import LOCKS, lock_shared
 from artificer.store.names import Names
 from artificer.store.records import Records
+from artificer.store.trees import TREES
 
 _OWN = frozenset(
     {"blobs", "records", "repositories", "tmp", "uploads", "index.json", "index.lock", "lock"}
+    | set(TREES)
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from artificer.oci.digest import Digest, InvalidDigest
+from artificer.store import trees
 from artificer.store.blobs import Store
 from artificer.store.files import TEMPORARY, Folder, disk_bytes, usable
 from artificer.store.reach import named_roots, reached, served_roots
@@ -48,6 +49,8 @@ def du(store: Store) -> tuple[Usage, ...]:
     sizes["links of repositories"] = [link.disk for link in all_links(store)]
     for folder in (TEMPORARY, UPLOADS):
         sizes[folder] = [file.disk for file in strays(store, folder)]
+    sizes["caches of commands"] = trees.sizes(store, trees.STATE)
+    sizes["outputs of workspaces"] = trees.sizes(store, trees.OUTPUTS)
     return tuple(Usage(kind, len(disk), sum(disk)) for kind, disk in sizes.items())
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from artificer.oci.digest import Digest
-from artificer.store import repositories
+from artificer.store import repositories, trees
 from artificer.store.blobs import Store, open_lock
 from artificer.store.census import UPLOADS, blobs, du, strays
 from artificer.store.files import TEMPORARY, TOUCH_AFTER, remove, usable
@@ -62,6 +62,8 @@ def prune(
         if everything:
             store.remove_names()
             broom.unlink_repositories()
+        if everything and alone:
+            broom.remove_trees()
         broom.sweep(TEMPORARY, None if alone else now - HOUR)
         broom.sweep(UPLOADS, now if alone and everything else now - HOUR)
         broom.unlink_unreached()
@@ -91,6 +93,13 @@ class _Broom:
         for link in repositories.all_links(self.store):
             self._unlink(link)
         repositories.remove_empty(self.store)
+
+    def remove_trees(self) -> None:
+        """Remove what commands keep and workspaces show; nobody uses the store."""
+        for tree in trees.TREES:
+            files, disk = trees.remove_tree(self.store, tree)
+            self.files += files
+            self.freed += disk
 
     def unlink_unreached(self) -> None:
         """Forget blobs of repositories in which no manifest lists them."""
