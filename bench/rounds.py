@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -93,6 +94,8 @@ class Edits:
         if self.path is not None:
             self.path.write_bytes(self.original)
             os.utime(self.path, ns=(self.mtime, self.mtime))
+            # A build that begins in the same tick of the clock could not trust the file's times.
+            time.sleep(0.1)
         self.last.clear()
 
 
