@@ -3,6 +3,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from artificer.builder.targets import (
     Graph,
     Group,
@@ -15,8 +17,17 @@ from artificer.builder.targets import (
     Written,
 )
 from artificer.events import Event, Note
+from artificer.frontends.buildfile.grouping import CORE
 from artificer.frontends.buildfile.load import LoadOptions, load_graph, load_repositories
 from artificer.frontends.buildfile.place import BuildFileError
+from artificer.frontends.buildfile.schema import (
+    Call,
+    Context,
+    Renamed,
+    Rule,
+    number,
+    string_dict,
+)
 from artificer.oci.platform import Platform
 from tests.frontends.buildfile.rulebook import BOOK
 from tests.frontends.buildfile.workspaces import IMAGE, failed, load, write
@@ -317,3 +328,106 @@ def test_a_thousand_targets_load_in_a_moment(tmp_path: Path) -> None:
     assert len(loaded.roots) == 1001
     # Measured: 0.2 s. The limit only catches what grows with the square.
     assert time.process_time() - start < 2
+
+
+def test_a_rule_may_ask_for_all_that_the_context_knows(tmp_path: Path) -> None:
+    found: dict[str, object] = {}
+
+    def probe(call: Call, context: Context) -> Group:
+        found.update(
+            root=context.root,
+            workspace=context.workspace,
+            platform=context.platform,
+            defines=context.defines,
+            mode=context.compilation_mode,
+            variable=context.variables["COMPILATION_MODE"],
+            file=context.file("sub"),
+            glob=[file.short for file in context.glob(["**"], ["BUILD"])],
+            rule=getattr(context.call(":other"), "rule", None),
+            none=context.call("x.txt"),
+            label=call.label,
+            flags=(call.flag("testonly"), call.number("level"), call.given("level")),
+            values=(call.pairs("env"), call.strings("tags"), call.string("deprecation")),
+        )
+        return Group()
+
+    rule = Rule("probe", {"level": number(3), "env": string_dict()}, probe)
+    book = BOOK._replace(rules={**BOOK.rules, "probe": rule}, native=frozenset({"probe"}))
+    text = 'probe(name = "p", tags = ["t"], env = {"K": "v"})\nfilegroup(name = "other")'
+    root = write(tmp_path, {"a/BUILD": text, "a/x.txt": "", "a/sub/y.txt": ""})
+
+    options = LoadOptions(defines={"d": "1"}, compilation_mode="opt")
+    load_graph(root, ["//a:p"], options, book)
+
+    assert found == {
+        "root": root,
+        "workspace": "__main__",
+        "platform": None,
+        "defines": {"d": "1"},
+        "mode": "opt",
+        "variable": "opt",
+        "file": SourceFile(f"{root}/a/sub", "a/sub"),
+        "glob": ["a/sub/y.txt", "a/x.txt"],
+        "rule": CORE["filegroup"],
+        "none": None,
+        "label": "//a:p",
+        "flags": (False, 3, False),
+        "values": ((("K", "v"),), ("t",), ""),
+    }
+
+
+def test_a_repository_may_be_another_name_for_targets(tmp_path: Path) -> None:
+    rule = Rule("renamed", {}, repository=lambda c, x: {c.name: Renamed({":a": "//:real"})})
+    book = BOOK._replace(rules={**BOOK.rules, "renamed": rule}, workspace=frozenset({"renamed"}))
+    build = 'filegroup(name = "real")\nfilegroup(name = "x", srcs = ["@r//:a"])'
+    root = write(tmp_path, {"WORKSPACE": 'renamed(name = "r")', "BUILD": build})
+
+    loaded = load_graph(root, ["//:x"], LoadOptions(), book)
+
+    assert loaded.graph[TargetId("//:x")].target == Group((Output(TargetId("//:real")),))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ('ratio = "x"', "a number, not the string 'x'"),
+        ("stamp = 2", "a boolean, not the number 2"),
+        ("level = True", "a whole number, not a boolean"),
+        ('groups = {"a": "b"}', "a dictionary of lists of strings, not a dictionary"),
+        ("cmd = {}", "a string or a list of strings, not a dictionary"),
+        ("base = []", "a label, not a list"),
+        ("files = [[]]", "a list of labels, not a list with a list in it"),
+        ('env = ["a"]', "a dictionary of strings, not a list"),
+    ],
+)
+def test_a_value_of_another_kind_is_told(tmp_path: Path, given: str, message: str) -> None:
+    root = write(tmp_path, {"BUILD": f'{IMAGE}image(name = "x", {given})'})
+
+    assert message in failed(root).message
+
+
+def test_values_of_the_right_kind_are_taken(tmp_path: Path) -> None:
+    given = (
+        'ratio = 1.5, stamp = 1, level = 2, groups = {"a": ["b"]}, cmd = ("a", "b"), env = None'
+    )
+    root = write(tmp_path, {"BUILD": f'{IMAGE}image(name = "x", {given})'})
+
+    (declared,) = load(root).graph.values()
+
+    assert declared.attributes == {
+        "name": "x",
+        "ratio": 1.5,
+        "stamp": True,
+        "level": 2,
+        "groups": {"a": ["b"]},
+        "cmd": ["a", "b"],
+        "env": None,
+    }
+
+
+def test_a_test_takes_what_every_test_takes(tmp_path: Path) -> None:
+    text = 'load("@rules_image//:x.bzl", "image_test")\nimage_test(name = "x", size = "tiny")'
+
+    error = failed(write(tmp_path, {"BUILD": text}))
+
+    assert "image_test.size is one of small, medium, large, enormous" in error.message

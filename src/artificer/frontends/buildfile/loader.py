@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Files that load each other in a row: each is several frames of the process's own stack.
 _LOADS = 40
-_ROOT = PackageId("", "")
+_STRING = re.compile(r"""["']([\w.+-]+)["']""")
 _Key = tuple[Any, bool]
 
 
@@ -293,15 +293,12 @@ class Loader:
         lines = [f'load("{bundled.PRELUDE}", "declare", "foreign", "foreign_struct", "nothing")']
         for own, name in names.items():
             key = rule_key(self._rulebook, module, name)
-            used = sorted(set(re.findall(rf"\b{re.escape(own)}\.(\w+)", text)))
             if key:
                 lines.append(bundled.rule_text(name, key, "declare"))
             elif key == "":
                 lines.append(f"def {name}(*args, **attributes):\n    pass\n")
-            elif used:
-                lines.append(f'{name} = foreign_struct("{module}%{name}", {used})')
             else:
-                lines.append(f'{name} = foreign("{module}%{name}")')
+                lines.append(_foreign(module, name, own, text))
         source = Source(f"{HIDDEN}/stand_ins.bzl", "\n".join(lines))
         ast = self.interpreter.parsed(source)
         return self.interpreter.evaluate(source, ast, lambda _: self._prelude)
@@ -322,6 +319,20 @@ class Loader:
 def _key(configuration: Configuration) -> _Key:
     # All else is the same for a whole build.
     return (configuration.platform, configuration.first_pass)
+
+
+def _foreign(module: str, name: str, own: str, text: str) -> str:
+    """What stands for *name* of *module*, by what the file with *text* does with it as *own*."""
+    word = re.escape(own)
+    if re.search(rf"\b{word}\[", text):
+        # A dictionary of labels, as in packages.bzl: each key that the file may use is a target.
+        home = module.rpartition(":")[0]
+        labels = {key: f"{home}:{key}" for key in _STRING.findall(text)}
+        return f"{name} = {labels}"
+    fields = sorted(set(re.findall(rf"\b{word}\.(\w+)", text)))
+    if fields:
+        return f'{name} = foreign_struct("{module}%{name}", {fields})'
+    return f'{name} = foreign("{module}%{name}")'
 
 
 def _like(path: str) -> str | None:

@@ -86,8 +86,9 @@ class Resolver:
             found = self._find(label, platform, user)
             if not isinstance(found, Label):
                 return found
-            # What an alias names is the alias's business, and its own package may be told.
-            user = PackageId(seen[-1].repository, seen[-1].package)
+            # What an alias names is the alias's business: its package has to see the target, or
+            # the root's where the WORKSPACE gives the other name.
+            user = label.home if self.loader.files_of(label.repository) else PackageId("", "")
             label = found
 
     def _find(

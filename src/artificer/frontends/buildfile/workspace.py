@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from artificer.frontends.buildfile.labels import PackageId, parse_label
 from artificer.frontends.buildfile.package import checked_call
 from artificer.frontends.buildfile.schema import Call, Rule, Rulebook
-from artificer.frontends.buildfile.scope import NotHere, Scope, Spot, Workshop
+from artificer.frontends.buildfile.scope import Scope, Spot, Workshop
 from artificer.frontends.buildfile.settings import Configuration
 
 _ROOT = PackageId("", "")
@@ -66,8 +66,6 @@ class WorkspaceScope(Scope):
     def declare(self, key: str, stack: str, attributes: Mapping[str, Any]) -> None:
         """A repository rule is called. Bazel lets a later call of the same name win."""
         rule = self.workshop.rule(key)
-        if rule.repository is None and rule.convert is not None and not rule.replaces:
-            raise NotHere(f"{rule.name} belongs in a BUILD file, not in {self.kind}")
         call = checked_call(self.workshop, rule, attributes, self.spot(stack), self.home)
         for each in rule.expand(call) if rule.expand else ():
             self.calls[each.name] = each
