@@ -144,7 +144,7 @@ def test_every_kind_of_base_is_pushed_to_a_registry(
 
 
 def test_scratch_holds_nothing_but_ours(cli: Cli, ours: Path, layout: Path, seen: Seen) -> None:
-    cli("-b", "scratch", "-f", "ours", "-t", f"oci:{layout}:it")
+    cli("--base", "scratch", "-f", "ours", "-t", f"oci:{layout}:it")
 
     config = seen.config(f"oci:{layout}:it")
     assert (config["os"], config["architecture"]) == ("linux", "amd64")

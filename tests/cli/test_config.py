@@ -479,7 +479,7 @@ def test_a_foreign_layer_keeps_its_urls_and_is_not_pushed(
         ),
         (("--keep-cmd",), "--keep-cmd without an --entrypoint"),
         (("--keep-cmd", "-c", "x"), "--keep-cmd without an --entrypoint"),
-        (("-w", "srv"), "--workdir 'srv' is not an absolute path"),
+        (("--workdir", "srv"), "--workdir 'srv' is not an absolute path"),
         (("-l", "a"), "--label: not KEY=VALUE: 'a'"),
         (("-l", "=a"), "--label: not KEY=VALUE: '=a'"),
         (("-p", "http"), "not a port: 'http'"),
