@@ -80,12 +80,12 @@ def test_an_error_in_a_macro_says_who_called_it(tmp_path: Path) -> None:
 
 
 def test_an_error_of_an_attribute_in_a_macro_says_who_called_it(tmp_path: Path) -> None:
-    defs = f"{IMAGE}def m(n):\n    image(name = n, fils = [])\n"
+    defs = f"{IMAGE}def m(n):\n    image(name = n, filez = [])\n"
     root = write(tmp_path, {"BUILD": 'load(":defs.bzl", "m")\nm("x")', "defs.bzl": defs})
 
     message = failed(root).message
 
-    assert message.startswith("defs.bzl:3:5: image has no attribute `fils`\n")
+    assert message.startswith("defs.bzl:3:5: image has no attribute `filez`\n")
     assert message.endswith("  called at BUILD:2")
 
 
