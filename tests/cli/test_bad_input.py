@@ -76,6 +76,11 @@ def untouched(registry: Registry, repository: str) -> None:
         (("--password-stdin", "-b", "scratch", "-t", "x"), "needs the user", "--username USER"),
         (("--username", "u", "-b", "scratch", "-t", "store:x"), "without --password-stdin", ""),
         (
+            ("--dest-creds", "u:p", "-b", "scratch", "-t", "store:x"),
+            "--dest-creds, but no target is in a registry",
+            "`--creds`",
+        ),
+        (
             (
                 "--username",
                 "u",

@@ -49,8 +49,13 @@ _ABOUT_REGISTRY = re.compile(
 def open_reach(args: Namespace, session: Session, targets: Sequence[Reference] = ()) -> Reach:
     """Open the store and make ready for registries; no connection is made yet.
 
-    *targets* say whom ``--dest-creds`` is for.
+    *targets* say whom ``--dest-creds`` is for: a password for nobody would be for everybody.
     """
+    if args.dest_creds is not None and not any(isinstance(one, Named) for one in targets):
+        raise Misused(
+            "--dest-creds, but no target is in a registry",
+            hint="`--creds` is for the registries that are read",
+        )
     store = session.store(args.store)
     registry = open_registry(args, session, store, targets)
     return Reach(store, registry, session.report, session.stop, guard_of(session.environ))

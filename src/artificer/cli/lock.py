@@ -12,7 +12,7 @@ from artificer.cli.target import target_of
 from artificer.errors import ArtificerError, Misused
 from artificer.images.fetch import find_in_registry
 from artificer.images.reach import Reach
-from artificer.oci.reference import Named, Reference
+from artificer.oci.reference import Named, Reference, parse_reference
 
 if TYPE_CHECKING:
     from artificer.oci.digest import Digest
@@ -43,7 +43,7 @@ def run(words: Sequence[str], session: Session) -> int:
     if args.offline:
         raise Misused("a lock is made of what registries say now: --offline cannot ask them")
     before = read_lock(".")
-    reach = open_reach(args, session)
+    reach = open_reach(args, session, tuple(map(parse_reference, args.target)))
     after = _locked(before, target_of(args, session.environ), reach)
     told = list(before.differences(after))
     if args.check and told:

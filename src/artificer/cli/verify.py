@@ -21,6 +21,7 @@ from artificer.errors import ArtificerError, Misused
 from artificer.events import Event, SocketSkipped, Warned
 from artificer.images.reach import Reach
 from artificer.layers.select import LocalPath, Source, TarFile
+from artificer.oci.reference import parse_reference
 from artificer.store.blobs import open_store
 
 
@@ -38,7 +39,7 @@ def run(words: Sequence[str], session: Session) -> int:
         raise Misused(
             "standard input cannot be read twice", hint="name the archive as a file: `--tar FILE`"
         )
-    reach = open_reach(args, session)
+    reach = open_reach(args, session, tuple(map(parse_reference, args.target)))
     with reach.store.in_use():
         base = _sources(args, reach, session).base(target.base)
         _compared(target, base, args, reach, session)
