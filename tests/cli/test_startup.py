@@ -1,7 +1,8 @@
 """Start-up is the product: what an unchanged build imports is pinned in `startup-modules.txt`.
 
 A module that is really needed there is added on purpose, with its cost in mind
-(`python -X importtime -m artificer …`): `UPDATE_STARTUP_MODULES=1 ./dev test tests/cli/test_startup.py` writes the file anew.
+(`python -X importtime -m artificer …`). The file is written anew by
+`UPDATE_STARTUP_MODULES=1 ./dev test tests/cli/test_startup.py`.
 """
 
 import os
