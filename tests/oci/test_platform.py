@@ -16,6 +16,7 @@ from artificer.oci.platform import Platform, select
         ("linux/x86_64", "linux/amd64"),
         ("arm64", "linux/arm64"),
         ("arm64/v8", "linux/arm64"),
+        ("aarch64", "linux/arm64"),
         ("arm/v6", "linux/arm/v6"),
         ("linux/arm64/v8", "linux/arm64"),
         ("linux/aarch64", "linux/arm64"),
@@ -31,7 +32,9 @@ def test_a_platform_is_normalised(text: str, normal: str) -> None:
     assert str(Platform.parse(text)) == normal
 
 
-@pytest.mark.parametrize("text", ["", "linux/", "a/b/c/d", "linux amd64", "/amd64"])
+@pytest.mark.parametrize(
+    "text", ["", "linux/", "a/b/c/d", "linux amd64", "/amd64", "linux", "amd46", "arm64/v8/x"]
+)
 def test_what_is_no_platform_is_misuse(text: str) -> None:
     with pytest.raises(Misused):
         Platform.parse(text)

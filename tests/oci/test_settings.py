@@ -112,6 +112,8 @@ def test_what_is_no_port_is_misuse(text: str) -> None:
 
 
 def test_signals_are_names_or_numbers() -> None:
-    assert stop_signal("SIGRTMIN+3") == "SIGRTMIN+3"
-    with pytest.raises(Misused):
-        stop_signal("sigterm please")
+    for text in ("SIGRTMIN+3", "RTMAX-1", "SIGTERM", "USR1", "9"):
+        assert stop_signal(text) == text
+    for text in ("sigterm please", "SIGFOO", "SIGTERM+1", "SIG9", "1000"):
+        with pytest.raises(Misused):
+            stop_signal(text)

@@ -19,7 +19,9 @@ _ARCHITECTURES = {
 }
 
 
-_ALONE = frozenset(("386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"))
+_ALONE = _ARCHITECTURES.keys() | {
+    *("386", "amd64", "arm", "arm64", "loong64", "mips64le", "ppc64le", "riscv64", "s390x")
+}
 """Architectures that may stand without an os, also before a variant: ``arm64/v8``."""
 
 
@@ -39,10 +41,10 @@ class Platform(NamedTuple):
         """
         name, _, version = text.partition(":")
         parts = name.split("/")
-        if len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
-            raise Misused(f"not a platform: {text!r}", hint="write it as linux/arm64")
-        if len(parts) == 1 or parts[0] in _ALONE:
+        if parts[0].lower() in _ALONE:
             parts.insert(0, "linux")
+        if not 2 <= len(parts) <= 3 or not all(_PART.fullmatch(part) for part in parts):
+            raise Misused(f"not a platform: {text!r}", hint="write it as linux/arm64")
         os, architecture, variant = (*parts, "")[:3]
         return cls.normal(os, architecture, variant, version)
 

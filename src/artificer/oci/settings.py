@@ -13,7 +13,17 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _NAME = re.compile(r"[^=\0]+")
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?")
-_SIGNAL = re.compile(r"(?:SIG)?[A-Z0-9]+(?:[+-]\d+)?|\d{1,3}")
+_SIGNAL = re.compile(r"\d{1,3}|(?:SIG)?(?:(?P<name>[A-Z]+\d?)|RTMIN\+\d\d?|RTMAX-\d\d?)")
+_SIGNALS = frozenset(
+    (
+        *("ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT"),
+        *("KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT"),
+        *("STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2"),
+        *("VTALRM", "WINCH", "XCPU", "XFSZ"),
+    )
+)
+"""Linux's (signal(7)): engines refuse to start a container that is to be ended by another."""
+
 _VARIABLE = re.compile(
     r"\\\$|\$\$|\$(?:(\w+)|\{(\w+)(?::([-+])([^{}]*))?\}|(?P<bad>\{|$|.))", re.ASCII
 )
@@ -148,7 +158,8 @@ def port(text: str) -> list[str]:
 
 def stop_signal(text: str) -> str:
     """Read ``SIGTERM``, ``SIGRTMIN+3`` or a number."""
-    if not _SIGNAL.fullmatch(text):
+    match = _SIGNAL.fullmatch(text)
+    if match is None or (match["name"] is not None and match["name"] not in _SIGNALS):
         raise Misused(f"not a signal: {text!r}", hint="write SIGTERM or its number")
     return text
 
