@@ -58,7 +58,7 @@ def test_a_forgotten_name_is_gone_and_its_blobs_stay_until_a_prune(filled: Cli) 
     assert done.stdout == ""
     gone = filled("inspect", "store:me/app:v1", code=1)
     assert "store:me/app:v1: the store has no such image" in gone.error
-    assert gone.hint == "it has docker.io/library/other:latest"
+    assert gone.hint == "it has store:other:latest"
     assert len(list((filled.store / "blobs/sha256").iterdir())) == count
 
 

@@ -162,4 +162,4 @@ def test_a_pulled_image_is_all_in_the_store(tmp_path: Path) -> None:
     assert registry.requests == []
     with pytest.raises(NotFound) as error:
         find_in_store(StoreName("y"), reach.store)
-    assert error.value.hint == "it has docker.io/library/x:latest"
+    assert error.value.hint == "it has store:x:latest"

@@ -14,7 +14,7 @@ from artificer.cli.table import printable, table
 from artificer.errors import Misused
 from artificer.events import Tagged
 from artificer.images import tags
-from artificer.images.named import also_named, find_in_store, forget
+from artificer.images.named import also_named, familiar, find_in_store, forget
 from artificer.images.stored import NamedImage, named_images
 from artificer.oci.reference import (
     Named,
@@ -213,7 +213,7 @@ def _repository(text: str) -> Repository:
 def _table(images: Sequence[NamedImage]) -> str:
     rows = [
         (
-            _familiar(image.name),
+            familiar(image.name),
             image.descriptor.digest.hex[:_SHORT_DIGEST],
             _platforms(image),
             "broken" if image.broken else amount(image.size),
@@ -232,18 +232,11 @@ def _platforms(image: NamedImage) -> str:
     return f"{image.platforms[0]}" + (f" +{more}" if more else "")
 
 
-def _familiar(name: str) -> str:
-    try:
-        return parse_name(name).familiar
-    except Misused:
-        return name
-
-
 def _document(images: Sequence[NamedImage]) -> str:
     return json.dumps(
         [
             {
-                "name": _familiar(image.name),
+                "name": familiar(image.name),
                 "digest": image.descriptor.digest,
                 "mediaType": image.descriptor.media_type,
                 "platforms": [str(platform) for platform in image.platforms],

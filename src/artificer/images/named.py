@@ -16,7 +16,7 @@ def find_in_store(reference: StoreName, store: Store) -> Found:
         descriptor = store.name(name)
         if descriptor is not None:
             return Found(str(reference), descriptor, store_place(store))
-    names = ", ".join(list(store.names())[:10])
+    names = ", ".join(f"store:{familiar(name)}" for name in list(store.names())[:10])
     raise NotFound(
         f"{reference}: the store has no such image",
         hint=f"it has {names}" if names else "it has none; `artificer pull NAME` brings one",
@@ -61,6 +61,14 @@ def store_place(store: Store) -> Place:
         return Stored(store.blob_path(descriptor.digest))
 
     return Place("the store", read, origin)
+
+
+def familiar(name: str) -> str:
+    """Return *name*, which the store knows, as a person writes it after ``store:``."""
+    try:
+        return parse_name(name).familiar
+    except InvalidReference:
+        return name
 
 
 def _spellings(text: str) -> tuple[str, ...]:
