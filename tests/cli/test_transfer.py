@@ -167,6 +167,7 @@ def test_a_loaded_archive_without_a_name_needs_one(
     ("words", "code", "told"),
     [
         (["pull"], 2, "the following arguments are required: IMAGE"),
+        (["push"], 2, "the following arguments are required: NAME\n"),
         (["pull", "Alpine"], 2, "hint: repository names are lower case: alpine"),
         (["pull", "oci:/x"], 2, "hint: `artificer copy oci:/x store:NAME` brings it"),
         (["pull", "x", "--platfrom", "y"], 2, "unrecognized arguments: --platfrom y"),

@@ -108,7 +108,9 @@ def _push_parser() -> Parser:
         "target's reference by digest is printed.",
     )
     parser.add_argument("image", metavar="NAME", help="its name in the store (or transport:NAME)")
-    parser.add_argument("targets", metavar="TARGET", nargs="*", help="where to send it")
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="*", default=[], help="where to send it"
+    )
     _add_conversion(parser)
     add_platform(parser, "send this platform's image alone")
     return parser
