@@ -57,11 +57,23 @@ def untouched(registry: Registry, repository: str) -> None:
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        (("--target", "--files", "x"), "argument -t/--target: expected one argument", "an option"),
-        (("-t", "-f", "x"), "argument -t/--target: expected one argument", "an option"),
-        (("-f", "-t", "x"), "argument -f/--files: expected at least one argument", "an option"),
-        (("-b", "-f", "x"), "argument -b/--baseimage/--base: expected one argument", "an option"),
-        (("-e",), "argument -e/--env: expected one argument", "an option"),
+        (
+            ("--target", "--files", "x"),
+            "argument -t/--target: expected one argument",
+            "another option",
+        ),
+        (("-t", "-f", "x"), "argument -t/--target: expected one argument", "another option"),
+        (
+            ("-f", "-t", "x"),
+            "argument -f/--files: expected at least one argument",
+            "another option",
+        ),
+        (
+            ("-b", "-f", "x"),
+            "argument -b/--baseimage/--base: expected one argument",
+            "another option",
+        ),
+        (("-e",), "argument -e/--env: expected one argument", "another option"),
         (("--targ", "x"), "unrecognized arguments: --targ x", "--help"),
         (("--nope",), "unrecognized arguments: --nope", "--help"),
         (("-t", "x", "stray"), "unrecognized arguments: stray", "--help"),
@@ -94,6 +106,22 @@ def untouched(registry: Registry, repository: str) -> None:
             ),
             "standard input cannot be a password and an archive",
             "artificer login",
+        ),
+        (("--arch-tags", "-b", "scratch", "-t", "store:x"), "no target is in a registry", "leave"),
+        (
+            ("--chown", "1:1", "-b", "scratch", "--copy-from", "a:/b", "-t", "store:x"),
+            "--chown, but no file is added",
+            "--copy-from",
+        ),
+        (
+            ("--ignore-file", "x", "-b", "scratch", "-t", "store:x"),
+            "--ignore-file, but no file is added",
+            "`-f`",
+        ),
+        (
+            ("--healthcheck", "x", "--health-start-period", "5", "-b", "scratch", "-t", "store:x"),
+            "--health-start-period: not a duration: '5'",
+            "30s",
         ),
         (("--creds", "nobody", "-b", "scratch", "-t", "x"), "not USER:PASSWORD", "a colon"),
         (("--client-key", "k", "-b", "scratch", "-t", "x"), "go together", ""),

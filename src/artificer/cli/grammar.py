@@ -22,7 +22,8 @@ class Parser(argparse.ArgumentParser):
         hint = f"`{page} --help` lists the options"
         if "expected one argument" in message or "expected at least one argument" in message:
             hint = (
-                "an option stands where its value should be; a value with a dash: --option=-value"
+                "another option, or nothing, stands where its value should be; "
+                "a value with a dash: --option=-value"
             )
         raise Misused(message, hint=hint)
 

@@ -110,7 +110,10 @@ def references_of(args: Namespace) -> tuple[Reference, ...]:
         raise Misused(
             "`scratch` is a base, not a target", hint="keep the image with `-t store:NAME`"
         )
-    if args.offline and any(isinstance(one, Named) for one in references):
+    named = any(isinstance(one, Named) for one in references)
+    if args.arch_tags and references and not named:
+        raise Misused("--arch-tags, but no target is in a registry", hint="leave --arch-tags out")
+    if args.offline and named:
         raise Misused(
             "--offline, but a target is in a registry",
             hint="leave --offline out, or keep the image with `-t store:NAME`",

@@ -79,6 +79,7 @@ def _files(args: Namespace, epoch: str) -> tuple[Step, ...]:
     sources.extend(EmptyFile(image_path(path)) for path in args.empty_file)
     sources.extend(Delete(image_path(path)) for path in args.delete)
     if not sources:
+        _refuse_rules(args)
         return ()
     patterns = [
         *(
@@ -103,6 +104,16 @@ def _files(args: Namespace, epoch: str) -> tuple[Step, ...]:
     )
     split = USUAL if args.layers == "auto" else None
     return (AddFiles(tuple(sources), rules, told, split),)
+
+
+def _refuse_rules(args: Namespace) -> None:
+    """Without files there is nothing that rules for files could change."""
+    for name in ("exclude", "ignore_file", "chmod", "chown", "mtime", "follow_symlinks"):
+        if getattr(args, name):
+            raise Misused(
+                f"--{name.replace('_', '-')}, but no file is added",
+                hint="name files with `-f`; what --copy-from takes stays as it is",
+            )
 
 
 def _copies(args: Namespace) -> tuple[CopyFrom, ...]:
@@ -150,14 +161,14 @@ def _settings(args: Namespace, environ: Mapping[str, str]) -> Settings:
 
 def _healthcheck(args: Namespace) -> dict[str, Any] | None:
     times = {
-        "Interval": args.health_interval,
-        "Timeout": args.health_timeout,
-        "StartPeriod": args.health_start_period,
-        "StartInterval": args.health_start_interval,
+        "Interval": ("--health-interval", args.health_interval),
+        "Timeout": ("--health-timeout", args.health_timeout),
+        "StartPeriod": ("--health-start-period", args.health_start_period),
+        "StartInterval": ("--health-start-interval", args.health_start_interval),
     }
     given = {
-        key: words.duration(text, f"health {key}")
-        for key, text in times.items()
+        key: words.duration(text, option)
+        for key, (option, text) in times.items()
         if text is not None
     }
     if args.health_retries is not None:
