@@ -95,12 +95,12 @@ def _deliveries(one: TargetId, target: Push, product: Images, where: Where) -> l
                 f"{one} says no repository to push to",
                 hint="give it the attribute `repository`, or run it with `-- --dst=REFERENCE`",
             )
-        typed = _typed(content, target.format)
+        shown = typed(content, target.format)
         parsed = parse_name(name)
         if parsed.tag is None:
             # Without a tag it is there by its digest alone.
-            parsed = parsed._replace(digest=typed.digest)
-        found.append(Delivery(typed, parsed))
+            parsed = parsed._replace(digest=shown.digest)
+        found.append(Delivery(shown, parsed))
     return found
 
 
@@ -122,7 +122,8 @@ def _repository(name: str) -> str:
     return str(parsed.repository)
 
 
-def _typed(content: Image | Index, image_format: Format | None) -> Image | Index:
+def typed(content: Image | Index, image_format: Format | None) -> Image | Index:
+    """*content* as it is pushed in *image_format*."""
     if image_format is None:
         return content
     if isinstance(content, Image):

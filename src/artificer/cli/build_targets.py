@@ -7,7 +7,8 @@ from shlex import quote
 
 from artificer.builder.outcome import Outcome
 from artificer.builder.products import Done, File, Files, Images, Layers, Passed, Product
-from artificer.builder.targets import Declared, TargetId
+from artificer.builder.running import typed
+from artificer.builder.targets import Declared, Push, TargetId
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
 from artificer.cli.outputs import Outputs
@@ -85,6 +86,10 @@ def _lines(
             _write_image(label, declared.id, product, outputs, workspace)
             yield f"{shown} {product.digest}"
         case Images(images):
+            if isinstance(declared.target, Push):
+                # What is pushed may be of another format than what was built.
+                form = declared.target.format
+                images = tuple((name, typed(content, form)) for name, content in images)
             yield from (f"{shown} {content.digest} {name}".rstrip() for name, content in images)
             digests = {content.digest for _, content in images}
             if len(digests) == 1:
