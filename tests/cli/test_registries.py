@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from artificer.cli.grammar import build_parser
+from artificer.cli.oneline_grammar import build_parser
 from tests.cli.outside import Cli, Seen
 from tests.parts.certificates import authority, signed_by
 from tests.parts.images import BaseImage

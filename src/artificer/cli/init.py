@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from artificer.builder.recipe import Target
-from artificer.cli.grammar import build_parser
 from artificer.cli.oneline import parsed, references_of
+from artificer.cli.oneline_grammar import build_parser
 from artificer.cli.query import starlark
 from artificer.cli.session import Session
 from artificer.cli.target import target_of

@@ -10,7 +10,7 @@ from artificer.builder.lock import read_lock
 from artificer.builder.recipe import Cache, Target
 from artificer.builder.shared import share
 from artificer.cli.connect import open_reach
-from artificer.cli.grammar import build_parser, with_stdin
+from artificer.cli.oneline_grammar import build_parser, with_stdin
 from artificer.cli.results import tell
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
