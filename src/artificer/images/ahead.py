@@ -48,8 +48,7 @@ class Ahead:
 
     def finish(self) -> frozenset[Digest]:
         """Wait for all of them; give the digests that every target has now."""
-        for _ in self._threads:
-            self._waiting.put(None)
+        self._end()
         for thread in self._threads:
             thread.join()
         self._raise_failure()
@@ -58,6 +57,11 @@ class Ahead:
     def close(self) -> None:
         """Begin nothing more. What is under way ends with its connection."""
         self._over = True
+        self._end()
+
+    def _end(self) -> None:
+        for _ in self._threads:
+            self._waiting.put(None)
 
     def _run(self) -> None:
         while (blob := self._waiting.get()) is not None:
