@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 FORMAT = b"artificer-index-1\n"
 """How a packed index begins; whatever changes below it gets another number."""
 
-_COLUMNS = ("mode", "uid", "gid", "size", "mtime", "offset")
 _CODES = "HIIQqQ"
+"""Of the columns: mode, uid, gid, size, mtime, offset."""
+
 _DIGEST = 32
 _NO_DIGEST = bytes(_DIGEST)
 

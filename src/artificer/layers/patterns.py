@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from artificer.errors import Misused
 
-Matches = Callable[[str], bool]
-
 
 class InvalidPattern(Misused):
     """A pattern that means nothing."""

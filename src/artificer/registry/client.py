@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Event, Note, Report, Retrying, Warned
-from artificer.http.request import Body, Response
+from artificer.http.request import Body
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.reference import Named, Repository
@@ -91,22 +91,6 @@ class Registry:
         """The blob's bytes, verified when read from the start; taken up again where it breaks."""
         links = self._readers(repository, descriptor.digest)
         return blob_chunks(links, descriptor, self._uploads.patience, offset=offset)
-
-    def open_blob(
-        self, repository: Repository, descriptor: Descriptor, offset: int = 0
-    ) -> Response:
-        """`blob_chunks` as an answer that can be pulled from."""
-        chunks = self.blob_chunks(repository, descriptor, offset=offset)
-        rest = b""
-
-        def pull(size: int) -> bytes:
-            nonlocal rest
-            data = rest or next(chunks, b"")
-            rest = data[size:]
-            return data[:size]
-
-        close = getattr(chunks, "close", lambda: None)
-        return Response(200, {}, url="", pull=pull, close=close)
 
     def push_blob(
         self,
