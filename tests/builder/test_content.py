@@ -73,13 +73,14 @@ def test_files_are_put_by_name_with_the_mode_that_was_asked_for(
     assert modes["opt/app/run"] == ("0", 0o4755)
 
 
-def test_a_prefix_is_stripped_and_what_is_not_below_it_is_put_by_name(
+def test_a_prefix_is_stripped_and_what_is_not_below_it_keeps_its_path(
     workspace: Workspace, reach: Reach
 ) -> None:
     below, beside = workspace.file("web/static/a/b"), workspace.file("other/c")
-    content = Content((Put(below, "srv", "web/static"), Put(beside, "srv", "web/static")))
+    fetched = workspace.file("external/site/file/d")
+    content = Content(tuple(Put(one, "srv", "web/static") for one in (below, beside, fetched)))
 
-    assert {"srv/a/b", "srv/c"} <= listed(workspace, content, reach).keys()
+    assert {"srv/a/b", "srv/other/c", "srv/d"} <= listed(workspace, content, reach).keys()
 
 
 def test_an_exact_path_is_one_file(workspace: Workspace, reach: Reach) -> None:

@@ -163,8 +163,9 @@ class _Packer:
         if not prefix:
             return file.short
         if not file.short.startswith(f"{prefix}/"):
-            # As the docker rules do: what is not below the prefix is put by its name.
-            return file.short.rpartition("/")[2]
+            # As the docker rules do; only what another repository has is put by its name.
+            elsewhere = file.short.startswith("external/")
+            return file.short.rpartition("/")[2] if elsewhere else file.short
         return file.short[len(prefix) + 1 :]
 
     def _made(self, path: str, kind: str, mode: int) -> Entry:
@@ -173,6 +174,9 @@ class _Packer:
             raise WrongPath(f"{self._task.label}: the root directory cannot be changed: {path!r}")
         if kind != SYMLINK:
             usual = mode if self._content.mode is None else self._content.mode
+            if kind == DIRECTORY:
+                # Who may read a directory may enter it, whatever the mode of the files is.
+                usual |= (usual & 0o444) >> 2
             mode = self._modes.get(place, usual)
         uid, gid = self._owner(place, None)
         data = b"" if kind == FILE else None

@@ -27,6 +27,9 @@ REPLACED = frozenset(
 )
 """Files of others that `SKYLIB` stands in for."""
 
+HELPERS = {"@rules_pkg": ("REMOVE_BASE_DIRECTORY", "pkg_attributes", "strip_prefix")}
+"""What `SKYLIB` has of files of others that are rules for the rest."""
+
 FUNCTIONS = (
     *("Label", "attr", "config", "depset", "distribs", "environment_group", "existing_rule"),
     *("existing_rules", "exports_files", "glob", "licenses", "macro", "native", "package"),

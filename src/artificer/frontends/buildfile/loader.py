@@ -239,10 +239,7 @@ class Loader:
             raise InvalidLoad(f"a load is of a .bzl file, not of {module!r}")
         label = self.canonical(parse_label(module, scope.home))
         if str(label) in bundled.REPLACED:
-            if self._skylib is None:
-                library = bundled.read_library(bundled.SKYLIB)
-                self._skylib = self._library(bundled.SKYLIB, library, ("native", "select"))
-            return self._skylib
+            return self._helpers()
         files = None if self.is_known(label.repository) else self.files_of(label.repository)
         if files is None:
             written = self._written(label)
@@ -252,6 +249,13 @@ class Loader:
         frozen, selected = self._project_file(label, files, scope)
         scope.selected = scope.selected or selected
         return frozen
+
+    def _helpers(self) -> "starlark.FrozenModule":
+        """Helpers of others, written anew."""
+        if self._skylib is None:
+            library = bundled.read_library(bundled.SKYLIB)
+            self._skylib = self._library(bundled.SKYLIB, library, ("native", "select"))
+        return self._skylib
 
     def _written(self, label: Label) -> str | None:
         """The text of *label*, if the rule that makes its repository writes such a file."""
@@ -291,7 +295,11 @@ class Loader:
     ) -> "starlark.FrozenModule":
         """Rules of ours for *names* of another's file, and what is refused for all others."""
         lines = [f'load("{bundled.PRELUDE}", "declare", "foreign", "foreign_struct", "nothing")']
+        helpers = bundled.HELPERS.get(module.partition("//")[0], ())
         for own, name in names.items():
+            if name in helpers:
+                lines += [f'load("{bundled.SKYLIB}", _{name} = "{name}")', f"{name} = _{name}"]
+                continue
             key = rule_key(self._rulebook, module, name)
             if key:
                 lines.append(bundled.rule_text(name, key, "declare"))
@@ -301,7 +309,9 @@ class Loader:
                 lines.append(_foreign(module, name, own, text))
         source = Source(f"{HIDDEN}/stand_ins.bzl", "\n".join(lines))
         ast = self.interpreter.parsed(source)
-        return self.interpreter.evaluate(source, ast, lambda _: self._prelude)
+        return self.interpreter.evaluate(
+            source, ast, lambda path: self._helpers() if path == bundled.SKYLIB else self._prelude
+        )
 
     def _library(self, path: str, text: str, given: Sequence[str] = ()) -> "starlark.FrozenModule":
         source = Source(path, text, tuple((bundled.PRELUDE, name, name) for name in given))

@@ -292,6 +292,10 @@ class CallContext:
         found = self._find(label, self._platform)
         return found.call if isinstance(found, Named) and found.target is None else None
 
+    def of(self, call: Call) -> "CallContext":
+        """The context of another call."""
+        return CallContext(self._resolver, call, self._platform)
+
     def file(self, path: str) -> SourceFile:
         """The file or directory *path* of the package."""
         short = "/".join(filter(None, (self.home.path, path)))

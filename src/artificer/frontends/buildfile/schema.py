@@ -141,6 +141,9 @@ class Context(Protocol):
     def call(self, label: str) -> Call | None:
         """How the target that *label* names was declared; None for a file or a repository's."""
 
+    def of(self, call: Call) -> "Context":
+        """The context of another *call*: labels are relative to its package, and seen from it."""
+
     def file(self, path: str) -> SourceFile:
         """The file or directory *path* of the package, whether or not it exists."""
 

@@ -194,3 +194,18 @@ structs = struct(to_dict = _to_dict)
 def maybe(repo_rule, name, **kwargs):
     if not native.existing_rule(name):
         repo_rule(name = name, **kwargs)
+
+# Of rules_pkg: https://github.com/bazelbuild/rules_pkg/blob/main/pkg/mappings.bzl
+
+REMOVE_BASE_DIRECTORY = "\0"
+
+strip_prefix = struct(
+    files_only = lambda: ".",
+    from_pkg = lambda path = "": path.removeprefix("/"),
+    from_root = lambda path = "": "/" + path.removeprefix("/"),
+)
+
+def pkg_attributes(mode = None, user = None, group = None, **others):
+    given = {"mode": mode, "user": user, "group": group}
+    given.update(others)
+    return json.encode({name: value for name, value in given.items() if value != None})

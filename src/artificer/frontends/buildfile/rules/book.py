@@ -2,13 +2,16 @@
 
 from artificer.frontends.buildfile.rules import (
     docker,
+    docker_transfer,
     generic,
     http,
     languages,
+    mapping,
     oci,
     pkg,
     refused,
     tests,
+    users,
 )
 from artificer.frontends.buildfile.schema import Rulebook
 
@@ -17,8 +20,11 @@ RULES = {
     **generic.RULES,
     **http.RULES,
     **docker.RULES,
+    **docker_transfer.RULES,
     **oci.RULES,
     **pkg.RULES,
+    **mapping.RULES,
+    **users.RULES,
     **languages.RULES,
     **tests.RULES,
 }
@@ -29,8 +35,9 @@ _NATIVE = frozenset(
         *("cc_binary", "cc_library", "cc_test", "cc_import", "proto_library"),
         *("java_binary", "java_library", "java_test", "java_import"),
         *("py_binary", "py_library", "py_test"),
-        # Ours need no load; docker_build and pkg_tar needed none in 2017, either.
-        *("command", "docker_build", "pkg_tar"),
+        # Ours need no load.
+        *("command", "pkg_tar", *(name for name in docker.RULES if name.startswith("docker_"))),
+        *("docker_push", "docker_import"),
     }
 )
 _WORKSPACE = frozenset(
@@ -38,28 +45,34 @@ _WORKSPACE = frozenset(
         *("git_repository", "new_git_repository", "http_file", "http_jar", "http_archive"),
         *("new_http_archive", "local_repository", "new_local_repository", "bind"),
         *("maven_jar", "maven_server", "register_toolchains", "register_execution_platforms"),
+        *("docker_pull", "docker_load"),
     }
 )
 
 _DOCKER = {
-    name: name for name in docker.RULES if name not in {"docker_oci_push", "container_push_all"}
+    name: name
+    for name in (*docker.RULES, *docker_transfer.RULES, *users.RULES)
+    if name not in {"docker_oci_push", "container_push_all"}
 }
+_DOCKER["oci_push"] = "docker_oci_push"
+_DOCKER["repositories"] = "repositories"
 _PUSHES = {"container_push": "container_push_all", "docker_push": "container_push_all"}
-_DOCKER_OCI = {"docker_push": "docker_push", "oci_push": "docker_oci_push"}
+_PUSH_FILES = ("contrib:push-all.bzl", "docker/contrib:push-all.bzl")
 _REPO_RULES = {name: name for name in http.RULES}
+_OCI = {name: name for name in oci.RULES}
+_PKG = {"pkg_tar": "pkg_tar", **{name: name for name in mapping.RULES}}
+_PKG_OF_2017 = {"pkg_tar": "pkg_tar_of_2017", "pkg_deb": "pkg_deb"}
+_GO = {name: name for name in ("go_binary", "go_library", "go_source", "go_test")}
 
 _MODULES = {
-    "@io_bazel_rules_docker": {**_DOCKER, "oci_push": "docker_oci_push"},
-    "@io_bazel_rules_docker//docker:docker.bzl": {**_DOCKER, **_DOCKER_OCI},
-    "@io_bazel_rules_docker//oci:oci.bzl": {"oci_push": "docker_oci_push"},
-    "@io_bazel_rules_docker//contrib:push-all.bzl": _PUSHES,
-    "@rules_docker": {**_DOCKER, "oci_push": "docker_oci_push"},
-    "@rules_docker//contrib:push-all.bzl": _PUSHES,
-    "@rules_oci": {name: name for name in oci.RULES},
-    "@rules_oci//oci:defs.bzl": {name: name for name in oci.RULES},
-    "@rules_pkg": {name: name for name in pkg.RULES if name.startswith("pkg_")},
-    "@bazel_tools//tools/build_defs/pkg:pkg.bzl": {"pkg_tar": "pkg_tar", "pkg_deb": "pkg_deb"},
-    "@bazel_tools//tools/build_defs/docker:docker.bzl": {"docker_build": "docker_build"},
+    "@io_bazel_rules_docker": _DOCKER,
+    **{f"@io_bazel_rules_docker//{file}": _PUSHES for file in _PUSH_FILES},
+    "@rules_docker": _DOCKER,
+    **{f"@rules_docker//{file}": _PUSHES for file in _PUSH_FILES},
+    "@rules_oci": _OCI,
+    "@rules_pkg": _PKG,
+    "@bazel_tools//tools/build_defs/pkg:pkg.bzl": _PKG_OF_2017,
+    "@bazel_tools//tools/build_defs/docker:docker.bzl": _DOCKER,
     "@bazel_tools//tools/build_defs/repo:http.bzl": _REPO_RULES,
     "@bazel_tools//tools/build_defs/repo:git.bzl": _REPO_RULES,
     "@bazel_tools//tools/build_defs/repo:maven_rules.bzl": {"maven_jar": "maven_jar"},
@@ -71,10 +84,8 @@ _MODULES = {
     },
     "@rules_cc": {"cc_binary": "cc_binary", "cc_library": "cc_library", "cc_test": "cc_test"},
     "@rules_shell": {name: name for name in ("sh_binary", "sh_library", "sh_test")},
-    "@io_bazel_rules_go": {
-        name: name for name in ("go_binary", "go_library", "go_source", "go_test")
-    },
-    "@rules_go": {name: name for name in ("go_binary", "go_library", "go_source", "go_test")},
+    "@io_bazel_rules_go": _GO,
+    "@rules_go": _GO,
     "@bazel_gazelle": {"go_repository": "go_repository"},
     "@container_structure_test": {"container_structure_test": "container_structure_test"},
     "@distroless_rules": {},
@@ -97,7 +108,7 @@ BOOK = Rulebook(
     workspace=_WORKSPACE,
     modules=_MODULES,
     extensions={
-        "@rules_oci//oci:extensions.bzl%oci": {"pull": "oci_pull"},
+        "@rules_oci//oci:extensions.bzl%oci": {"pull": "oci_pull", "toolchains": ""},
         "@rules_go//go:extensions.bzl%go_sdk": {},
     },
 )

@@ -1,22 +1,21 @@
-"""The docker rules of Bazel, as rules_docker had them from 2017 to its end."""
+"""The docker rules of Bazel that make images, as rules_docker had them from 2017 to its end."""
 
 from artificer.builder.targets import (
     Bundle,
     Content,
     Flattened,
-    FromFile,
     ImageTarget,
-    Imported,
     LayerTarget,
-    Pull,
-    Push,
+    Stamped,
     Target,
     Text,
     Wishes,
 )
+from artificer.errors import Misused
 from artificer.frontends.buildfile.rules.values import (
     image_dir,
     image_paths,
+    labels_of,
     made,
     mode_of,
     mtime_of,
@@ -24,9 +23,9 @@ from artificer.frontends.buildfile.rules.values import (
     platform_of,
     puts_of,
     rules_of,
+    stamps,
     strip_of,
     text_of,
-    text_or_file,
     words_of,
 )
 from artificer.frontends.buildfile.schema import (
@@ -34,9 +33,7 @@ from artificer.frontends.buildfile.schema import (
     Attribute,
     Call,
     Context,
-    Repository,
     Rule,
-    Synthetic,
     either,
     flag,
     label,
@@ -46,9 +43,8 @@ from artificer.frontends.buildfile.schema import (
     string_dict,
     strings,
 )
-from artificer.oci.digest import Digest, InvalidDigest
-from artificer.oci.media import Format
-from artificer.oci.reference import InvalidReference, Named, parse_repository
+from artificer.oci.platform import Platform
+from artificer.oci.settings import port
 
 _GZIP_ONLY = ("", "gzip")
 
@@ -72,10 +68,6 @@ LAYER = {
     ),
     "operating_system": string("linux", values=("", "linux", "windows")),
     "os_version": string(),
-    "build_layer": ANY,
-    "extract_config": ANY,
-    "incremental_load_template": ANY,
-    "compare_sha256": ANY,
 }
 IMAGE: dict[str, Attribute] = {
     **LAYER,
@@ -101,49 +93,7 @@ IMAGE: dict[str, Attribute] = {
     "experimental_tarball_format": string("legacy", values=("legacy", "compressed")),
     "null_cmd": flag(),
     "null_entrypoint": flag(),
-    "label_files": labels(),
-    "label_file_strings": strings(),
-    "create_image_config": ANY,
-    "sha256": ANY,
 }
-PULL = {
-    "registry": string(mandatory=True),
-    "repository": string(mandatory=True),
-    "tag": string("latest"),
-    "digest": string(),
-    "architecture": string("amd64"),
-    "cpu_variant": string(),
-    "os": string("linux"),
-    "os_version": string(),
-    "os_features": strings(),
-    "platform_features": strings(),
-    "docker_client_config": ANY,
-    "cred_helpers": labels(),
-    "timeout": number(),
-    "import_tags": strings(),
-    "puller_darwin": ANY,
-    "puller_linux_amd64": ANY,
-    "puller_linux_arm64": ANY,
-    "puller_linux_s390x": ANY,
-}
-PUSH = {
-    "image": label(mandatory=True),
-    "registry": string(),
-    "registry_file": label(),
-    "repository": string(),
-    "repository_file": label(),
-    "tag": string("latest"),
-    "tag_file": label(),
-    "stamp": ANY,
-    "skip_unchanged_digest": flag(),
-    "insecure_repository": flag(),
-    "extension": string(),
-    "tag_tpl": ANY,
-    "windows_paths": flag(),
-    "retry_count": number(),
-    "sequential": flag(),
-}
-FORMAT = {"format": string(mandatory=True, values=("Docker", "OCI"))}
 OUTPUTS = ("{name}.tar", "{name}.digest", "{name}.json", "{name}.json.sha256", "{name}-layer.tar")
 
 
@@ -181,6 +131,9 @@ def wishes_of(call: Call, context: Context) -> Wishes:
 
     entrypoint, cmd = words_of(call, context, "entrypoint"), words_of(call, context, "cmd")
     flags = call.value("docker_run_flags")
+    created = text("creation_time")
+    if created is None and stamps(call):
+        created = Stamped("{BUILD_TIMESTAMP}")
     return Wishes(
         env=pairs_of(call, context, "env"),
         env_order="sorted",
@@ -191,17 +144,36 @@ def wishes_of(call: Call, context: Context) -> Wishes:
         keep_cmd=True,
         user=text("user"),
         workdir=text("workdir"),
-        labels=pairs_of(call, context, "labels"),
-        ports=call.strings("ports"),
+        labels=labels_of(call, context, "labels"),
+        ports=_ports(call, context),
         volumes=call.strings("volumes"),
-        created=text("creation_time"),
+        created=created,
         author="Bazel",
         created_by=f"bazel build {call.label}",
-        platform=platform_of(
-            call, os="operating_system", architecture="architecture", version="os_version"
-        ),
+        platform=_platform(call),
         run_flags=tuple(flags.split()) if isinstance(flags, str) else tuple(flags or ()),
     )
+
+
+def _platform(call: Call) -> Platform | None:
+    """What the call says; the base's own where it only says what everybody has."""
+    ordinary = call.string("operating_system") in {"", "linux"} and not call.string("os_version")
+    if ordinary and call.attributes.get("architecture") is None:
+        return None
+    return platform_of(
+        call, os="operating_system", architecture="architecture", version="os_version"
+    )
+
+
+def _ports(call: Call, context: Context) -> tuple[str, ...]:
+    """Each with its protocol (RD-53)."""
+    found: list[str] = []
+    for text in call.strings("ports"):
+        try:
+            found += port(made(text, call, context, "ports"))
+        except Misused as error:
+            context.fail(call, "ports", error.message, error.hint)
+    return tuple(found)
 
 
 def _layer(call: Call, context: Context) -> Target:
@@ -224,88 +196,6 @@ def _image(call: Call, context: Context) -> Target:
     )
 
 
-def named(call: Call, context: Context) -> Named:
-    """The image that registry, repository, digest and tag name; a digest decides."""
-    registry = call.string("registry").removeprefix("https://").removeprefix("http://")
-    try:
-        repository = parse_repository(f"{registry}/{call.string('repository')}")
-    except InvalidReference as error:
-        context.fail(call, "repository", error.message, error.hint)
-    if not call.string("digest"):
-        return Named(repository, call.string("tag") or "latest")
-    try:
-        return Named(repository, None, Digest(call.string("digest")))
-    except InvalidDigest as error:
-        context.fail(call, "digest", error.message)
-
-
-def pulled(target: Target) -> Synthetic:
-    """A repository of one image, under the names that rules_docker gives its parts (RD-09)."""
-    return Synthetic(
-        {"image:image": target},
-        {
-            "image:image.tar": ("image:image", "image.tar"),
-            "image:image.digest": ("image:image", "image.digest"),
-            "image:digest": ("image:image", "image.digest"),
-            "image:config.json": ("image:image", "image.json"),
-        },
-    )
-
-
-def _pull(call: Call, context: Context) -> dict[str, Repository]:
-    platform = platform_of(
-        call, os="os", architecture="architecture", variant="cpu_variant", version="os_version"
-    )
-    return {call.name: pulled(Pull(named(call, context), platform))}
-
-
-def _load(call: Call, context: Context) -> dict[str, Repository]:
-    return {call.name: pulled(Imported(archive=context.source(call.string("file"))))}
-
-
-def _import(call: Call, context: Context) -> Target:
-    config, manifest = call.value("config"), call.value("manifest")
-    return Imported(
-        config=context.source(config) if config else None,
-        manifest=context.source(manifest) if manifest else None,
-        layers=context.sources(call.strings("layers")),
-    )
-
-
-def _push_of(call: Call, context: Context, format_: Format | None) -> Push:
-    tag = text_or_file(call, context, "tag", "tag_file")
-    tags: tuple[Text, ...] | FromFile = tag if isinstance(tag, FromFile) else (tag,)
-    return Push(
-        image=context.target(call.string("image")),
-        registry=text_or_file(call, context, "registry", "registry_file"),
-        repository=text_or_file(call, context, "repository", "repository_file"),
-        tags=tags,
-        format=format_,
-        insecure=call.flag("insecure_repository"),
-        skip_unchanged=call.flag("skip_unchanged_digest"),
-    )
-
-
-def _push(call: Call, context: Context) -> Target:
-    return _push_of(call, context, "oci" if call.string("format") == "OCI" else "docker")
-
-
-def _docker_push(call: Call, context: Context) -> Target:
-    return _push_of(call, context, "docker")
-
-
-def _oci_push(call: Call, context: Context) -> Target:
-    return _push_of(call, context, "oci")
-
-
-def _push_all(call: Call, context: Context) -> Target:
-    return Push(
-        image=context.target(call.string("bundle")),
-        format="oci" if call.string("format") == "OCI" else "docker",
-        skip_unchanged=call.flag("skip_unchanged_digest"),
-    )
-
-
 def _bundle(call: Call, context: Context) -> Target:
     return Bundle(
         tuple(
@@ -322,23 +212,6 @@ def _flatten(call: Call, context: Context) -> Target:
 
 _IMAGE = Rule("container_image", IMAGE, _image, outputs=OUTPUTS)
 _LAYER = Rule("container_layer", LAYER, _layer, outputs=("{name}-layer.tar",))
-_PULL = Rule("container_pull", PULL, repository=_pull)
-_LOAD = Rule("container_load", {"file": label(mandatory=True)}, repository=_load)
-_IMPORT = Rule(
-    "container_import",
-    {
-        "config": label(),
-        "manifest": label(),
-        "layers": labels(),
-        "repository": string("bazel"),
-        "base_image_registry": string(),
-        "base_image_repository": string(),
-        "base_image_digest": string(),
-        "sha256": ANY,
-    },
-    _import,
-    outputs=OUTPUTS,
-)
 _BUNDLE = Rule(
     "container_bundle",
     {
@@ -346,41 +219,20 @@ _BUNDLE = Rule(
         "stamp": ANY,
         "tar_output": Attribute(("output",)),
         "experimental_tarball_format": string("legacy", values=("legacy", "compressed")),
-        "extract_config": ANY,
-        "image_target_strings": strings(),
     },
     _bundle,
     outputs=("{name}.tar",),
 )
 _FLATTEN = Rule(
     "container_flatten",
-    {"image": label(mandatory=True), "extract_config": ANY},
+    {"image": label(mandatory=True)},
     _flatten,
     outputs=("{name}.tar", "{name}.json"),
 )
-_PUSH_ALL = Rule(
-    "container_push_all",
-    {
-        "bundle": label(mandatory=True),
-        "format": string("Docker", values=("Docker", "OCI")),
-        "sequential": flag(),
-        "stamp": ANY,
-        "skip_unchanged_digest": flag(),
-    },
-    _push_all,
-)
-
 RULES = rules_of(
-    *(_IMAGE, _LAYER, _PULL, _LOAD, _IMPORT, _BUNDLE, _FLATTEN, _PUSH_ALL),
+    *(_IMAGE, _LAYER, _BUNDLE, _FLATTEN),
     *(_IMAGE._replace(name=name) for name in ("docker_image", "docker_build")),
     _LAYER._replace(name="docker_layer"),
-    _PULL._replace(name="docker_pull"),
-    _LOAD._replace(name="docker_load"),
-    _IMPORT._replace(name="docker_import"),
     _BUNDLE._replace(name="docker_bundle"),
     _FLATTEN._replace(name="docker_flatten"),
-    Rule("container_push", {**PUSH, **FORMAT}, _push, outputs=("{name}.digest",)),
-    Rule("docker_push", PUSH, _docker_push, outputs=("{name}.digest",)),
-    Rule("docker_oci_push", PUSH, _oci_push, outputs=("{name}.digest",)),
 )
-"""By our own names: rules_docker's ``oci_push`` and the push of bundles clash with others."""

@@ -16,9 +16,17 @@ from artificer.builder.targets import (
     Source,
     SourceFile,
     Target,
+    TargetId,
     Wishes,
 )
-from artificer.frontends.buildfile.rules.values import package_path, pairs_of, rules_of
+from artificer.frontends.buildfile.rules.values import (
+    package_path,
+    pairs_of,
+    platform_of,
+    puts_of,
+    rules_of,
+    text_of,
+)
 from artificer.frontends.buildfile.schema import (
     ANY,
     Attribute,
@@ -98,36 +106,33 @@ IMAGE: dict[str, Attribute] = {
     "stamp": ANY,
     "docker_run_flags": ANY,
     "legacy_run_behavior": flag(),
+    "architecture": string(),
 }
 
 
-def _closure(call: Call, context: Context, *names: str, depth: int = 0) -> Iterator[Call]:
-    """*call*, and all libraries that it names in the attributes *names*, before what they need."""
+def _closure(
+    call: Call, context: Context, names: tuple[str, ...], depth: int = 0
+) -> Iterator[tuple[Call, Context]]:
+    """*call*, and all libraries that it names in the attributes *names*, each with its context."""
     if depth > _DEPTH:
         context.fail(call, names[0], "libraries need one another without end")
-    yield call
+    yield call, context
     for name in names:
         for text in call.strings(name) if name in call.rule.attributes else ():
             named = context.call(text)
             if named is not None:
-                yield from _closure(named, context, *names, depth=depth + 1)
+                yield from _closure(named, context.of(named), names, depth + 1)
 
 
 def _sources(
     call: Call, context: Context, kinds: tuple[str, ...], *through: str
 ) -> tuple[Source, ...]:
     found: dict[Source, None] = {}
-    for each in _closure(call, context, *through):
+    for each, inner in _closure(call, context, through):
         for kind in kinds:
             if kind in each.rule.attributes:
-                for text in each.strings(kind):
-                    label_ = text if "//" in text else f"{_package(each)}:{text.lstrip(':')}"
-                    found[context.source(label_)] = None
+                found.update(dict.fromkeys(inner.sources(each.strings(kind))))
     return tuple(found)
-
-
-def _package(call: Call) -> str:
-    return call.package if "//" in call.package else f"//{call.package}"
 
 
 def _go_binary(call: Call, context: Context) -> Target:
@@ -181,7 +186,7 @@ def _cc_binary(call: Call, context: Context) -> Target:
     headers = _sources(call, context, ("hdrs", "textual_hdrs"), "deps")
     if not sources:
         context.fail(call, "srcs", "a C program without sources")
-    calls = tuple(_closure(call, context, "deps"))
+    calls = tuple(each for each, _ in _closure(call, context, ("deps",)))
     cxx = any(_is_cxx(text) for each in calls for text in each.strings("srcs"))
     options = [
         *(f"-D{text}" for each in calls for text in each.strings("defines")),
@@ -230,23 +235,47 @@ def _library(call: Call, context: Context) -> Target:
 
 
 def _image(call: Call, context: Context) -> Target:
-    """The program at ``/app/PKG/NAME.binary``, which the image starts (RD-79 … RD-81)."""
+    """The program at ``/app/PKG/NAME.binary``, which the image starts (RD-79 … RD-81).
+
+    Its data are below ``NAME.binary.runfiles/WORKSPACE``, which is where it starts.
+    """
     binary = call.string("binary") or f":{call.name}.binary"
     path = "/".join(filter(None, ("app", package_path(call), f"{call.name}.binary")))
+    folder = f"{path}.runfiles/{context.workspace}"
     base = call.value("base")
+    args = tuple(text_of(text, call, context, "args") for text in call.strings("args"))
+    data = puts_of(call.strings("data"), context, folder, "")
     return ImageTarget(
         base=context.source(base) if base else None,
-        layers=tuple(context.target(text) for text in call.strings("layers")),
-        content=Content(puts=(Put(context.source(binary), name=path, mode=0o755),)),
+        layers=_layers(call, context),
+        content=Content(
+            puts=(Put(context.source(binary), name=path, mode=0o755), *data),
+            empty_dirs=(folder,),
+        ),
         wishes=Wishes(
             env=pairs_of(call, context, "env"),
             env_order="sorted",
             env_unknown="kept",
             env_expands="base",
-            entrypoint=(f"/{path}", *call.strings("args")),
+            entrypoint=(f"/{path}",),
+            cmd=args,
+            workdir=f"/{folder}",
+            author="Bazel",
             created_by=f"bazel build {call.label}",
+            platform=platform_of(call, architecture="architecture")
+            if call.value("architecture")
+            else None,
         ),
         format=None if base else "docker",
+    )
+
+
+def _layers(call: Call, context: Context) -> tuple[TargetId, ...]:
+    """Layers of files; libraries are in the program itself, and need none of their own."""
+    return tuple(
+        context.target(text)
+        for text in call.strings("layers")
+        if (named := context.call(text)) is None or named.rule.convert is not _library
     )
 
 
@@ -261,7 +290,13 @@ def _with_binary(binary: Rule, call: Call) -> tuple[Call, ...]:
     attributes = {
         name: value for name, value in call.attributes.items() if name in binary.attributes
     }
-    attributes.pop("env", None)
+    for name in ("env", "args", "data"):
+        attributes.pop(name, None)
+    if "deps" in binary.attributes and call.value("layers"):
+        attributes["deps"] = [*call.strings("deps"), *call.strings("layers")]
+    if binary is _CC_BINARY and not call.value("base"):
+        # There is nothing in the image that could link it when it starts.
+        attributes["linkopts"] = [*call.strings("linkopts"), "-static"]
     return (call._replace(rule=binary, name=f"{call.name}.binary", attributes=attributes),)
 
 

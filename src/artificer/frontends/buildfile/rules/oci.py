@@ -162,7 +162,7 @@ def _with_tars(call: Call) -> tuple[Call, ...]:
 
 
 def _index(call: Call, context: Context) -> Target:
-    platforms = [Platform.parse(_platform_name(text)) for text in call.strings("platforms")]
+    platforms = [_platform(text, context) for text in call.strings("platforms")]
     images = call.strings("images")
     if platforms and len(images) != 1:
         context.fail(call, "platforms", "platforms are for a single image", hint="name one image")
@@ -174,10 +174,18 @@ def _index(call: Call, context: Context) -> Target:
     return IndexTarget(targets, _dict(call, context, "annotations"))
 
 
-def _platform_name(text: str) -> str:
-    """``linux/arm64``, also out of ``@platforms//:linux_arm64`` or ``//:linux_arm64``."""
+def _platform(text: str, context: Context) -> Platform:
+    """What a ``platform()`` of the workspace says; else a name such as ``@x//:linux_arm64``."""
+    named = context.call(text) if text.startswith((":", "//", "@//")) else None
+    if named is not None and named.rule.name == "platform":
+        values = dict.fromkeys(("os", "cpu"), "")
+        for value in named.strings("constraint_values"):
+            kind, _, name = value.rpartition("//")[2].partition(":")
+            values[kind] = name
+        if values["os"] and values["cpu"]:
+            return Platform.normal(values["os"], values["cpu"])
     name = text.rpartition(":")[2].rpartition("/")[2] if "//" in text or ":" in text else text
-    return name.replace("_", "/") if "/" not in name and "_" in name else name
+    return Platform.parse(name.replace("_", "/") if "/" not in name else name)
 
 
 def _load(call: Call, context: Context) -> Target:

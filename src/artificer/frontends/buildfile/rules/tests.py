@@ -1,6 +1,13 @@
 """Tests of images: their structure, that they are the same, that they come out the same."""
 
-from artificer.builder.targets import Refused, Reproducible, SameImage, StructureTest, Target
+from artificer.builder.targets import (
+    Refused,
+    Reproducible,
+    SameImage,
+    SourceFile,
+    StructureTest,
+    Target,
+)
 from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
@@ -20,14 +27,15 @@ def _structure(call: Call, context: Context) -> Target:
     given = [name for name in ("image", "image_tar", "image_config") if call.value(name)]
     if len(given) != 1:
         context.fail(call, "", "exactly one of image, image_tar and image_config is needed")
-    if given != ["image"]:
+    source = context.source(call.string(given[0]))
+    if isinstance(source, SourceFile):
         return Refused(
             call.rule.name,
-            f"{given[0]} is no target whose files can be looked into",
-            "name the image's target with image =",
+            f"{given[0]} is a file whose image is not known",
+            "import it with container_import or container_load, and name that with image =",
         )
     return StructureTest(
-        context.target(call.string("image")),
+        source.target,
         context.sources(call.strings("configs")),
         call.string("driver"),
     )

@@ -10,6 +10,8 @@ from artificer.oci.platform import Platform
 _MAKE = re.compile(r"\$\$|\$\(([^()]*)\)")
 _STAMP = re.compile(r"\{[A-Z][A-Z0-9_]*\}")
 _MODE = re.compile(r"(?:0o?)?([0-7]{3,5})")
+_SHELL = ("/bin/sh", "-c")
+_WINDOWS_SHELL = (r"%WinDir%\system32\cmd.exe", "/c")
 _OWNER = re.compile(r"(\d+)[.:](\d+)")
 
 
@@ -41,7 +43,15 @@ def made(text: str, call: Call, context: Context, attribute: str) -> str:
 def text_of(text: str, call: Call, context: Context, attribute: str) -> Text:
     """*text* with make variables replaced; with ``{STAMP}`` in it, it is stamped later."""
     found = made(text, call, context, attribute)
-    return Stamped(found) if _STAMP.search(found) else found
+    return Stamped(found) if _STAMP.search(found) and stamps(call) is not False else found
+
+
+def stamps(call: Call) -> bool | None:
+    """What ``stamp`` says (RD-57); None leaves it to the command line, as does its absence."""
+    given = call.value("stamp") if "stamp" in call.rule.attributes else None
+    if isinstance(given, str):
+        return {"always": True, "never": False}.get(given.rpartition(":")[2])
+    return None if given in (None, -1) else bool(given)
 
 
 def text_or_file(call: Call, context: Context, name: str, file: str) -> Text:
@@ -52,17 +62,21 @@ def text_or_file(call: Call, context: Context, name: str, file: str) -> Text:
 
 
 def pairs_of(call: Call, context: Context, name: str) -> Pairs:
-    """A dictionary of texts; keys have make variables, too, and a value ``@//a:b`` is a file."""
+    """A dictionary of texts; keys have make variables, too."""
     return tuple(
-        (made(key, call, context, name), _value(str(value), call, context, name))
+        (made(key, call, context, name), text_of(str(value), call, context, name))
         for key, value in call.pairs(name)
     )
 
 
-def _value(text: str, call: Call, context: Context, name: str) -> Text:
-    if text.startswith("@") and "//" in text:
-        return FromFile(context.source(text))
-    return text_of(text, call, context, name)
+def labels_of(call: Call, context: Context, name: str) -> Pairs:
+    """The labels of an image; the value ``@//a:b`` is what the file has (RD-52)."""
+    files = {
+        key: FromFile(context.source(value))
+        for key, value in call.pairs(name)
+        if value.startswith("@") and "//" in value
+    }
+    return tuple((key, files.get(key, text)) for key, text in pairs_of(call, context, name))
 
 
 def package_path(call: Call) -> str:
@@ -84,7 +98,13 @@ def strip_of(call: Call, context: Context, name: str) -> str | None:
         context.fail(call, name, f"{name} goes upwards: {text!r}", hint="write it without `..`")
     if not text.startswith("/"):
         parts = [part for part in package_path(call).split("/") if part] + parts
-    return "/".join(parts)
+    return "/".join((*repository_of(call), *parts))
+
+
+def repository_of(call: Call) -> tuple[str, ...]:
+    """``external/NAME`` as parts, for a call in another repository."""
+    name, slashes, _ = call.package.partition("//")
+    return ("external", name.lstrip("@")) if slashes and name else ()
 
 
 def image_dir(text: str, call: Call, context: Context, name: str) -> str:
@@ -152,7 +172,7 @@ def platform_of(call: Call, **names: str) -> Platform | None:
     )
 
 
-def words_of(call: Call, context: Context, name: str) -> tuple[Text, ...] | FromFile | None:
+def words_of(call: Call, context: Context, name: str) -> tuple[Text, ...] | None:
     """``entrypoint`` or ``cmd``: None if it is not given; None, [] and "" given reset (RD-50)."""
     if not call.given(name):
         return None
@@ -160,5 +180,7 @@ def words_of(call: Call, context: Context, name: str) -> tuple[Text, ...] | From
     if not given:
         return ()
     if isinstance(given, str):
-        return ("/bin/sh", "-c", text_of(given, call, context, name))
+        windows = call.string("operating_system") == "windows"
+        shell = _WINDOWS_SHELL if windows else _SHELL
+        return (*shell, text_of(given, call, context, name))
     return tuple(text_of(str(word), call, context, name) for word in given)
