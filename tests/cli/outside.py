@@ -70,8 +70,14 @@ class Cli:
     ) -> Done:
         """Run the command in this process; it must end with *code*."""
         texts = [os.fspath(word) for word in words]
-        done = _inside(texts, {**self.environ, **(environ or {})}, self.directory, stdin)
-        return _expected(done, texts, code)
+        return _expected(self.ended(*texts, stdin=stdin, environ=environ), texts, code)
+
+    def ended(
+        self, *words: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None
+    ) -> Done:
+        """Run the command in this process; it may end as it likes."""
+        whole = {**self.environ, **(environ or {})}
+        return _inside(list(words), whole, self.directory, stdin)
 
     def process(
         self,

@@ -152,6 +152,19 @@ def test_scratch_holds_nothing_but_ours(cli: Cli, ours: Path, layout: Path, seen
     assert described(seen.unpacked(layout)).keys() == {"ours"}
 
 
+def test_a_base_without_media_types_as_umoci_makes_it_can_be_built_upon(
+    cli: Cli, ours: Path, layout: Path, seen: Seen, tmp_path: Path
+) -> None:
+    seen.umoci.run("init", "--layout", f"{tmp_path}/base")
+    seen.umoci.run("new", "--image", f"{tmp_path}/base:it")
+    assert "mediaType" not in seen.raw(f"oci:{tmp_path}/base:it")
+
+    cli("-b", f"oci:{tmp_path}/base:it", "-f", "ours", "-e", "A=1", "-t", f"oci:{layout}:it")
+
+    assert (seen.unpacked(layout) / "ours").read_text() == "ours"
+    assert seen.raw(f"oci:{layout}:it")["mediaType"].endswith("oci.image.manifest.v1+json")
+
+
 @pytest.mark.parametrize(
     ("kind", "hints"),
     [("tag", 1), ("scheme", 1), ("digest", 0), ("tag and digest", 0), ("oci", 0), ("rootfs", 0)],

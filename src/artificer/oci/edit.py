@@ -9,7 +9,7 @@ from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.document import dump
-from artificer.oci.image import Image, Index, InvalidImage, Layer, Origin
+from artificer.oci.image import Image, Index, InvalidImage, Layer, Origin, media_type_of
 from artificer.oci.platform import Platform
 from artificer.oci.settings import Settings, applied
 
@@ -107,11 +107,6 @@ def converted(image: Image, image_format: media.Format) -> Image:
     return Image(dump(manifest), image.config, image.origins)
 
 
-def with_origins(image: Image, origins: Mapping[Digest, Origin]) -> Image:
-    """The same image, some of whose blobs can be had elsewhere."""
-    return Image(image.manifest, image.config, {**image.origins, **origins})
-
-
 def index_of(
     members: Sequence[tuple[Image, Mapping[str, str]]],
     annotations: Mapping[str, str],
@@ -165,6 +160,8 @@ def _image(
     manifest: dict[str, Any], config: dict[str, Any], origins: Mapping[Digest, Origin]
 ) -> Image:
     data = dump(config)
+    # Older tools leave it out; what is written is said (manifest.md: it "SHOULD be used").
+    manifest["mediaType"] = media_type_of(manifest)
     media_type = media.converted(media.OCI_CONFIG, media.format_of(manifest["mediaType"]))
     named = manifest.get("config") or {}
     named = {"mediaType": media_type, **named, "digest": str(Digest.of(data)), "size": len(data)}
