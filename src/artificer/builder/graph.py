@@ -122,7 +122,8 @@ class _Build:
             if isinstance(declared.target, Pull):
                 return self._finished(one, made(task), started, "found")
             if costs_nothing(declared.target, tests=self._options.tests):
-                return self._finished(one, made(task), started, _NOTHING)
+                # `made` would run a test, also one that nobody asked for.
+                return self._finished(one, gathered(task), started, _NOTHING)
             key = target_key(task)
             product: Product | None = self._recorded(key)
             why = "unchanged"
