@@ -9,6 +9,7 @@ from artificer.cli.grammar import (
     Formatter,
     Once,
     Parser,
+    add_access_options,
     add_common_options,
     add_registry_options,
 )
@@ -40,6 +41,15 @@ def bare_parser(name: str, usage: str, about: str) -> Parser:
         allow_abbrev=False,
         formatter_class=Formatter,
     )
+
+
+def asking_parser(name: str, usage: str, about: str) -> Parser:
+    """The parser of a command that asks registries themselves, whatever the store knows."""
+    parser = bare_parser(name, usage, about)
+    add_access_options(parser)
+    add_common_options(parser)
+    parser.set_defaults(pull="always", offline=False)
+    return parser
 
 
 def local_parser(name: str, usage: str, about: str) -> Parser:

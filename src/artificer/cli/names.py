@@ -4,7 +4,7 @@ import json
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 
-from artificer.cli.command import add_format, reading_parser, run_command, writing_parser
+from artificer.cli.command import add_format, asking_parser, run_command, writing_parser
 from artificer.cli.console import amount
 from artificer.cli.grammar import Parser
 from artificer.cli.lookup import Lookup, looking
@@ -56,7 +56,10 @@ def _tag(args: Namespace, session: Session) -> int:
                 source, [_store_name(text, source) for text in args.names], args, session
             )
         case Named():
-            _refuse_offline(args)
+            if args.offline:
+                raise Misused(
+                    "--offline, but a registry has to be asked", hint="leave --offline out"
+                )
             return _tag_in_registry(
                 source, [parse_reference(text) for text in args.names], args, session
             )
@@ -107,13 +110,8 @@ def _tag_in_registry(
     return 0
 
 
-def _refuse_offline(args: Namespace) -> None:
-    if args.offline:
-        raise Misused("--offline, but a registry has to be asked", hint="leave --offline out")
-
-
 def _rm_parser() -> Parser:
-    parser = writing_parser(
+    parser = asking_parser(
         "rm",
         "NAME… [--force] [options]",
         "Remove names. `store:NAME` is forgotten by the local store; `artificer cache prune` "
@@ -128,9 +126,7 @@ def _rm_parser() -> Parser:
 
 def _rm(args: Namespace, session: Session) -> int:
     names = [_removable(text, forced=args.force) for text in args.names]
-    if any(isinstance(name, Named) for name in names):
-        _refuse_offline(args)
-    with looking(args, session, names) as lookup:
+    with looking(args, session) as lookup:
         for name in names:
             if isinstance(name, StoreName):
                 find_in_store(name, lookup.reach.store)
@@ -162,7 +158,7 @@ def _remove(name: Named | StoreName, lookup: Lookup, session: Session) -> None:
 
 
 def _ls_parser() -> Parser:
-    parser = reading_parser(
+    parser = asking_parser(
         "ls",
         "[REPOSITORY | HOST/] [--format json] [options]",
         "List the images of the local store, with what is here of them; the tags of a "
@@ -177,8 +173,6 @@ def _ls_parser() -> Parser:
 
 
 def _ls(args: Namespace, session: Session) -> int:
-    if args.repository is not None:
-        _refuse_offline(args)
     with looking(args, session) as lookup:
         if args.repository is None:
             images = list(named_images(lookup.reach.store))
