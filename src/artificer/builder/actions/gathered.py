@@ -21,6 +21,7 @@ from artificer.builder.task import Task, WrongInput
 from artificer.errors import ArtificerError
 from artificer.oci.edit import index_of
 from artificer.oci.image import Image, Index
+from artificer.oci.reference import parse_name
 
 
 class RefusedRule(ArtificerError):
@@ -91,8 +92,15 @@ def index(target: IndexTarget, task: Task) -> Index:
 
 
 def bundle(target: Bundle, task: Task) -> Images:
-    """Images by name."""
-    return Images(tuple((task.text(name), content_of(one, task)) for name, one in target.images))
+    """Images by name; one without a tag is the latest."""
+    return Images(
+        tuple((_tagged(task.text(name)), content_of(one, task)) for name, one in target.images)
+    )
+
+
+def _tagged(name: str) -> str:
+    parsed = parse_name(name)
+    return name if parsed.tag or parsed.digest else f"{name}:latest"
 
 
 def named(target: Push | Load, task: Task) -> Images:

@@ -73,6 +73,8 @@ def _made(product: Product, name: str, reach: Reach) -> Digest:
             return _of_image(product, name, reach)
         case Index():
             return _of_index(product, name, reach)
+        case Images(images) if name.endswith(".digest"):
+            return _digest_of(images, name, reach)
         case Images(images):
             return _saved([(text, image) for text, image in images], reach)
         case Layers(layers) if len(layers) == 1:
@@ -102,6 +104,13 @@ def _of_index(index: Index, name: str, reach: Reach) -> Digest:
         parts = oci_parts(index, OciArchive(""), reach)
         return reach.store.put_chunks(tarred(parts, reach))
     raise _unknown(name)
+
+
+def _digest_of(images: tuple[tuple[str, Image | Index], ...], name: str, reach: Reach) -> Digest:
+    digests = {image.digest for _, image in images}
+    if len(digests) != 1:
+        raise WrongInput(f"{name} would be one of {len(digests)} digests")
+    return reach.store.put(digests.pop().encode())
 
 
 def _saved(images: list[tuple[str, Image | Index]], reach: Reach) -> Digest:
