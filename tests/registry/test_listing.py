@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from artificer import limits
+from artificer.http.request import AnswerTooLong
 from artificer.oci.digest import Digest
-from artificer.oci.media import (
-    OCI_MANIFEST,
-)
+from artificer.oci.media import OCI_MANIFEST
 from artificer.oci.reference import Named, Repository
 from artificer.registry.listing import EndlessList
 from artificer.registry.referring import ReferrersBroken
@@ -40,6 +40,20 @@ def test_a_repository_without_tags_has_none(faulty: Faulty, client: Client, body
     faulty.faults.append(Fault("GET tag", status=200, body=body))
 
     assert list(client.registry.tags(where(faulty))) == []
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_page_has_thirty_two_mebibytes_at_most(
+    faulty: Faulty, client: Client, extra: int
+) -> None:
+    body = b'{"tags":["v1"]' + b" " * (limits.TAGS_BYTES - 15 + extra) + b"}"
+    faulty.faults.append(Fault("GET tag", status=200, body=body))
+
+    if extra:
+        with pytest.raises(AnswerTooLong, match="longer than 33554432 bytes"):
+            list(client.registry.tags(where(faulty)))
+    else:
+        assert list(client.registry.tags(where(faulty))) == ["v1"]
 
 
 def test_a_list_that_bites_its_tail_is_an_error(faulty: Faulty, client: Client) -> None:

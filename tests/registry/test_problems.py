@@ -2,7 +2,9 @@
 
 import pytest
 
+from artificer import limits
 from artificer.errors import ArtificerError, Unauthorized
+from artificer.http.request import Response
 from artificer.oci.reference import Repository
 from artificer.registry.credential import ANONYMOUS, Basic, Found
 from artificer.registry.problems import (
@@ -12,6 +14,7 @@ from artificer.registry.problems import (
     NotFound,
     Refused,
     ServerFailed,
+    answer_of,
     problem,
 )
 from tests.registry.clients import Client
@@ -86,3 +89,13 @@ def test_an_error_page_is_one_line(
         f"{faulty.host}/team/app: reading manifest v1 failed with 418"
         + (f": {expected}" if expected else "")
     )
+
+
+@pytest.mark.parametrize(("extra", "read"), [(0, True), (1, False)])
+def test_no_more_than_the_start_of_a_refusal_is_read(extra: int, *, read: bool) -> None:
+    start = b'{"errors":[{"code":"DENIED","message":"no"}]'
+    body = start + b" " * (limits.ERROR_BYTES - len(start) - 1 + extra) + b"}"
+
+    told = answer_of(Response.of(403, {}, body))
+
+    assert (told.codes == {"DENIED"}) is read
