@@ -223,4 +223,6 @@ def _line(step: AddFiles) -> str:
             case _:
                 places.append(f"/{source.path.lstrip('/')}")
     line = "ADD " + " ".join(dict.fromkeys(places))
+    # A name may be any bytes, the history is text.
+    line = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return line if len(line) <= _TOLD else line[: _TOLD - 1] + "…"

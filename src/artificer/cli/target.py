@@ -28,6 +28,11 @@ from artificer.oci.reference import parse_reference
 from artificer.oci.settings import Settings, absolute, env_pair, port, stop_signal
 
 _OCI_ONLY = ("oci:", "oci-archive:")
+_TEXTS = (
+    *("env", "cmd", "cmd_shell", "entrypoint", "entrypoint_shell", "workdir", "user", "label"),
+    *("volume", "healthcheck", "annotation", "author"),
+)
+"""What becomes part of the image's documents."""
 
 
 def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
@@ -36,6 +41,8 @@ def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
         raise Misused(
             "no base image", hint="name one with `-b IMAGE`, or start empty with `-b scratch`"
         )
+    for option in _TEXTS:
+        _check_text(getattr(args, option), option)
     epoch = environ.get("SOURCE_DATE_EPOCH", "")
     if epoch and not epoch.isdigit():
         raise Misused(f"SOURCE_DATE_EPOCH is not a number of seconds: {epoch!r}")
@@ -50,6 +57,17 @@ def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
         format=_format(args),
         compress=Compress(args.compression or "gzip", args.compression_level),
     )
+
+
+def _check_text(given: str | list[str] | None, option: str) -> None:
+    for text in [given] if isinstance(given, str) else given or ():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Misused(
+                f"--{option.replace('_', '-')}: not UTF-8: {text!r}",
+                hint="an image's config is JSON, which holds text and no other bytes",
+            ) from error
 
 
 def _format(args: Namespace) -> Format | None:

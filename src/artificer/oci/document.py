@@ -9,6 +9,7 @@ from artificer.errors import ArtificerError
 
 _VERBATIM = "\x00number:"
 _QUOTED_VERBATIM = re.compile(r'"\\u0000number:([-+0-9.eE]+)"')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DEEP = re.compile(rb"[\[{]")
 
 
@@ -42,7 +43,11 @@ def dump(document: Any) -> bytes:
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     if _VERBATIM[1:] in text:
         text = _QUOTED_VERBATIM.sub(r"\1", text)
-    return text.encode("utf-8", "surrogatepass")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, which JSON may have and UTF-8 may not: as it was written there.
+        return _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", text).encode()
 
 
 def _verbatim(text: str) -> str:
