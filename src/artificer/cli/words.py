@@ -140,7 +140,7 @@ def annotation(text: str) -> list[Annotation]:
 def env_file(path: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
     """Read NAME=VALUE lines as docker does: ``#`` is a comment, a lone NAME takes our value."""
     pairs = []
-    for number, line in enumerate(text_file(path, "--env-file").splitlines(), 1):
+    for number, line in enumerate(text_file(path, "--env-file").split("\n"), 1):
         line = line.lstrip()
         if not line or line.startswith("#"):
             continue
@@ -159,7 +159,7 @@ def env_file(path: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
 def text_file(path: str, option: str) -> str:
     """The text of a small file named by *option*."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             text = file.read(_FILE_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
