@@ -107,6 +107,42 @@ def test_a_file_of_variables_is_read_as_docker_reads_it(
     assert done.code == 0
 
 
+def test_a_file_of_variables_may_come_from_windows_and_hold_any_character(
+    cli: Cli, work: Path, seen: Seen, layout: Path
+) -> None:
+    (work / "env").write_bytes("\ufeffA=1\r\nB=form\x0cfeed\u2028\r\n".encode())
+
+    env = config_of(cli, seen, layout, "--env-file", "env")["Env"]
+
+    assert env == ["A=1", "B=form\x0cfeed\u2028"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("-e", "A=\udcff"), ("-c", "\udcff"), ("--cmd-shell", "\udcff"), ("-w", "/\udcff")),
+        *(("--entrypoint", "\udcff"), ("--entrypoint-shell", "\udcff"), ("-u", "\udcff")),
+        *(("-l", "a=\udcff"), ("--volume", "/\udcff"), ("--healthcheck", "\udcff")),
+        *(("--annotation", "a=\udcff"), ("--author", "\udcff")),
+    ],
+)
+def test_what_is_not_utf_8_cannot_stand_in_a_config(
+    words: tuple[str, str], cli: Cli, layout: Path
+) -> None:
+    done = cli("-b", "scratch", *words, "-t", f"oci:{layout}:it", code=2)
+
+    assert ": not UTF-8: " in done.error
+    assert not layout.exists()
+
+
+def test_half_a_surrogate_pair_is_valid_json_again(cli: Cli, seen: Seen, layout: Path) -> None:
+    config = config_of(cli, seen, layout, "-c", '["\\ud800", "x"]')
+
+    assert config["Cmd"] == ["\ud800", "x"]
+    for path in (layout / "blobs/sha256").iterdir():
+        path.read_bytes().decode()
+
+
 # Commands.
 
 

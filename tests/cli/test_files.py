@@ -593,6 +593,20 @@ def test_strange_names_come_back_as_they_were(
         assert name in listed
 
 
+def test_a_named_file_may_have_any_name_and_history_stays_text(
+    cli: Cli, work: Path, layout: Path, seen: Seen
+) -> None:
+    name = os.fsdecode(b"\xff\x1b[2J")
+    (work / name).write_text("x")
+
+    done = cli("-b", "scratch", "-f", f"./{name}", "-t", f"oci:{layout}:it")
+
+    assert os.listdir(os.fsencode(seen.unpacked(layout))) == [b"\xff\x1b[2J"]
+    (line,) = seen.config(f"oci:{layout}:it")["history"]
+    assert line["created_by"] == "ADD /\\xff\x1b[2J"
+    assert "\x1b" not in done.stderr
+
+
 def test_directories_merge_and_equal_files_are_one(
     cli: Cli, work: Path, layout: Path, seen: Seen
 ) -> None:
