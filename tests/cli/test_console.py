@@ -3,8 +3,10 @@
 import io
 
 from artificer.cli.console import Console, visible
+from artificer.cli.session import Session
 from artificer.errors import ArtificerError
-from artificer.events import LayerChanged, Note, Warned
+from artificer.events import BlobProgress, LayerChanged, Note, Warned
+from artificer.oci.digest import Digest
 
 HOSTILE = "\x1b[2J\x9b1m\rerror: forged\nhint: run this\u202e"
 ESCAPED = "\\x1b[2J\\x9b1m\\rerror: forged\\nhint: run this\\u202e"
@@ -45,3 +47,24 @@ def test_json_is_one_line_an_event_whatever_is_in_it() -> None:
 def test_what_can_be_read_stays_as_it_is() -> None:
     for text in ("", "plain", "grün – „ja“ … µs", "日本語 👍", "a\\nb"):
         assert visible(text) == text
+
+
+class Terminal(io.StringIO):
+    """One screen, on which data and words are both seen."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_gone_before_data_is_printed() -> None:
+    screen = Terminal()
+    session = Session({"TERM": "xterm"}, io.StringIO(), screen, screen)
+    session.console.choose("auto")
+    session.report(BlobProgress(Digest.of(b""), 1, 2, "read"))
+
+    session.out("data")
+    after = screen.getvalue().partition("data\n")[2]
+    session.close()
+
+    assert "data\n" in screen.getvalue()
+    assert screen.getvalue().partition("data\n")[2] == after == ""

@@ -69,10 +69,11 @@ class Console:
         self._stream.flush()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
-        if self._bars is not None:
-            self._bars.close()
-            self._bars = None
+        """Leave the terminal as it was; an event that comes later may draw on it again."""
+        with self._lock:
+            bars, self._bars = self._bars, None
+            if bars is not None:
+                bars.close()
 
     def _show(self, event: events.Event) -> None:
         if isinstance(event, events.Unpinned | events.Warned):

@@ -33,6 +33,7 @@ class Session:
 
     def out(self, text: str) -> None:
         """Print *text*, which is data, to standard output."""
+        self.console.close()  # Whoever takes a bar away later would take lines of it, too.
         try:
             print(text, file=self.stdout, flush=True)
         except UnicodeEncodeError:
