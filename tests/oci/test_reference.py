@@ -93,6 +93,7 @@ def test_each_transport_has_its_value(text: str, reference: object) -> None:
         ("-bad.registry/x", "registry"),
         ("a" * 256, "name"),
         ("alpine:" + "t" * 129, "tag"),
+        ("sha256:" + "0" * 64, "write NAME@sha256:"),
     ],
 )
 def test_what_is_no_reference_says_why(text: str, says: str) -> None:

@@ -14,6 +14,7 @@ _REGISTRY = re.compile(
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _REF_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:@+/-]*")
+_DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,}")
 _NAME_LENGTH = 255
 
 DOCKER_HUB = "docker.io"
@@ -167,6 +168,10 @@ def parse_name(text: str) -> Named:
     if tag is not None and not _TAG.fullmatch(tag):
         raise InvalidReference(
             f"{text!r} has no valid tag", hint="a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+        )
+    if _DIGEST.fullmatch(rest):
+        raise InvalidReference(
+            f"{text!r} is a digest, which names no image alone", hint="write NAME@sha256:…"
         )
     try:
         pin = Digest(digest) if at else None
