@@ -75,6 +75,8 @@ def test_a_realm_may_be_anywhere_in_public(realm: str, registry: str) -> None:
         "http://auth.example/token",
         "https://127.0.0.1/token",
         "https://127.1/token",
+        "https://localhost/token",
+        "https://a.localhost./token",
         "https://2130706433/token",
         "https://0x7f000001/token",
         "https://0x7f.1/token",

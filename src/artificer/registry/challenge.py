@@ -86,14 +86,18 @@ def _both_loopback(one: Authority, other: Authority) -> bool:
 
 def _is_loopback(host: str) -> bool:
     address = _address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
+    return address.is_loopback if address is not None else _last_part(host) == "localhost"
+
+
+def _last_part(host: str) -> str:
+    return host.rstrip(".").rpartition(".")[2]
 
 
 def _is_inside(host: str) -> bool:
     address = _address(host)
     if address is None:
         # What the C library reads as an address ("127.1", "0x7f000001") though no standard does.
-        return bool(_NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]))
+        return _is_loopback(host) or bool(_NUMBER.fullmatch(_last_part(host)))
     return not address.is_global
 
 
