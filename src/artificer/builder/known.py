@@ -13,7 +13,7 @@ from artificer import limits
 from artificer.builder.kind import LAYER_KEY, Kind
 from artificer.builder.recipe import Cache
 from artificer.builder.shared import cached_layer
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Warned
 from artificer.images.fetch import find_in_registry, place_of
 from artificer.images.place import NotFound
@@ -118,6 +118,8 @@ class Known:
             for name in self._targets:
                 try:
                     self._elsewhere.update(_answers_at(name, self._reach))
+                except Cancelled:
+                    raise
                 except NotFound:
                     continue
                 except ArtificerError as error:
