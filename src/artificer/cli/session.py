@@ -1,5 +1,7 @@
 """One run of the command: its environment, its streams, and the handles that it opens."""
 
+import os
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TextIO
@@ -9,6 +11,10 @@ from artificer.errors import ArtificerError, Misused
 from artificer.events import Report
 from artificer.stop import Stop
 from artificer.store.blobs import Store, open_store
+
+
+class UnsafeStore(ArtificerError):
+    """The store would be in a place that others may write to, and its blobs are believed."""
 
 
 class Session:
@@ -96,15 +102,33 @@ class Session:
             return f"{data}/artificer"
         if home and home != "/":
             return f"{home}/.local/share/artificer"
+        return self._shared_directory
+
+    @property
+    def _shared_directory(self) -> str:
         # No home, as in a pod with a random user: a directory of this user's own.
-        return f"{self.environ.get('TMPDIR') or '/tmp'}/artificer-{_user()}"  # noqa: S108
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        return f"{self.environ.get('TMPDIR') or '/tmp'}/artificer-{user}"  # noqa: S108
 
     def store(self, chosen: str | None) -> Store:
         """Open the store."""
-        return open_store(self.store_directory(chosen))
+        directory = self.store_directory(chosen)
+        if directory == self._shared_directory:
+            _make_private(directory)
+        return open_store(directory)
 
 
-def _user() -> str:
-    import os
-
-    return str(os.getuid()) if hasattr(os, "getuid") else "user"
+def _make_private(directory: str) -> None:
+    """Make *directory*, beside which anybody may make others, and see that it is ours alone."""
+    try:
+        os.mkdir(directory, 0o700)
+    except OSError as error:
+        if not os.path.lexists(directory):
+            raise UnsafeStore(f"{directory}: {(error.strerror or str(error)).lower()}") from error
+    status = os.lstat(directory)
+    ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    if not stat.S_ISDIR(status.st_mode) or not ours or status.st_mode & 0o022:
+        raise UnsafeStore(
+            f"{directory}: others could put layers into this store",
+            hint="choose another with `--store DIR` or ARTIFICER_STORE",
+        )
