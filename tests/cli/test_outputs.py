@@ -469,6 +469,31 @@ def test_without_a_home_the_store_is_a_directory_of_this_user(
     assert (tmp_path / f"artificer-{os.getuid()}/index.json").exists()
 
 
+@needs_root
+@pytest.mark.parametrize("kind", ["another's", "open", "link", "file"])
+def test_a_store_that_others_could_fill_is_refused(
+    kind: str, cli: Cli, plain: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name in ("ARTIFICER_STORE", "HOME", "XDG_RUNTIME_DIR"):
+        cli.environ.pop(name)
+    place = tmp_path / f"artificer-{os.getuid()}"
+    if kind == "file":
+        place.touch()
+    elif kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        place.symlink_to("elsewhere")
+    else:
+        place.mkdir(0o777 if kind == "open" else 0o700)
+        place.chmod(0o777 if kind == "open" else 0o700)
+    if kind == "another's":
+        os.chown(place, 65534, 65534)
+
+    done = cli(*plain, "-t", "store:x", environ={"TMPDIR": str(tmp_path)}, code=1)
+
+    assert done.error == f"{place}: others could put layers into this store"
+    assert "ARTIFICER_STORE" in done.hint
+
+
 def test_targets_in_registries_are_only_written_to_in_their_order(
     cli: Cli, plain: tuple[str, ...], fresh_repository: str, open_registry: Registry
 ) -> None:
