@@ -255,3 +255,16 @@ def test_without_a_workspace_there_is_a_way_out(cli: Cli) -> None:
 
     assert "no workspace" in done.error
     assert "MODULE.bazel" in done.hint
+
+
+def test_verify_shows_the_first_difference_of_a_command(site: Cli, work: Path) -> None:
+    text = (
+        'genrule(name = "time", outs = ["t.txt"], cmd = "echo same >$@; date +%N >>$@")\n'
+        'docker_build(name = "image", files = [":time"])\n'
+    )
+    (work / "BUILD").write_text(text)
+
+    done = site("verify", "//:image", code=1)
+
+    assert "BUILD:1:1: //:time is not the same again: t.txt, byte 5, line 2" in done.error
+    assert site("verify", "//pkg:app").stdout == "//pkg:app is the same again\n"

@@ -24,13 +24,25 @@ from artificer.layers.select import LocalPath, Source, TarFile
 from artificer.oci.reference import parse_reference
 from artificer.store.blobs import open_store
 
+_BASE = ("-b", "--base")
+
 
 class NotReproducible(ArtificerError):
     """Two builds of the same inputs gave two images."""
 
 
 def run(words: Sequence[str], session: Session) -> int:
-    """Build what *words* describe twice, into stores of their own, and compare."""
+    """Build what *words* describe twice, into stores of their own, and compare.
+
+    Without a base, the words are targets of BUILD files.
+    """
+    helping = "-h" in words or "--help" in words
+    if helping or (len(words) > 1 and not any(word.startswith(_BASE) for word in words)):
+        from artificer.cli.verify_targets import parser, run_in_workspace
+
+        if not helping:
+            return run_in_workspace(words, session)
+        session.out(parser().format_help())
     args = parsed(words[1:], session, "artificer verify")
     if args is None:
         return 0
