@@ -670,6 +670,22 @@ def test_a_link_of_the_base_to_a_directory_is_followed(
     assert os.readlink(seen.unpacked(layout) / "bin") == "usr/bin"
 
 
+@pytest.mark.slow
+def test_a_program_for_bin_lands_in_debians_merged_usr(
+    cli: Cli, debian_base: BaseImage, server_binary: Path, fresh_repository: str, podman: Command
+) -> None:
+    words = ("-f", f"{server_binary}:/bin/", f"{server_binary}:/var/tmp/", "-c", "server-binary x")
+    cli("-b", debian_base.reference, *words, "-t", fresh_repository)
+
+    said = podman.output("run", "--rm", fresh_repository)
+    listed = podman.output(
+        *("run", "--rm", fresh_repository, "sh", "-c"),
+        "readlink /bin; stat -c '%a %n' /var/tmp /usr/bin/server-binary; apt-get --version",
+    )
+    assert said.endswith("<x>")
+    assert listed.splitlines()[:3] == ["usr/bin", "1777 /var/tmp", "755 /usr/bin/server-binary"]
+
+
 # Large trees, and how layers are compressed.
 
 
