@@ -84,6 +84,7 @@ def untouched(registry: Registry, repository: str) -> None:
         (("--timeout", "0"), "argument --timeout: not a number", ""),
         (("--timeout=-1",), "argument --timeout: not a number", ""),
         (("--timeout", "nan"), "argument --timeout: not a number", ""),
+        (("--max-upload", "lots"), "--max-upload: not a size: 'lots'", "50MB"),
         (("--progress", "loud"), "invalid choice: 'loud'", "--help"),
         (("--password-stdin", "-b", "scratch", "-t", "x"), "needs the user", "--username USER"),
         (("--username", "u", "-b", "scratch", "-t", "store:x"), "without --password-stdin", ""),

@@ -9,6 +9,7 @@ from artificer.cli.grammar import (
     add_common_options,
     add_registry_options,
 )
+from artificer.cli.words import size
 
 _USAGE = "-b BASE -f FILE… [-e NAME=VALUE…] [-c CMD] -t TARGET [options]"
 
@@ -234,7 +235,13 @@ def _outputs(parser: Parser) -> None:
     add("--iidfile", metavar="FILE", action=Once, help="write the image ID (its config's digest)")
     add("--metadata-file", metavar="FILE", action=Once, help="write what was built, as JSON")
     add("--image-refs", metavar="FILE", action=Once, help="write every reference by digest")
-    add("--max-upload", metavar="SIZE", action=Once, help="refuse to send more, as 50MB")
+    add(
+        "--max-upload",
+        metavar="SIZE",
+        type=_max_upload,
+        action=Once,
+        help="refuse to send more, as 50MB",
+    )
     add(
         "--explain",
         action="store_true",
@@ -250,3 +257,9 @@ def _outputs(parser: Parser) -> None:
         action=Once,
         help="prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
     )
+
+
+def _max_upload(text: str) -> str:
+    """*text* as it is, for errors quote it: a size that is none is refused before a build."""
+    size(text, "--max-upload")
+    return text
