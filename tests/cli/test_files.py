@@ -295,6 +295,7 @@ def test_links_and_empty_things_are_made(cli: Cli, layout: Path, seen: Seen) -> 
         (("--empty-dir", "x"), "not an absolute path: 'x'"),
         (("--empty-dir", "/"), "the root directory cannot be changed: '/'"),
         (("--empty-file", "/a/../../b"), "a path that goes upwards: '/a/../../b'"),
+        (("--empty-dir", "../x"), "a path that goes upwards: '../x'"),
         (("--delete", "etc/passwd"), "not an absolute path: 'etc/passwd'"),
         (("--delete", "/"), "the root directory cannot be changed: '/'"),
         (("--chmod", "999"), "not a mode: '999'"),

@@ -50,7 +50,8 @@ def unconnected(error: OSError, host: str) -> ArtificerError:
                 hint="check the network and the name service (/etc/resolv.conf)",
             )
         return Unreachable(
-            f"{host}: there is no such host ({error.strerror})", hint="check the registry's name"
+            f"{host}: there is no such host ({error.strerror})",
+            hint="check the registry's name and the network",
         )
     if isinstance(error, TimeoutError):
         return TimedOut(

@@ -16,7 +16,10 @@ def writing(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
         raise Unwritable(
             f"{name}: cannot be written: {(error.strerror or str(error)).lower()}",
-            hint="is the disk full, or the directory not ours?",
+            hint="make its directory first"
+            if missing
+            else "is the disk full, or the directory not ours?",
         ) from error

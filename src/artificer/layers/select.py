@@ -118,11 +118,11 @@ def image_path(text: str) -> str:
 
 def destination(text: str) -> str:
     """Return *text*, an absolute path, without its first slash; a last one stays ("" is `/`)."""
-    if not text.startswith("/"):
-        raise InvalidSource(f"not an absolute path: {text!r}", hint=f"write `/{text}`")
     parts = [part for part in text.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise InvalidSource(f"a path that goes upwards: {text!r}", hint="write it without `..`")
+    if not text.startswith("/"):
+        raise InvalidSource(f"not an absolute path: {text!r}", hint=f"write `/{text}`")
     if "\0" in text or any(part.startswith(PREFIX) for part in parts):
         raise InvalidSource(f"not a path for a file: {text!r}", hint="use `--delete` to hide one")
     return "/".join(parts) + ("/" if parts and text.endswith("/") else "")
