@@ -2,10 +2,10 @@
 
 load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_file")
 
-# The pool has the newest packages, the snapshots have all that ever were.
+# Your mirror of Debian's archive. A pool has the newest packages only: name a snapshot beside it,
+# or keep the files in a directory for `--distdir`.
 _POOLS = [
-    "http://deb.debian.org/debian-security/pool/updates/main/",
-    "http://snapshot.debian.org/archive/debian-security/20261121T000000Z/pool/updates/main/",
+    "https://debian.example.com/debian-security/pool/updates/main/",
 ]
 
 _DEBS = {

@@ -112,7 +112,7 @@ def examples(hub: Cli, files: tuple[Path, str], port: int, bases: Registry) -> C
         "nginx/nginx_test.yaml": lambda text: text.replace("listen 8080", f"listen {port}"),
     }
     for name, change in changes.items():
-        text = (copy / name).read_text().replace("http://deb.debian.org", address)
+        text = (copy / name).read_text().replace("https://debian.example.com", address)
         (copy / name).write_text(change(text))
     for path in copy.glob("*/BUILD"):
         path.write_text(path.read_text().replace("localhost:5000", bases.host))
