@@ -139,6 +139,12 @@ def test_words_that_make_no_sense_are_misuse(
     assert done.stdout == ""
 
 
+def test_help_may_be_asked_for_before_the_command_or_behind_it(cli: Cli) -> None:
+    assert cli("help", "push").stdout == cli("push", "--help").stdout
+    assert cli("help", "cache", "prune").stdout == cli("cache", "prune", "--help").stdout
+    assert cli("help").stdout == cli("--help").stdout
+
+
 def test_a_word_that_is_no_command_says_what_is_near(cli: Cli) -> None:
     near, far = cli("plam", "-b", "x", code=2), cli("alpine:3.7", code=2)
 

@@ -110,6 +110,8 @@ def _streams() -> tuple[TextIO, TextIO, TextIO]:
 
 
 def _run(words: list[str], session: Session) -> int:
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [*words[1:], "--help"]
     if not words or words[0] in {"-h", "--help", "help"}:
         from artificer.cli.overview import overview
 
