@@ -171,7 +171,7 @@ def keychain_of(
     elif args.username is not None:
         raise Misused("--username without --password-stdin", hint="or give both: `--creds`")
     uid = os.getuid() if hasattr(os, "getuid") else None
-    helper = _helper(environ)
+    helper = _helper(session)
     if args.authfile is not None:
         # As with podman: a file that is named is the only one that counts.
         only = (named_file(args.authfile, "--authfile", home=home),)
@@ -203,14 +203,14 @@ def _from_stdin(args: Namespace, session: Session, hosts: tuple[str, ...]) -> Lo
     return Login(login_of(text, "--username"), "--password-stdin", hosts)
 
 
-def _helper(environ: Mapping[str, str]) -> Callable[[str, str], Credential]:
+def _helper(session: Session) -> Callable[[str, str], Credential]:
     asked: list[Callable[[str, str], Credential]] = []
 
     def helper(name: str, server: str) -> Credential:
         if not asked:
             from artificer.registry.helpers import Programs, asking
 
-            asked.append(asking(Programs(environ)))
+            asked.append(asking(Programs(session.environ, stop=session.stop)))
         return asked[0](name, server)
 
     return helper
@@ -231,7 +231,7 @@ def _cloud(session: Session, send: Send, home: str) -> Callable[[str], Found | N
                 Network(session.stop, proxies=NO_PROXIES, timeout=_METADATA_SECONDS)
             )
             session.closing(metadata)
-            programs = Programs(session.environ)
+            programs = Programs(session.environ, stop=session.stop)
             asked.append(
                 every_cloud(
                     CloudReach(send, metadata.send, machine_vendor),

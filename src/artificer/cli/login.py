@@ -181,7 +181,7 @@ def _file(args: Namespace, session: Session) -> str:
 
 
 def _safe(session: Session) -> Safe:
-    programs = Programs(session.environ)
+    programs = Programs(session.environ, stop=session.stop)
     return Safe(
         lambda name, server, credential: put_credential(programs, name, server, credential),
         lambda name, server: erase_credential(programs, name, server),

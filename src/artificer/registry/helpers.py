@@ -18,6 +18,7 @@ from artificer.registry.credential import (
     CredentialProblem,
     IdentityToken,
 )
+from artificer.stop import Stop
 
 SECONDS = 30.0
 """How long a program may take; a cold gcloud takes three."""
@@ -31,9 +32,13 @@ _NOT_FOUND = (
     "no credentials server URL",
     "no credentials username",
 )
+_TICK = 0.1
 # A pipe takes as much even when nobody reads; a token of a cloud is 2 to 4 KiB.
 _INPUT_BYTES = 16 * 1024
 _SAID_LETTERS = 300
+
+
+_NEVER = Stop()
 
 
 class Programs(NamedTuple):
@@ -41,6 +46,7 @@ class Programs(NamedTuple):
 
     environ: Mapping[str, str]
     seconds: float = SECONDS
+    stop: Stop = _NEVER
 
     def __repr__(self) -> str:
         return f"Programs(…, seconds={self.seconds})"
@@ -157,15 +163,18 @@ def _run(programs: Programs, command: Sequence[str], data: bytes) -> _Ended:
         )
     except OSError as error:
         raise CredentialProblem(f"helper {command[0]}: {error.strerror}") from error
-    late = threading.Event()
+    done, late = threading.Event(), threading.Event()
 
-    def end() -> None:
-        late.set()
-        _kill(process)
+    def watched() -> None:
+        end = time.monotonic() + programs.seconds
+        while not done.wait(_TICK):
+            if programs.stop.is_set() or time.monotonic() > end:
+                late.set()
+                _kill(process)
+                return
 
-    # The clock that ends it has to be a thread: reading from a pipe knows no time limit.
-    timer = threading.Timer(programs.seconds, end)
-    timer.start()
+    # What ends it has to be a thread: reading from a pipe knows neither time nor cancellation.
+    threading.Thread(target=watched, name="helper", daemon=True).start()
     with process:
         try:
             ended = _talk(process, data)
@@ -173,7 +182,8 @@ def _run(programs: Programs, command: Sequence[str], data: bytes) -> _Ended:
             _kill(process)
             raise
         finally:
-            timer.cancel()
+            done.set()
+    programs.stop.check()
     if late.is_set():
         raise CredentialProblem(f"helper {command[0]}: no answer in {programs.seconds:g} seconds")
     if len(ended.out) > TOKEN_BYTES:

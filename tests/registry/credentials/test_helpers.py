@@ -1,12 +1,14 @@
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from artificer.errors import Cancelled
 from artificer.limits import TOKEN_BYTES
 from artificer.registry.credential import (
     ANONYMOUS,
@@ -23,6 +25,7 @@ from artificer.registry.helpers import (
     gcloud_config,
     put_credential,
 )
+from artificer.stop import Stop
 
 SERVER = "https://index.docker.io/v1/"
 Program = Callable[..., Programs]
@@ -103,6 +106,18 @@ def test_a_helper_that_hangs_is_ended_with_what_it_started(program: Program) -> 
         credential_from(programs, "fake", SERVER)
 
     assert time.monotonic() - begun < 20
+
+
+def test_a_helper_that_hangs_is_ended_when_somebody_wants_to_stop(program: Program) -> None:
+    stop = Stop()
+    programs = program("sleep 60 & sleep 60")._replace(stop=stop)
+    threading.Timer(0.2, stop.set).start()
+    begun = time.monotonic()
+
+    with pytest.raises(Cancelled):
+        credential_from(programs, "fake", SERVER)
+
+    assert time.monotonic() - begun < 2
 
 
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
