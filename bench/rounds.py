@@ -159,9 +159,18 @@ def _one(site: Site, contender: Contender, turn: Turn) -> tuple[Contender, Row]:
     if turn.case == FRESH:
         turn.edits.again(peer.name)
     script = script_of(peer, site.base, target, workload.names, contender.state)
-    # What others wrote is not this one's to wait for.
+    # What others wrote is not this one's to wait for, nor what they pushed out of memory.
     os.sync()
+    _warm(workload.folder)
     site.traffic.since(site.manifest)
     sample = site.runner.run(script, contender.state, workload.folder, **contender.environ)
     sent = site.traffic.since(site.manifest)
     return contender, Row(workload.name, turn.case, peer.name, turn.number, sample, sent)
+
+
+def _warm(folder: Path) -> None:
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(directory, name), "rb", buffering=0) as file:
+                while file.read(1 << 20):
+                    pass
