@@ -342,6 +342,9 @@ def _foreign(module: str, name: str, own: str, text: str) -> str:
     fields = sorted(set(re.findall(rf"\b{word}\.(\w+)", text)))
     if fields:
         return f'{name} = foreign_struct("{module}%{name}", {fields})'
+    if name.isupper() and not re.search(rf"\b{re.escape(own)}\s*[(\[]", text):
+        # A constant, as LATEST_CRANE_VERSION: what it is passed to does without it.
+        return f'{name} = "{module}%{name}"'
     return f'{name} = foreign("{module}%{name}")'
 
 

@@ -29,9 +29,13 @@ DOCKER = 'load("@io_bazel_rules_docker//container:container.bzl", "container_ima
 
 
 class Workspace:
-    """A directory with a WORKSPACE, a store, and a registry that is a dictionary."""
+    """A directory with a WORKSPACE, a store, and a registry that is a dictionary.
 
-    def __init__(self, root: Path) -> None:
+    *state* is where commands keep their caches.
+    """
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self._state = str(state)
         self.root = root / "workspace"
         self.registry = FakeRegistry()
         self.events: list[Event]
@@ -58,7 +62,7 @@ class Workspace:
         loaded = self.load(label, options=options)
         sources = Sources(self.reach, Known(self.reach))
         web = Web(_nowhere, self.reach.store, self.reach.report, self.reach.stop)
-        how = GraphOptions(tests=tests, stamps=STAMPS, path=HOST, web=web)
+        how = GraphOptions(tests=tests, stamps=STAMPS, path=HOST, web=web, state=self._state)
         outcome = make(loaded.roots, loaded.graph, sources, how)
         outcome.check()
         product: Product = outcome.products[loaded.roots[0]]

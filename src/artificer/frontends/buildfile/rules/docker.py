@@ -48,6 +48,9 @@ from artificer.oci.settings import port
 
 _GZIP_ONLY = ("", "gzip")
 
+CREATED_BY = "bazel build ..."
+"""Of all images, or those with the same files and words would not have the same id."""
+
 LAYER = {
     "files": labels(),
     "data_path": string(default=""),
@@ -149,7 +152,7 @@ def wishes_of(call: Call, context: Context) -> Wishes:
         volumes=call.strings("volumes"),
         created=created,
         author="Bazel",
-        created_by=f"bazel build {call.label}",
+        created_by=CREATED_BY,
         platform=_platform(call),
         run_flags=tuple(flags.split()) if isinstance(flags, str) else tuple(flags or ()),
     )

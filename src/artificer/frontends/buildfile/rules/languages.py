@@ -19,6 +19,7 @@ from artificer.builder.targets import (
     TargetId,
     Wishes,
 )
+from artificer.frontends.buildfile.rules.docker import CREATED_BY
 from artificer.frontends.buildfile.rules.values import (
     package_path,
     pairs_of,
@@ -261,7 +262,7 @@ def _image(call: Call, context: Context) -> Target:
             cmd=args,
             workdir=f"/{folder}",
             author="Bazel",
-            created_by=f"bazel build {call.label}",
+            created_by=CREATED_BY,
             platform=platform_of(call, architecture="architecture")
             if call.value("architecture")
             else None,

@@ -212,7 +212,6 @@ def _push(call: Call, context: Context) -> Target:
 
 def _pull(call: Call, context: Context) -> Mapping[str, Repository]:
     name = _named(call, context)
-    platforms = [Platform.parse(text) for text in call.strings("platforms")]
     main = Pull(name)
     found: dict[str, Repository] = {
         call.name: Synthetic(
@@ -224,10 +223,9 @@ def _pull(call: Call, context: Context) -> Mapping[str, Repository]:
             {},
         )
     }
-    for platform in platforms:
-        parts = [part for part in platform[:3] if part]
-        own = "_".join([call.name, *parts])
-        target = Pull(name, platform)
+    for text in call.strings("platforms"):
+        own = "_".join([call.name, *text.split("/")])
+        target = Pull(name, Platform.parse(text))
         found[own] = Synthetic({f":{own}": target, "image:image": target})
     return found
 
@@ -252,6 +250,19 @@ def _digest(call: Call, context: Context) -> Target:
     name = target.label.rpartition(":")[2]
     return Group((Output(target, f"{name}.digest"),))
 
+
+_LOAD = Rule(
+    "oci_load",
+    {
+        "image": label(mandatory=True),
+        "repo_tags": _LIST_OR_FILE,
+        "format": string("docker", values=("docker", "oci")),
+        "loader": label(),
+    },
+    _load,
+    outputs=("{name}/tarball.tar",),
+)
+"""Up to rules_oci 1 it was called for the tar that it makes."""
 
 RULES = rules_of(
     Rule(
@@ -278,16 +289,8 @@ RULES = rules_of(
         },
         _push,
     ),
-    Rule(
-        "oci_load",
-        {
-            "image": label(mandatory=True),
-            "repo_tags": _LIST_OR_FILE,
-            "format": string("docker", values=("docker", "oci")),
-            "loader": label(),
-        },
-        _load,
-    ),
+    _LOAD,
+    _LOAD._replace(name="oci_tarball"),
     Rule("oci_image_digest", {"image": label(mandatory=True)}, _digest),
     Rule("oci_pull", PULL, repository=_pull),
 )

@@ -1,5 +1,6 @@
 """Rules that are known and not done (yet): they load, and are refused when they are needed."""
 
+import re
 from collections.abc import Mapping
 
 from artificer.builder.targets import Refused, Target
@@ -16,6 +17,8 @@ from artificer.frontends.buildfile.schema import (
 _LATER = "use a `command` with declared inputs and outputs, and put what it makes into the image"
 _RUN = "it runs commands in a container, which is not done yet"
 _PACKAGES = "packages are not resolved and configured yet"
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
+_ALL_PYTHON = "requirements:all"
 
 REASONS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
@@ -31,7 +34,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "build it apart, and pull or import the image",
     ),
     **dict.fromkeys(
-        ("download_pkgs", "install_pkgs", "add_apt_key", "dpkg_list", "dpkg_src", "apt"),
+        ("download_pkgs", "install_pkgs", "add_apt_key", "apt"),
         (_PACKAGES, "fetch the .deb files with http_file, and add them with `debs`"),
     ),
     **dict.fromkeys(
@@ -64,14 +67,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         ("this helper is not done", "use container_image, container_push or container_bundle"),
     ),
 }
-REPOSITORIES = (
-    "maven_jar",
-    "maven_server",
-    "pip_import",
-    "pip_parse",
-    "npm_install",
-    "go_repository",
-)
+REPOSITORIES = ("maven_jar", "maven_server", "npm_install", "go_repository")
 NO_OPS = (
     *("container_repositories", "repositories", "deps", "container_deps", "py_deps"),
     *("docker_repositories", "rules_docker_dependencies", "docker_toolchain_configure"),
@@ -84,6 +80,9 @@ NO_OPS = (
     *("pip_install", "py_repositories", "python_register_toolchains", "distroless_repositories"),
     *("platforms_dependencies", "rules_cc_dependencies", "rules_cc_toolchains"),
     *("rules_java_dependencies", "rules_java_toolchains", "maven_install"),
+    *("go_deps", "go_repositories", "pip_deps", "toolchain_configure", "pip_repositories"),
+    *("rules_docker_repositories", "rules_distroless_dependencies", "toolchains"),
+    *("distroless_register_toolchains", "skydoc_repositories", "buildifier_dependencies"),
 )
 """Functions of WORKSPACE files that fetch or register what a rule set of ours does not need."""
 
@@ -103,6 +102,53 @@ def _refused_repository(call: Call, context: Context) -> Mapping[str, Repository
     return {call.name: Synthetic(dict.fromkeys(names, target))}
 
 
+def _packages(call: Call, context: Context) -> Mapping[str, Repository]:
+    """Debian packages by name, each ``@NAME//file:PACKAGE``, and lists of all that there are."""
+    target = Refused(
+        call.rule.name,
+        f"@{call.name} would be found in a list of packages, and {_PACKAGES}",
+        "fetch the .deb files with http_file, and add them with `debs`",
+    )
+    names = (*_files_of(call), "packages.deb", "Packages.json", "os_release.tar")
+    return {call.name: Synthetic({f"file:{name}": target for name in names})}
+
+
+def _packages_file(call: Call) -> Mapping[str, str]:
+    """``packages["nginx"]`` is the label of a file of the repository."""
+    found = {name: f"@{call.name}//file:{file}" for file, name in _files_of(call).items()}
+    versions = dict.fromkeys(found.values(), "")
+    return {"file:packages.bzl": f"packages = {found}\nversions = {versions}\n"}
+
+
+def _files_of(call: Call) -> dict[str, str]:
+    """The packages that *call* lists, by the names of their files."""
+    given = call.attributes.get("packages")
+    names = [str(name) for name in given] if isinstance(given, list | tuple | dict) else []
+    return {f"{_UNUSUAL.sub('_', name)}.deb": name for name in names}
+
+
+def _python(call: Call, context: Context) -> Mapping[str, Repository]:
+    reason = f"@{call.name} would be made of what pip finds, which is not done yet"
+    target = Refused(call.rule.name, reason, _LATER)
+    return {call.name: Synthetic({_ALL_PYTHON: target})}
+
+
+def _requirements_file(call: Call) -> Mapping[str, str]:
+    """``requirement("flask")`` is a label, and ``pip_install()`` has nothing to do."""
+    lines = (
+        f'all_requirements = ["@{call.name}//{_ALL_PYTHON}"]',
+        "all_whl_requirements = all_requirements",
+        "data_requirements = all_requirements",
+        "def requirement(name, *args, **kwargs):",
+        "    return all_requirements[0]",
+        "whl_requirement = requirement",
+        "def pip_install(*args, **kwargs):",
+        "    pass",
+        "install_deps = pip_install",
+    )
+    return {":requirements.bzl": "\n".join(lines) + "\n"}
+
+
 def _nothing(call: Call, context: Context) -> Mapping[str, Repository]:
     return {call.name: Nothing()}
 
@@ -110,5 +156,13 @@ def _nothing(call: Call, context: Context) -> Mapping[str, Repository]:
 RULES = rules_of(
     *(Rule(name, {}, _refused, open=True) for name in REASONS),
     *(Rule(name, {}, repository=_refused_repository, open=True) for name in REPOSITORIES),
+    *(
+        Rule(name, {}, repository=_packages, open=True, starlark=_packages_file)
+        for name in ("dpkg_list", "dpkg_src")
+    ),
+    *(
+        Rule(name, {}, repository=_python, open=True, starlark=_requirements_file)
+        for name in ("pip_import", "pip3_import", "pip_parse")
+    ),
     *(Rule(name, {}, repository=_nothing, open=True, nameless=True) for name in NO_OPS),
 )
