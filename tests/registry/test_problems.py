@@ -9,6 +9,7 @@ from artificer.oci.reference import Repository
 from artificer.registry.credential import ANONYMOUS, Basic, Found
 from artificer.registry.problems import (
     Answer,
+    BlobMissing,
     Denied,
     Limited,
     NotFound,
@@ -44,6 +45,8 @@ def answer(status: int, *codes: str, text: str = "", **headers: str) -> Answer:
         (PLAIN, answer(429, retry_after="9"), Limited, "retry-after: 9", "log in"),
         (PLAIN, answer(403, "TOOMANYREQUESTS"), Limited, "403", "wait"),
         (PLAIN, answer(502, text="Bad Gateway"), ServerFailed, "502: Bad Gateway", ""),
+        (PLAIN, answer(500, "MANIFEST_BLOB_UNKNOWN"), ServerFailed, "500", ""),
+        (PLAIN, answer(400, "MANIFEST_BLOB_UNKNOWN"), BlobMissing, "400", ""),
     ],
 )
 def test_a_refusal_says_what_to_do(

@@ -87,7 +87,9 @@ def problem(
         return Limited(message + _rates(answer), hint=_slower(repository, found))
     if status in {401, 403} or answer.codes & {"UNAUTHORIZED", "DENIED"}:
         return denied(f"{repository}: {doing} is not allowed ({status}{said})", repository, found)
-    if answer.codes & {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"} and pushing:
+    # With 5xx the request was tried again already, and what it lacks is not merely late.
+    late = answer.codes & {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"} and status < 500
+    if late and pushing:
         return BlobMissing(message)
     if status == 404:
         return NotFound(message, hint=_uncreated(repository, answer) if pushing else _HIDDEN)
