@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -47,8 +48,9 @@ class Breaker:
         self.received = 0
         self.broken = 0
         self.lock = threading.Lock()
+        self.sent = 0
         self.slow = 0.0
-        """Seconds that each piece of an answer's body waits."""
+        """Seconds that each piece of a body waits."""
 
     def taken(self, kind: str, size: int) -> Break | None:
         """The break that this request meets."""
@@ -125,6 +127,7 @@ class _Exchange:
                 raise _Broken
             self.breaker.received += len(piece)
             left -= len(piece)
+            time.sleep(self.breaker.slow)
             self.server.sendall(piece)
 
     def answer(self, method: bytes, broken: Break | None) -> None:
@@ -147,6 +150,8 @@ class _Exchange:
             if not piece:
                 raise _Broken
             left -= len(piece)
+            time.sleep(self.breaker.slow)
+            self.breaker.sent += len(piece)
             self.client.sendall(piece)
         if broken:
             self.end(broken)

@@ -6,11 +6,16 @@ import importlib
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn, TextIO
 
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError, Cancelled, Misused
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SECONDS_TO_END = 1.7
 
 Run = Callable[[Sequence[str], Session], int]
 
@@ -80,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     session = Session(os.environ, *_streams())
     _listen(session)
+    if arguments is None:
+        _end_soon(session)
     try:
         if arguments is None and os.path.basename(sys.argv[0]) == "bazel":
             from artificer.cli.bazel import translated
@@ -153,11 +160,31 @@ def _listen(session: Session) -> None:
             os._exit(128 + number)
         session.cancel(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         try:
             signal.signal(number, cancel)
         except ValueError:  # Not the main thread: whoever called us listens.
             return
+
+
+def _end_soon(session: Session) -> None:
+    """End the process soon after a signal even where it hangs: in C, no handler is ever run."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        number = os.read(reading, 1)[0]
+        while number not in _SIGNALS:
+            number = os.read(reading, 1)[0]
+        time.sleep(_SECONDS_TO_END)
+        # By another thread: whoever reads what we say may hang, too.
+        told = threading.Thread(target=session.fail, args=(Cancelled(),), daemon=True)
+        told.start()
+        told.join(0.1)
+        os._exit(128 + number)
+
+    threading.Thread(target=wait, name="end", daemon=True).start()
 
 
 def _exit_code(error: ArtificerError, session: Session) -> int:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer.limits import TOKEN_BYTES
@@ -163,9 +163,26 @@ def _run(programs: Programs, command: Sequence[str], data: bytes) -> _Ended:
         )
     except OSError as error:
         raise CredentialProblem(f"helper {command[0]}: {error.strerror}") from error
+    with process, _watched(process, programs) as late:
+        try:
+            ended = _talk(process, data)
+        except BaseException:
+            _kill(process)
+            raise
+    programs.stop.check()
+    if late.is_set():
+        raise CredentialProblem(f"helper {command[0]}: no answer in {programs.seconds:g} seconds")
+    if len(ended.out) > TOKEN_BYTES:
+        raise CredentialProblem(f"helper {command[0]}: answered more than {TOKEN_BYTES} bytes")
+    return ended
+
+
+@contextlib.contextmanager
+def _watched(process: subprocess.Popen[bytes], programs: Programs) -> Iterator[threading.Event]:
+    """End *process* when it takes too long, or somebody wants to stop; the event tells of it."""
     done, late = threading.Event(), threading.Event()
 
-    def watched() -> None:
+    def watch() -> None:
         end = time.monotonic() + programs.seconds
         while not done.wait(_TICK):
             if programs.stop.is_set() or time.monotonic() > end:
@@ -173,22 +190,12 @@ def _run(programs: Programs, command: Sequence[str], data: bytes) -> _Ended:
                 _kill(process)
                 return
 
-    # What ends it has to be a thread: reading from a pipe knows neither time nor cancellation.
-    threading.Thread(target=watched, name="helper", daemon=True).start()
-    with process:
-        try:
-            ended = _talk(process, data)
-        except BaseException:
-            _kill(process)
-            raise
-        finally:
-            done.set()
-    programs.stop.check()
-    if late.is_set():
-        raise CredentialProblem(f"helper {command[0]}: no answer in {programs.seconds:g} seconds")
-    if len(ended.out) > TOKEN_BYTES:
-        raise CredentialProblem(f"helper {command[0]}: answered more than {TOKEN_BYTES} bytes")
-    return ended
+    # A thread: reading from a pipe knows neither time nor cancellation.
+    threading.Thread(target=watch, name="helper", daemon=True).start()
+    try:
+        yield late
+    finally:
+        done.set()
 
 
 def _talk(process: subprocess.Popen[bytes], data: bytes) -> _Ended:
