@@ -18,7 +18,7 @@ def target_parser(name: str, usage: str, about: str) -> Parser:
     parser = bare_parser(name, usage, about)
     _targets(parser)
     _workspace(parser)
-    add_registry_options(parser, targets=name == "run")
+    add_registry_options(parser, targets=False)
     add_common_options(parser)
     return parser
 
