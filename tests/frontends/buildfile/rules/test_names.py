@@ -198,12 +198,14 @@ def test_the_tarball_of_rules_oci_1_is_what_is_loaded_now(workspace: Workspace) 
     text = (
         'load("@rules_oci//oci:defs.bzl", "oci_image", "oci_tarball")\n'
         'oci_image(name = "image", os = "linux", architecture = "amd64")\n'
-        'oci_tarball(name = "tarball", image = ":image", repo_tags = ["a:1"])\n'
+        'oci_tarball(name = "tarball", image = ":image", repo_tags = ["a:1"], command = "x.sh")\n'
+        'filegroup(name = "tar", srcs = [":tarball"], output_group = "tarball")\n'
     )
-    workspace.write({"BUILD": text})
+    workspace.write({"BUILD": text, "x.sh": "#!/bin/sh\n"})
 
     assert [name for name, _ in workspace.product("//:tarball").images] == ["a:1"]
-    (tar,) = workspace.files("//:tarball/tarball.tar").values()
+    (tar,) = workspace.files("//:tar").values()
+    assert workspace.files("//:tarball/tarball.tar") == {"tarball/tarball.tar": tar}
     (saved,) = json.loads(content_of(tar, "manifest.json"))
     assert saved["RepoTags"] == ["docker.io/library/a:1"]
 

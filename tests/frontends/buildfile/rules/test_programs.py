@@ -8,6 +8,7 @@ import pytest
 
 from artificer.frontends.buildfile.load import LoadOptions
 from tests.frontends.buildfile.rules.workspaces import Workspace, content_of
+from tests.parts.commands import missing
 
 LOAD = (
     'load("@io_bazel_rules_docker//cc:image.bzl", "cc_image")\n'
@@ -25,7 +26,12 @@ C = {
     ),
     "BUILD": 'cc_binary(name = "program", srcs = ["main.c"], deps = ["//lib:greet"])\n',
 }
-needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="no Go here")
+
+
+@pytest.fixture
+def _go() -> None:
+    if shutil.which("go") is None:
+        missing("go")
 
 
 def _said(workspace: Workspace, label: str, tmp_path: Path, path: str = "") -> str:
@@ -144,7 +150,7 @@ GO = {
 }
 
 
-@needs_go
+@pytest.mark.usefixtures("_go")
 def test_a_program_of_go_is_built_of_its_library(workspace: Workspace, tmp_path: Path) -> None:
     workspace.write(GO)
 
@@ -153,7 +159,7 @@ def test_a_program_of_go_is_built_of_its_library(workspace: Workspace, tmp_path:
     assert workspace.image("//app:image").settings["Entrypoint"] == ["/app/app/image.binary"]
 
 
-@needs_go
+@pytest.mark.usefixtures("_go")
 def test_a_program_of_a_module_is_built_by_its_package(
     workspace: Workspace, tmp_path: Path
 ) -> None:

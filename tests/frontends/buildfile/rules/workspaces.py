@@ -20,6 +20,7 @@ from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.http.request import Request, Response
 from artificer.images.bytes_of import chunks_of
 from artificer.images.inflate import inflated
+from artificer.images.reach import Reach
 from artificer.oci.image import Image, Layer
 from artificer.sources.url import Web
 from tests.images.made import FakeRegistry, reach_of
@@ -61,8 +62,9 @@ class Workspace:
         """What the target *label* yields."""
         loaded = self.load(label, options=options)
         sources = Sources(self.reach, Known(self.reach))
-        web = Web(_nowhere, self.reach.store, self.reach.report, self.reach.stop)
-        how = GraphOptions(tests=tests, stamps=STAMPS, path=HOST, web=web, state=self._state)
+        how = GraphOptions(
+            tests=tests, stamps=STAMPS, path=HOST, web=web_of(self.reach), state=self._state
+        )
         outcome = make(loaded.roots, loaded.graph, sources, how)
         outcome.check()
         product: Product = outcome.products[loaded.roots[0]]
@@ -122,6 +124,11 @@ class Workspace:
         except ArtificerError as error:
             return error
         raise AssertionError("nothing was wrong")
+
+
+def web_of(reach: Reach) -> Web:
+    """A web in which only files of this machine can be had."""
+    return Web(_nowhere, reach.store, reach.report, reach.stop)
 
 
 def _nowhere(request: Request) -> Response:

@@ -5,6 +5,7 @@ import re
 from artificer.builder.targets import (
     Command,
     Group,
+    Output,
     Program,
     Source,
     Target,
@@ -143,6 +144,26 @@ def _program_of(call: Call, context: Context, *, test: bool) -> Target:
     )
 
 
+def _filegroup(call: Call, context: Context) -> Target:
+    """The group ``tarball`` of an `oci_load` is the file that it would load."""
+    group = call.string("output_group")
+    if not group:
+        return _group(call, context)
+    if group != "tarball":
+        context.fail(
+            call, "output_group", f"no rule here has the output group {group!r}",
+            hint='an oci_load has "tarball"; name the file itself otherwise',
+        )  # fmt: skip
+    targets = [context.target(text) for text in call.strings("srcs")]
+    names = [target.label.rpartition(":")[2] for target in targets]
+    return Group(
+        tuple(
+            Output(target, f"{name}/tarball.tar")
+            for target, name in zip(targets, names, strict=True)
+        )
+    )
+
+
 def _group(call: Call, context: Context) -> Target:
     names = (*call.strings("srcs"), *call.strings("data"))
     return Group(context.sources(names))
@@ -181,7 +202,7 @@ RULES = rules_of(
     Rule(
         "filegroup",
         {"srcs": labels(), "data": labels(), "output_group": string(), "path": string()},
-        _group,
+        _filegroup,
     ),
     Rule("alias", {"actual": label(mandatory=True)}, _alias),
     Rule("test_suite", {"tests": labels()}, _suite),

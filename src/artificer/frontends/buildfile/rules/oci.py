@@ -190,7 +190,7 @@ def _platform(text: str, context: Context) -> Platform:
 
 def _load(call: Call, context: Context) -> Target:
     names = _list(call, context, "repo_tags")
-    loader = call.value("loader")
+    loader = call.value("loader" if call.rule is _LOAD else "command")
     return Load(
         image=context.target(call.string("image")),
         names=names or (),
@@ -290,7 +290,7 @@ RULES = rules_of(
         _push,
     ),
     _LOAD,
-    _LOAD._replace(name="oci_tarball"),
+    _LOAD._replace(name="oci_tarball", attributes={**_LOAD.attributes, "command": label()}),
     Rule("oci_image_digest", {"image": label(mandatory=True)}, _digest),
     Rule("oci_pull", PULL, repository=_pull),
 )
