@@ -75,9 +75,17 @@ PROGRAM: dict[str, Attribute] = {
 
 
 def locations_of(command: str, call: Call, context: Context) -> tuple[tuple[str, Source], ...]:
-    """What the labels in ``$(location …)`` of *command* stand for, by the label as written."""
+    """What the labels in ``$(location …)`` of *command* stand for, by the label as written.
+
+    Those of its own outputs stand for what is only being made.
+    """
+    own = {f"{prefix}{out}" for out in call.strings("outs") for prefix in ("", ":", _home(call))}
     labels_in = dict.fromkeys(match[1] for match in _LOCATION.finditer(command))
-    return tuple((text, context.source(text)) for text in labels_in)
+    return tuple((text, context.source(text)) for text in labels_in if text not in own)
+
+
+def _home(call: Call) -> str:
+    return call.label.removesuffix(call.name)
 
 
 def _genrule(call: Call, context: Context) -> Target:
