@@ -2,6 +2,7 @@
 
 import argparse
 import compileall
+import fcntl
 import json
 import os
 import platform
@@ -49,6 +50,7 @@ def main(words: Sequence[str]) -> int:
         chosen = choose(peers(stack), options.peers)
         cache = cache_folder(dict(os.environ))
         cache.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(alone(cache))
         workloads = [made(name, SHAPES[name], cache) for name in options.only]
         loads = [os.getloadavg()[0]]
         site = stack.enter_context(site_of(base_layout(cache)))
@@ -95,6 +97,18 @@ def choose(every: dict[str, Peer], wanted: Sequence[str] | None) -> list[Peer]:
         else:
             say(f"{peer.name} is left out: {reason}")
     return chosen
+
+
+@contextmanager
+def alone(cache: Path) -> Iterator[None]:
+    """Wait for other benchmarks: they change the same files, and take the same processors."""
+    with (cache / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another benchmark is running: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
