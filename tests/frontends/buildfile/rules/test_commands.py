@@ -14,7 +14,7 @@ genrule(
     outs = ["one.txt", "sub/two.txt"],
     tools = [":tool"],
     cmd = "cat $(SRCS) > $(location one.txt); " +
-          "$(location :tool) $(location :a.txt) $$HOME_OF_NOBODY > $(location //:sub/two.txt)",
+          "$(location :tool) $(location :a.txt) $${NOT_SET:-} > $(location //:sub/two.txt)",
 )
 """
     tool = "#!/bin/sh\necho tool $(cat $1)\n"
