@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from artificer import events
@@ -48,15 +49,15 @@ class Console:
 
     def say(self, text: str) -> None:
         """Print a line, unless nothing but errors is wanted."""
-        if self._mode == "json":
-            self.report(events.Note(text))
-        elif self._mode != "quiet":
-            with self._lock:
-                self._line(text)
+        self.report(events.Note(text))
 
     def fail(self, error: ArtificerError) -> None:
-        """Tell *error*, as ``error: …`` and ``hint: …``."""
-        self.close()
+        """Tell *error*, as ``error: …`` and ``hint: …``, if anybody can hear it."""
+        with suppress(OSError, ValueError):
+            self.close()
+            self._fail(error)
+
+    def _fail(self, error: ArtificerError) -> None:
         if self._mode == "json":
             fields = {"event": "error", "message": error.message, "exit_code": error.exit_code}
             if error.hint:

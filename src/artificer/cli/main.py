@@ -103,8 +103,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone: not a failure of ours, and nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        session.fail(_of_system(error))
+        return ArtificerError.exit_code
     finally:
         session.close()
+
+
+def _of_system(error: OSError) -> ArtificerError:
+    """What the system said where nobody expected it to say anything."""
+    try:
+        os.getcwd()
+    except OSError:
+        return ArtificerError(
+            "the current directory does not exist any more", hint="change to another one"
+        )
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ArtificerError(": ".join([*names, (error.strerror or str(error)).lower()]))
 
 
 def _streams() -> tuple[TextIO, TextIO, TextIO]:

@@ -42,6 +42,10 @@ class Session:
         self.console.close()  # Whoever takes a bar away later would take lines of it, too.
         try:
             print(text, file=self.stdout, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unheard(error) from error
         except UnicodeEncodeError:
             # A path that is not UTF-8 goes out as it came in; what a terminal of another
             # encoding cannot show does as an escape.
@@ -59,8 +63,19 @@ class Session:
                 hint="name a file with `-o FILE`, or redirect standard output",
             )
         for chunk in chunks:
-            self.stdout.buffer.write(chunk)
-        self.stdout.flush()
+            self._put(chunk)
+        self._put(b"")
+
+    def _put(self, data: bytes) -> None:
+        """Write *data* to standard output; none sends off what was written."""
+        try:
+            self.stdout.buffer.write(data)
+            if not data:
+                self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unheard(error) from error
 
     def say(self, text: str) -> None:
         """Print *text*, which is for people, to standard error."""
@@ -116,6 +131,10 @@ class Session:
         if directory == self._shared_directory:
             _make_private(directory)
         return open_store(directory)
+
+
+def _unheard(error: OSError) -> ArtificerError:
+    return ArtificerError(f"cannot write to standard output: {(error.strerror or '').lower()}")
 
 
 def _make_private(directory: str) -> None:
