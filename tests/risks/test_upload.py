@@ -92,11 +92,15 @@ class Pushed(NamedTuple):
     tagged: str | None
 
 
-def pushed(built: Built, size: str, host: str, broken: Break) -> Pushed:
-    repository = f"upload/{next(_NUMBERS)}"
+def pushed(built: Built, size: str, host: str, broken: Break, *, afresh: bool = False) -> Pushed:
+    number = next(_NUMBERS)
+    repository = f"upload/{number}"
     with breaking(host) as breaker:
         breaker.breaks.append(broken)
-        done = built.machine.start(*built.words(size, breaker.host, repository)).done()
+        line = built.words(size, breaker.host, repository)
+        if afresh:
+            line = (*line, "--store", str(built.machine.folder / f"store-{number}"))
+        done = built.machine.start(*line).done()
         return Pushed(broken, done, breaker, tagged(host, repository))
 
 
@@ -106,6 +110,24 @@ def test_a_reset_at_any_byte_is_mended(
     built: Built, upstream: Upstream, kind: str, size: str
 ) -> None:
     runs = together(partial(pushed, built, size, upstream(kind), one) for one in breaks(size))
+
+    for run in runs:
+        is_whole(run, built, size)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_reset_is_mended_also_where_the_layer_is_sent_ahead(
+    built: Built, keeping: str, size: str
+) -> None:
+    """What is made is sent while the build goes on; nothing else is known of it yet."""
+    kind, least = blob_of(size)
+    places = [
+        *(Break(kind, place, least=least) for place in ("head", "unanswered")),
+        Break(kind, "body", least // 2, least),
+        *(Break(other, "unanswered") for other in ("HEAD blob", "POST upload", "PUT manifest")),
+    ]
+
+    runs = together(partial(pushed, built, size, keeping, one, afresh=True) for one in places)
 
     for run in runs:
         is_whole(run, built, size)
