@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, assert_never
 
-from artificer.builder import targets
 from artificer.builder.kind import Stack
 from artificer.builder.recipe import AddFiles, CopyFrom
 from artificer.builder.remembered import Remembered
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from artificer.builder import targets
     from artificer.builder.products import File, Product
     from artificer.builder.recipe import Cache
     from artificer.builder.results import Kept, Made
@@ -48,6 +48,8 @@ def found(reference: "Reference", reach: Reach, pull: "Pull", docker_host: str |
 
 def made(task: "Task") -> "Product":
     """What the target of *task* yields, whatever is known of it."""
+    from artificer.builder import targets
+
     match task.declared.target:
         case targets.Pull() | targets.Fetch() | targets.Unpacked() | targets.Imported() as target:
             return _taken(target, task)
@@ -78,8 +80,9 @@ def output(product: "Product", name: str, tools: "Tools") -> "File":
 
 
 def _taken(
-    target: targets.Pull | targets.Fetch | targets.Unpacked | targets.Imported, task: "Task"
+    target: "targets.Pull | targets.Fetch | targets.Unpacked | targets.Imported", task: "Task"
 ) -> "Product":
+    from artificer.builder import targets
     from artificer.builder.actions import fetched
 
     match target:
@@ -95,7 +98,11 @@ def _taken(
             assert_never(target)
 
 
-def _files(target: targets.Command | targets.Written | targets.Archive, task: "Task") -> "Product":
+def _files(
+    target: "targets.Command | targets.Written | targets.Archive", task: "Task"
+) -> "Product":
+    from artificer.builder import targets
+
     if isinstance(target, targets.Archive):
         from artificer.builder.actions.layer import archive_file
 
@@ -108,8 +115,9 @@ def _files(target: targets.Command | targets.Written | targets.Archive, task: "T
 
 
 def _image(
-    target: targets.LayerTarget | targets.TarLayers | targets.ImageTarget, task: "Task"
+    target: "targets.LayerTarget | targets.TarLayers | targets.ImageTarget", task: "Task"
 ) -> "Product":
+    from artificer.builder import targets
     from artificer.builder.actions import layer
 
     match target:
@@ -126,9 +134,11 @@ def _image(
 
 
 def _tested(
-    target: targets.Program | targets.StructureTest | targets.SameImage | targets.Reproducible,
+    target: "targets.Program | targets.StructureTest | targets.SameImage | targets.Reproducible",
     task: "Task",
 ) -> "Product":
+    from artificer.builder import targets
+
     match target:
         case targets.Program():
             from artificer.builder.actions.command import tested
