@@ -54,10 +54,13 @@ def appended(
         )
     manifest, config = copy.deepcopy(image.manifest_document), copy.deepcopy(image.config_document)
     history = _complete_history(image, config)
+    rootfs = config.get("rootfs")
+    if not isinstance(rootfs, dict):
+        rootfs = config["rootfs"] = {"type": "layers"}
+    rootfs.setdefault("type", "layers")
     for layer, line in zip(layers, created_by, strict=True):
         manifest["layers"].append(layer.descriptor.document)
-        config["rootfs"].setdefault("type", "layers")
-        config["rootfs"]["diff_ids"] = [*(config["rootfs"].get("diff_ids") or ()), layer.diff_id]
+        rootfs["diff_ids"] = [*(rootfs.get("diff_ids") or ()), layer.diff_id]
         history.append({"created": stamp.created, "created_by": line, "comment": "artificer"})
     origins = {**image.origins, **{layer.blob.digest: layer.blob.origin for layer in layers}}
     return _image(manifest, config, origins)
