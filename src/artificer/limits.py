@@ -20,6 +20,9 @@ NAME_BYTES = 4096
 DEPTH = 255
 """Components of a path in an archive, and nesting of a JSON document."""
 
+VALUES = 500_000
+"""Values of a JSON document, each with its brackets: one byte of text is up to 60 of memory."""
+
 EXPANSION = 1000
 """Bytes that one compressed byte may become, once there is more than `EXPANSION_FREE`."""
 

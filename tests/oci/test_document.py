@@ -49,6 +49,16 @@ def test_nesting_of_exactly_the_limit_is_read_and_one_more_is_not() -> None:
         parse(nested(limits.DEPTH + 1), limit=1 << 20, what="it")
 
 
+def test_as_many_values_as_the_limit_are_read_and_one_more_is_not() -> None:
+    def listed(count: int) -> bytes:
+        return b'{"a":[' + b",".join([b'"[,{"'] * count) + b"]}"
+
+    # The object and its list are two of them.
+    parse(listed(limits.VALUES - 1), limit=1 << 23, what="it")
+    with pytest.raises(InvalidDocument, match="more than 500000 values"):
+        parse(listed(limits.VALUES), limit=1 << 23, what="it")
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"1", b"{", b'{"a":NaN}', b"\xff", b"[" * 100_000])
 def test_what_is_no_object_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidDocument, match=r"^it is"):

@@ -10,7 +10,7 @@ from artificer.errors import ArtificerError
 _VERBATIM = "\x00number:"
 _QUOTED_VERBATIM = re.compile(r'"\\u0000number:([-+0-9.eE]+)"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DEEP = re.compile(rb"[\[{]")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 
 class InvalidDocument(ArtificerError):
@@ -22,10 +22,13 @@ def parse(data: bytes, *, limit: int, what: str) -> dict[str, Any]:
 
     Key order and integers are kept exactly, numbers with a fraction keep their very text (see
     `dump`). Raise `InvalidDocument` for more than *limit* bytes, for nesting beyond
-    `limits.DEPTH`, and for anything that is not one object.
+    `limits.DEPTH`, for more than `limits.VALUES` values, and for anything that is not one object.
     """
     if len(data) > limit:
         raise InvalidDocument(f"{what} is larger than {limit} bytes")
+    # Separators inside of texts are looked at only where all of them are too many.
+    if _values(data) > limits.VALUES and _values(_STRING.sub(b"", data)) > limits.VALUES:
+        raise InvalidDocument(f"{what} has more than {limits.VALUES} values")
     try:
         document = json.loads(data, parse_float=_verbatim, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -33,7 +36,7 @@ def parse(data: bytes, *, limit: int, what: str) -> dict[str, Any]:
         raise InvalidDocument(f"{what} is not valid JSON: {reason}") from error
     if not isinstance(document, dict):
         raise InvalidDocument(f"{what} is not a JSON object")
-    if len(_DEEP.findall(data)) > limits.DEPTH and _depth(document) > limits.DEPTH:
+    if _opened(data) > limits.DEPTH and _depth(document) > limits.DEPTH:
         raise InvalidDocument(f"{what} is nested deeper than {limits.DEPTH}")
     return document
 
@@ -48,6 +51,14 @@ def dump(document: Any) -> bytes:
     except UnicodeEncodeError:
         # Half a surrogate pair, which JSON may have and UTF-8 may not: as it was written there.
         return _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", text).encode()
+
+
+def _opened(data: bytes) -> int:
+    return data.count(b"[") + data.count(b"{")
+
+
+def _values(data: bytes) -> int:
+    return _opened(data) + data.count(b",")
 
 
 def _verbatim(text: str) -> str:
