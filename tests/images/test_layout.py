@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from artificer import limits
 from artificer.images.bytes_of import copy_to
 from artificer.images.layout import NotALayout, find_in_layout, write_layout
 from artificer.images.oci_archive import find_in_oci_archive, write_oci_archive
@@ -118,6 +119,26 @@ def test_a_nested_index_is_opened_but_not_without_end(tmp_path: Path) -> None:
         image_for(find_in_layout(Layout(f"{tmp_path}/l", "d5")), None)
     with pytest.raises(InvalidImage, match="nested deeper"):
         whole(find_in_layout(Layout(f"{tmp_path}/l", "d6")))
+
+
+def test_indexes_in_indexes_list_no_more_than_one_may(tmp_path: Path) -> None:
+    reach, _ = reach_of(f"{tmp_path}/store")
+    content = index_of_images(image_of(reach.store, ONE))
+    half = limits.INDEX_MEMBERS // 2
+    for tag, times in (("fits", half - 1), ("more", half)):
+        document = json.loads(content.manifest)
+        document["manifests"] = document["manifests"] * times
+        inner = type(content)(json.dumps(document).encode(), content.members)
+        document["manifests"] = [inner.descriptor.document] * 2
+        outer = type(content)(json.dumps(document).encode(), (inner,))
+        write_layout(outer, Layout(f"{tmp_path}/l", tag), reach)
+
+    fits, more = (find_in_layout(Layout(f"{tmp_path}/l", tag)) for tag in ("fits", "more"))
+    assert image_for(fits, None).layers
+    assert whole(fits)
+    for act in (platforms, whole):
+        with pytest.raises(InvalidImage, match="more than 1000 manifests"):
+            act(more)
 
 
 def test_a_damaged_document_is_found_out(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def whole(found: Found) -> Content:
     Members of an index that are not where the index is are left out, as layouts may hold a part.
     """
     with _about(found):
-        return _content(found, found.descriptor, _NESTING)
+        return _content(found, found.descriptor, _NESTING, _Budget(found))
 
 
 def index_at(found: Found) -> Index | None:
@@ -150,15 +150,31 @@ def _entries(found: Found) -> list[Descriptor]:
         image = _image(found, found.descriptor)
         platform = image.platform
         return [found.descriptor.changed(platform=platform.document() if platform else None)]
-    return list(_below(found, found.descriptor, _NESTING))
+    return list(_below(found, found.descriptor, _NESTING, _Budget(found)))
 
 
-def _below(found: Found, index: Descriptor, depth: int) -> Iterator[Descriptor]:
+class _Budget:
+    """How many entries may still be looked at: indexes in indexes multiply."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._left = limits.INDEX_MEMBERS
+
+    def take(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidImage(
+                f"{self._found.reference} lists more than {limits.INDEX_MEMBERS} manifests"
+            )
+
+
+def _below(found: Found, index: Descriptor, depth: int, budget: _Budget) -> Iterator[Descriptor]:
     if depth == 0:
         raise InvalidImage(f"{found.reference}: indexes are nested deeper than {_NESTING}")
     for entry in Index(_read(found, index, limits.MANIFEST_BYTES)).descriptors:
+        budget.take()
         if media.is_index(entry.media_type):
-            yield from _below(found, entry, depth - 1)
+            yield from _below(found, entry, depth - 1, budget)
         elif media.is_manifest(entry.media_type) and not _unknown(entry):
             yield entry
 
@@ -177,7 +193,7 @@ def _wrong_platform(found: Found, wanted: Platform, known: list[Platform]) -> Wr
 
 
 def _image(found: Found, descriptor: Descriptor) -> Image:
-    content = _content(found, descriptor, 1)
+    content = _content(found, descriptor, 1, _Budget(found))
     if not isinstance(content, Image):
         raise NotAnImage(
             f"{found.reference} is not a container image",
@@ -187,13 +203,13 @@ def _image(found: Found, descriptor: Descriptor) -> Image:
     return content
 
 
-def _content(found: Found, descriptor: Descriptor, depth: int) -> Content:
+def _content(found: Found, descriptor: Descriptor, depth: int, budget: _Budget) -> Content:
     if depth == 0:
         raise InvalidImage(f"{found.reference}: indexes are nested deeper than {_NESTING}")
     data = _read(found, descriptor, limits.MANIFEST_BYTES)
     document = manifest_document(data)
     if "manifests" in document:
-        return Index(data, tuple(_members(found, Index(data), depth)))
+        return Index(data, tuple(_members(found, Index(data), depth, budget)))
     config = config_descriptor(document)
     descriptors = layer_descriptors(document)
     if config.media_type in _IMAGE_CONFIGS:
@@ -203,12 +219,13 @@ def _content(found: Found, descriptor: Descriptor, depth: int) -> Content:
     return Artifact(data, blobs)
 
 
-def _members(found: Found, index: Index, depth: int) -> Iterator[Content]:
+def _members(found: Found, index: Index, depth: int, budget: _Budget) -> Iterator[Content]:
     for entry in index.descriptors:
+        budget.take()
         if not media.is_index(entry.media_type) and not media.is_manifest(entry.media_type):
             continue
         try:
-            yield _content(found, entry, depth - 1)
+            yield _content(found, entry, depth - 1, budget)
         except NotFound:
             continue
 
