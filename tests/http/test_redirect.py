@@ -119,7 +119,16 @@ def test_plain_http_is_refused_after_https_except_where_it_is_allowed() -> None:
     allowed = Scripted((307, "http://o.example:80/"))
     redirecting(allowed, plain=lambda netloc: netloc == "o.example")(request)
     assert len(allowed.requests) == 2
-    redirecting(Scripted((307, "http://127.0.0.1:5000/")))(request)
+    here = Request("GET", "https://localhost/")
+    redirecting(Scripted((307, "http://127.0.0.1:5000/")))(here)
+
+
+def test_nobody_sends_us_to_what_only_this_machine_can_reach() -> None:
+    for url in ("http://127.0.0.1:6443/", "https://169.254.169.254/latest/"):
+        server = Scripted((307, url))
+        with pytest.raises(BadRedirect, match="only this machine can reach"):
+            redirecting(server, plain=lambda _: True)(Request("GET", "https://r.example/"))
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("hops", "fine"), [(10, True), (11, False)])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from artificer.errors import Unavailable
+from artificer.http.inside import may_send
 from artificer.http.proxies import is_loopback
 from artificer.http.request import Authority, Request, Response, Send, authority, joined, redacted
 
@@ -63,10 +64,20 @@ def _next(request: Request, response: Response, plain: Callable[[str], bool]) ->
             f"{here.netloc}: redirects from https to plain http: {redacted(url)}",
             hint=f"if that is right, say `--insecure-registry {there.netloc}`",
         )
+    check_hop(here, there)
     request = request._replace(url=url)
     if response.status == 303 and request.method != "HEAD":
         request = request._replace(method="GET", body=None)
     return request if _same(here, there) else _nameless(request)
+
+
+def check_hop(here: Authority, there: Authority) -> None:
+    """Raise `BadRedirect` if *here* sends us to a place that is hidden from it."""
+    if not may_send(here, there):
+        raise BadRedirect(
+            f"{here.netloc}: redirects to {there.netloc}, which only this machine can reach",
+            hint="is it the registry that it seems to be?",
+        )
 
 
 def _same(here: Authority, there: Authority) -> bool:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from artificer.errors import ArtificerError
 from artificer.events import Report, Warned
+from artificer.http.redirect import check_hop
 from artificer.http.request import Request, Response, authority, joined
 from artificer.registry.auth import Access, Authorized, same_place
 from artificer.registry.problems import answer_of, problem
@@ -56,4 +57,5 @@ class Link(NamedTuple):
         if here.scheme == "https" and there.scheme == "http" and same_place(there, here):
             path = url.partition("://")[2].partition("/")[2]
             return f"{here.scheme}://{here.netloc}/{path}"
+        check_hop(here, there)
         return url
