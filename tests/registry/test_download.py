@@ -6,6 +6,7 @@ import pytest
 
 from artificer.errors import ArtificerError, Transient
 from artificer.events import Note, Retrying
+from artificer.http.redirect import BadRedirect
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.reference import Repository
 from artificer.registry.download import TooLong
@@ -189,3 +190,16 @@ def test_a_mirror_that_nobody_runs_is_passed_over(faulty: Faulty, connect: Conne
     routes = Routes([Rule(faulty.host, mirrors=(Mirror("127.0.0.1:1"),))])
 
     assert pull(connect(routes=routes), faulty) == DATA
+
+
+def test_a_redirect_that_must_not_be_followed_is_not_asked_for_again(
+    client: Client, faulty: Faulty
+) -> None:
+    faulty.give("team/app", DATA)
+    away = {"Location": "http://169.254.169.254/"}
+    faulty.faults += [Fault("GET blob", status=307, headers=away)] * 9
+
+    with pytest.raises(BadRedirect):
+        pull(client, faulty)
+
+    assert faulty.seen("GET blob") == ["GET blob"]

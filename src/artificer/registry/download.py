@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import Note, Retrying
+from artificer.http.redirect import BadRedirect
 from artificer.http.request import Request, Response
 from artificer.http.retry import Patience
 from artificer.oci.descriptor import Descriptor
@@ -114,7 +115,8 @@ class _Reading:
             del self._links[0]
             return
         pauses = self._patience.pauses
-        if not isinstance(error, Transient | Unavailable) or self._failures > len(pauses):
+        passing = isinstance(error, Transient | Unavailable) and not isinstance(error, BadRedirect)
+        if not passing or self._failures > len(pauses):
             raise error
         pause = pauses[self._failures - 1] * (1 + self._patience.jitter())
         link.report(Retrying(f"reading {self._name}", error.message, pause))

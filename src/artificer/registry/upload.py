@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import BlobProgress, Retrying
+from artificer.http.redirect import BadRedirect
 from artificer.http.request import Body, Request, Response
 from artificer.http.retry import Patience, RateLimited, retry_after
 from artificer.oci.descriptor import Descriptor
@@ -116,8 +117,8 @@ class _Upload:
                     break
             except _Again as again:
                 self._failed(again.error, again.after)
-            except RateLimited:
-                raise  # it wants more patience than we have
+            except (RateLimited, BadRedirect):
+                raise  # it wants more patience than we have, or more trust
             except (Transient, Unavailable) as error:
                 if not self._url and not self._breaks:
                     raise  # a session cannot be had: that was tried often enough
