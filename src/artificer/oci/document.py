@@ -10,7 +10,8 @@ from artificer.errors import ArtificerError
 _VERBATIM = "\x00number:"
 _QUOTED_VERBATIM = re.compile(r'"\\u0000number:([-+0-9.eE]+)"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# All that is before a separator which is in no text, and itself.
+_SEPARATED = re.compile(rb'(?:[^",\[{]++|"(?:[^"\\]++|\\.)*+")*+[,\[{]', re.DOTALL)
 
 
 class InvalidDocument(ArtificerError):
@@ -26,8 +27,7 @@ def parse(data: bytes, *, limit: int, what: str) -> dict[str, Any]:
     """
     if len(data) > limit:
         raise InvalidDocument(f"{what} is larger than {limit} bytes")
-    # Separators inside of texts are looked at only where all of them are too many.
-    if _values(data) > limits.VALUES and _values(_STRING.sub(b"", data)) > limits.VALUES:
+    if _has_too_many_values(data):
         raise InvalidDocument(f"{what} has more than {limits.VALUES} values")
     try:
         document = json.loads(data, parse_float=_verbatim, parse_constant=_refuse)
@@ -57,8 +57,14 @@ def _opened(data: bytes) -> int:
     return data.count(b"[") + data.count(b"{")
 
 
-def _values(data: bytes) -> int:
-    return _opened(data) + data.count(b",")
+def _has_too_many_values(data: bytes) -> bool:
+    # What stands in texts is told apart only where all of it is too much.
+    if _opened(data) + data.count(b",") <= limits.VALUES:
+        return False
+    count = at = 0
+    while count <= limits.VALUES and (found := _SEPARATED.match(data, at)):
+        count, at = count + 1, found.end()
+    return count > limits.VALUES
 
 
 def _verbatim(text: str) -> str:
