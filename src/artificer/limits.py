@@ -76,3 +76,9 @@ BUILD_FILE_CALLS = 200
 
 BUILD_FILE_CHECKS = 200_000
 """How often the interpreter may ask whether to go on: about 40 million turns of a loop."""
+
+WORD_CHARACTERS = 16 * MIB
+"""A word or heredoc of a Dockerfile, with its variables replaced."""
+
+SUBSTITUTION_DEPTH = 100
+"""Variables within ``${…}`` of one another in a word of a Dockerfile; the reader recurses."""
