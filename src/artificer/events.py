@@ -171,8 +171,39 @@ class TargetFailed(NamedTuple):
     message: str
 
 
+class StepStarted(NamedTuple):
+    """An instruction of a stage is being carried out; *label* says which (``build 2/7``)."""
+
+    label: str
+    title: str
+
+
+class StepCached(NamedTuple):
+    """An instruction was carried out before; *why* says how that is known."""
+
+    label: str
+    title: str
+    why: str
+
+
+class StepDone(NamedTuple):
+    """An instruction was carried out."""
+
+    label: str
+    title: str
+    seconds: float
+
+
+class StepChanged(NamedTuple):
+    """Why an instruction had to be carried out again: which of its inputs are other ones."""
+
+    label: str
+    title: str
+    changes: tuple[str, ...]
+
+
 class CommandOutput(NamedTuple):
-    """A line that the command of a target wrote."""
+    """A line that the command of a target, or of an instruction, wrote."""
 
     label: str
     line: str
@@ -200,6 +231,10 @@ Event = (
     | TargetDone
     | TargetChanged
     | TargetFailed
+    | StepStarted
+    | StepCached
+    | StepDone
+    | StepChanged
     | CommandOutput
 )
 

@@ -18,7 +18,7 @@ from artificer.layers.encode import PIECE, encoder
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span, stat_of
 from artificer.layers.pack import pack
 from artificer.layers.pool import ROOM, Pool
-from artificer.layers.write import Known, Written, write_layer
+from artificer.layers.write import Known, Tar, Written, write_layer, write_tar
 from artificer.oci.digest import Digest
 from artificer.stop import Stop
 from artificer.store.blobs import Store, open_store
@@ -314,3 +314,34 @@ def test_an_error_while_compressing_is_raised_where_the_pool_is_fed() -> None:
         pack([made(f"f{n}", random_bytes(PIECE)) for n in range(30)], pool, Stop())
 
     assert threading.active_count() == before
+
+
+def ready(entries: list[Entry], store: Store) -> Tar:
+    tar = blob(store, write_layer(entries, NONE, store, stop=Stop()))
+    return Tar(len(tar), [tar[at : at + 70_000] for at in range(0, len(tar), 70_000)], 2)
+
+
+@pytest.mark.parametrize("size", [0, 100, PIECE * 2 + 17])
+def test_a_tar_that_is_ready_becomes_the_layer_that_its_entries_would(
+    store: Store, size: int
+) -> None:
+    entries = [made("a", b"a" * size), made("b", b"b")]
+    usual = write_layer(entries, GZIP, store, stop=Stop())
+
+    layer = write_tar(ready(entries, store), GZIP, store, known=lambda _: None, stop=Stop())
+
+    assert layer == usual
+
+
+@pytest.mark.parametrize("held", [write.HELD, 0])
+def test_a_tar_that_somebody_knows_is_not_made_again(
+    store: Store, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "HELD", held)
+    known = Known(Digest.of(b"elsewhere"), 7)
+    tar = ready([made("a", b"a"), made("b", b"b")], store)
+
+    layer = write_tar(tar, GZIP, store, known=lambda _: known, stop=Stop())
+
+    assert layer.reused
+    assert (layer.digest, layer.size) == known

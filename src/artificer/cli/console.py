@@ -161,6 +161,14 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 
         case events.TargetFailed(label, place, message):
             first, *others = message.split("\n  ")
             return [f"{place}: {label}: {first}", *(f"  {line}" for line in others)]
+        case events.StepStarted(label, title):
+            return [f"{label}: {title}"]
+        case events.StepCached(label, title, why):
+            return [f"{label}: {title}: {why}"]
+        case events.StepDone(label, _, seconds):
+            return [f"{label}: done in {seconds:.1f} s"]
+        case events.StepChanged(label, title, changes):
+            return [f"{label}: {title} is done again:", *(f"  {change}" for change in changes)]
         case events.CommandOutput(label, line):
             return [f"{label}: {line}"]
         case _:

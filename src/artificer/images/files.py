@@ -88,33 +88,18 @@ def copy_entries(image: Image, path: str, dest: str | None, reach: Reach) -> lis
         itself = bool(moved) and (dest is None or not files)
         own = [(found, moved)] if found and itself else []
         renamed = [(file, _join(moved, file.path[len(real) :].lstrip("/"))) for file in files]
-        return _entries(image, tree, [*own, *renamed], reach)
+        return entries_at(image, tree, [*own, *renamed], reach)
     assert found is not None  # noqa: S101 - said above
-    return _entries(image, tree, [(found, _file_dest(wanted, dest))], reach)
+    return entries_at(image, tree, [(found, _file_dest(wanted, dest))], reach)
 
 
-def _file_dest(wanted: str, dest: str | None) -> str:
-    if dest is None:
-        return wanted
-    if dest.endswith("/") or not dest:
-        return _join(dest.strip("/"), wanted.rpartition("/")[2])
-    return dest.strip("/")
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder and name else folder or name
-
-
-def _nearest(tree: Tree, path: str) -> str | None:
-    parent = path.rpartition("/")[0]
-    names = tree.listdir(parent)
-    return f"/{parent} has {', '.join(names[:10])}" if names else None
-
-
-def _entries(
+def entries_at(
     image: Image, tree: Tree, files: Iterable[tuple[File, str]], reach: Reach
 ) -> list[Entry]:
-    """Return entries with spans; of the names of one file the first has the bytes."""
+    """Return *files* of *image*, whose files are *tree*, as entries at other paths.
+
+    Of several names of one file the first has the bytes. Only layers that hold any are read.
+    """
     firsts: dict[_Place, str] = {}
     paths: dict[int, str] = {}
     found: list[Entry] = []
@@ -136,6 +121,24 @@ def _entries(
         span = Span(paths[place.layer], place.offset)
         found.append(_plain_entry(file, dest)._replace(kind=FILE, link="", source=span))
     return found
+
+
+def _file_dest(wanted: str, dest: str | None) -> str:
+    if dest is None:
+        return wanted
+    if dest.endswith("/") or not dest:
+        return _join(dest.strip("/"), wanted.rpartition("/")[2])
+    return dest.strip("/")
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
+def _nearest(tree: Tree, path: str) -> str | None:
+    parent = path.rpartition("/")[0]
+    names = tree.listdir(parent)
+    return f"/{parent} has {', '.join(names[:10])}" if names else None
 
 
 def _plain_entry(file: File, dest: str) -> Entry:

@@ -54,6 +54,14 @@ def pack(entries: Iterable[Entry], pool: Pool, stop: Stop) -> None:
     packer.end()
 
 
+def pour(chunks: Iterable[bytes], pool: Pool, stop: Stop) -> None:
+    """Feed *pool* with a tar that is ready, its end included."""
+    packer = _Packer(pool, stop)
+    for chunk in chunks:
+        packer.put(chunk)
+    packer.finish()
+
+
 class _Packer:
     __slots__ = ("_buffer", "_flags", "_piece", "_pool", "_position", "_stop", "_view")
 
@@ -86,7 +94,11 @@ class _Packer:
 
     def end(self) -> None:
         """Put the end of the archive; nothing can be added after it."""
-        self._put(END)
+        self.put(END)
+        self.finish()
+
+    def finish(self) -> None:
+        """Give what is left to the pool."""
         if self._position:
             self._piece.length = self._position
             self._pool.give(self._piece)
@@ -104,19 +116,19 @@ class _Packer:
             os.close(descriptor)
 
     def _add_slowly(self, entry: Entry, head: bytes, size: int) -> None:
-        self._put(head)
+        self.put(head)
         match entry.source:
             case None:
                 return
             case bytes(data):
-                self._put(data)
+                self.put(data)
             case Span(path, offset):
                 self._put_file(entry, path, offset)
             case str(path):
                 self._put_file(entry, path, 0)
             case _ as never:
                 assert_never(never)
-        self._put(padding(size))
+        self.put(padding(size))
 
     def _put_file(self, entry: Entry, path: str, offset: int) -> None:
         descriptor = self._open(entry, path)
@@ -137,7 +149,7 @@ class _Packer:
         finally:
             os.close(descriptor)
 
-    def _put(self, data: bytes) -> None:
+    def put(self, data: bytes) -> None:
         """Put bytes of any length."""
         at = 0
         while at < len(data):

@@ -26,7 +26,7 @@ class _Directory:
 
 
 class Tree:
-    """All files of an image, each as its topmost layer has it; never changed.
+    """All files of an image, each as its topmost layer has it; changed by `grow` alone.
 
     Paths have no leading slash; "" is the root. A directory that no layer has an entry for is
     0755 and 0:0, as it is when unpacked.
@@ -39,6 +39,11 @@ class Tree:
         self._root = _Directory()
         for layer, index in enumerate(self._indexes):
             self._apply(index, layer << _ROW_BITS)
+
+    def grow(self, index: Index) -> None:
+        """Put another layer on top: for who made the tree, and has not given it to others."""
+        self._indexes = (*self._indexes, index)
+        self._apply(index, (len(self._indexes) - 1) << _ROW_BITS)
 
     def lookup(self, path: str, *, follow: bool = True) -> File | None:
         """Return the file at *path*, or None; links above it are followed, itself if *follow*.

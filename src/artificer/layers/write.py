@@ -1,12 +1,12 @@
 """Entries to a layer: one pass over the files, a blob in the store, its digest and diff_id."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from artificer.layers.encode import Encoder
 from artificer.layers.entry import Entry
-from artificer.layers.pack import pack
+from artificer.layers.pack import pack, pour
 from artificer.layers.pool import Pool
 from artificer.layers.tar import BLOCK_SIZE
 from artificer.oci.digest import Digest
@@ -69,8 +69,38 @@ def tar_digest(entries: Sequence[Entry], stop: Stop) -> tuple[Digest, int]:
     return Digest("sha256:" + pool.tar_hex), pool.tar_size
 
 
+class Tar(NamedTuple):
+    """A tar that is ready: *size* bytes in *chunks*, which are read once, of *entries* files."""
+
+    size: int
+    chunks: Iterable[bytes]
+    entries: int
+
+
+def write_tar(
+    tar: Tar,
+    encoder: Encoder,
+    store: Store,
+    *,
+    known: Callable[[Digest], Known | None],
+    stop: Stop,
+    threads: int = 0,
+) -> Written:
+    """Write *tar* as a layer into *store* as it is, unless *known* knows a blob of it.
+
+    Up to `HELD` bytes are held until *known* has answered; more are compressed as they come, for
+    they cannot be read again, and *known* is asked afterwards.
+    """
+    work = _Work(tar, encoder, store, stop, threads or os.cpu_count() or 1)
+    if tar.size <= HELD:
+        return work.held(known)
+    written = work.written_at_once()
+    found = known(written.diff_id)
+    return work.reused(written.diff_id, written.tar_size, found) if found else written
+
+
 class _Work(NamedTuple):
-    entries: Sequence[Entry]
+    source: Sequence[Entry] | Tar
     encoder: Encoder
     store: Store
     stop: Stop
@@ -80,36 +110,46 @@ class _Work(NamedTuple):
         pool = Pool()
         with self.store.writer() as writer:
             with pool.encoding(self.encoder.compress, writer.write, self.threads):
-                pack(self.entries, pool, self.stop)
+                self._feed(pool)
             writer.commit(Digest("sha256:" + pool.blob_hex))
         return self._written(pool)
 
     def hashed_first(self, known: Callable[[Digest], Known | None]) -> Written:
-        diff_id, size = tar_digest(self.entries, self.stop)
+        assert not isinstance(self.source, Tar)  # noqa: S101 - a tar is read once
+        diff_id, size = tar_digest(self.source, self.stop)
         found = known(diff_id)
-        return self._reused(diff_id, size, found) if found else self.written_at_once()
+        return self.reused(diff_id, size, found) if found else self.written_at_once()
 
     def held(self, known: Callable[[Digest], Known | None]) -> Written:
         pool = Pool()
         with pool.holding():
-            pack(self.entries, pool, self.stop)
+            self._feed(pool)
         diff_id = Digest("sha256:" + pool.tar_hex)
         found = known(diff_id)
         if found:
-            return self._reused(diff_id, pool.tar_size, found)
+            return self.reused(diff_id, pool.tar_size, found)
         with self.store.writer() as writer:
             with pool.encoding(self.encoder.compress, writer.write, self.threads):
                 pool.give_held()
             writer.commit(Digest("sha256:" + pool.blob_hex))
         return self._written(pool)
 
+    def reused(self, diff_id: Digest, tar_size: int, found: Known) -> Written:
+        return Written(found.digest, found.size, diff_id, tar_size, self._count, reused=True)
+
+    def _feed(self, pool: Pool) -> None:
+        if isinstance(self.source, Tar):
+            pour(self.source.chunks, pool, self.stop)
+        else:
+            pack(self.source, pool, self.stop)
+
     def _written(self, pool: Pool) -> Written:
         digest, diff_id = Digest("sha256:" + pool.blob_hex), Digest("sha256:" + pool.tar_hex)
-        return Written(digest, pool.blob_size, diff_id, pool.tar_size, len(self.entries))
+        return Written(digest, pool.blob_size, diff_id, pool.tar_size, self._count)
 
-    def _reused(self, diff_id: Digest, tar_size: int, found: Known) -> Written:
-        count = len(self.entries)
-        return Written(found.digest, found.size, diff_id, tar_size, count, reused=True)
+    @property
+    def _count(self) -> int:
+        return self.source.entries if isinstance(self.source, Tar) else len(self.source)
 
 
 def _size_about(entries: Sequence[Entry]) -> int:
