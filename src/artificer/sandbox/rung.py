@@ -82,8 +82,14 @@ class Site(Protocol):
     def changes(self) -> Iterable[Found]:
         """Return all that differs from the chain, whiteouts included, in no order.
 
-        What is on disk is normalised first: times as in the entries, nothing of ours left, no
-        copies of what did not change. Sockets are left out, and so is the root itself.
+        It is a pure function of the trees before and after, so that every rung gives the same:
+        an entry for each file that is new or differs (a directory's time counts, too); one
+        whiteout for the topmost name that is gone; no opaque directories – a directory that was
+        made anew in place of another is compared with it name by name. What is no directory any
+        more, or has become one, needs no whiteout. Sockets count as not being there; the root
+        itself is never an entry. What is on disk is normalised first: times as in the entries
+        (so does the time of a directory, whatever is made or removed in it by us), nothing of
+        ours left, no copies of what did not change.
         """
 
     def adopt(self, diff_id: Digest) -> None:
