@@ -59,6 +59,18 @@ STORE_INDEX_BYTES = 64 * MIB
 DOWNLOAD_BYTES = 16 * 1024 * MIB
 """A file that is fetched from a URL."""
 
+GIT_BYTES = 8 * 1024 * MIB
+"""What is fetched of a repository of git, and the files of one commit."""
+
+GIT_TREE_BYTES = 128 * MIB
+"""The list of the files of one commit."""
+
+GIT_REFS_BYTES = 32 * MIB
+"""A server's list of branches and tags."""
+
+GIT_SECONDS = 1800
+"""How long git may take for one repository."""
+
 CONTROL_BYTES = 4 * MIB
 """A member of a Debian package's control archive."""
 
@@ -82,3 +94,12 @@ WORD_CHARACTERS = 16 * MIB
 
 SUBSTITUTION_DEPTH = 100
 """Variables within ``${…}`` of one another in a word of a Dockerfile; the reader recurses."""
+
+DOCKERFILE_BYTES = 16 * MIB
+"""A Dockerfile."""
+
+INSTRUCTION_CHARACTERS = 1 * MIB
+"""One instruction of a Dockerfile, its lines joined; heredocs count apart."""
+
+HEREDOC_CHARACTERS = 8 * MIB
+"""One heredoc of a Dockerfile."""
