@@ -10,10 +10,12 @@ from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
 from artificer.oci.document import InvalidDocument, dump
 from artificer.oci.edit import (
+    Line,
     Stamp,
     annotated,
     appended,
     configured,
+    continued,
     converted,
     empty,
     index_of,
@@ -100,6 +102,18 @@ def test_unknown_fields_of_the_base_survive_every_edit() -> None:
     assert edited.config_document["x-config"] == image.config_document["x-config"]
     assert edited.settings == {"X": 1, "User": "me"}
     assert edited.annotations == {"k": "v"}
+
+
+def test_lines_without_a_layer_stand_where_they_were_said() -> None:
+    lines = [Line("ENV a=b"), Line("COPY x /", layer("x")), Line("CMD y")]
+
+    image = continued(base(), lines, {"Cmd": ["y"]}, Stamp("2020-01-01T00:00:00Z", "me"))
+
+    told = [(one["created_by"], one.get("empty_layer", False)) for one in image.history[-3:]]
+    assert told == [("ENV a=b", True), ("COPY x /", False), ("CMD y", True)]
+    assert image.settings == {"Cmd": ["y"]}
+    assert image.config_document["author"] == "me"
+    assert len(image.layers) == len(base().layers) + 1
 
 
 def test_an_edit_leaves_its_input_alone() -> None:

@@ -110,7 +110,7 @@ class Console:
         return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912 – one case an event
+def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912, PLR0915 – a case each
     """What a person reads of *event*; nothing for what only a machine wants to know."""
     match event:
         case events.Note(text):

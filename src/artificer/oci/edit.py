@@ -90,6 +90,35 @@ def configured(image: Image, settings: Settings, stamp: Stamp) -> Image:
     return _image(copy.deepcopy(image.manifest_document), config, image.origins)
 
 
+class Line(NamedTuple):
+    """A line of history, and the layer that it tells of, if there is one."""
+
+    created_by: str
+    layer: Layer | None = None
+
+
+def continued(
+    image: Image, lines: Sequence[Line], settings: Mapping[str, Any], stamp: Stamp
+) -> Image:
+    """*image* with *lines* of history and their layers on top, and *settings* for its own."""
+    layers = [line.layer for line in lines if line.layer is not None]
+    told = [line.created_by for line in lines if line.layer is not None]
+    image = appended(image, layers, told, stamp)
+    config = copy.deepcopy(image.config_document)
+    config["created"] = stamp.created
+    if stamp.author is not None:
+        config["author"] = stamp.author
+    config["config"] = dict(settings)
+    before = config["history"][: len(config["history"]) - len(layers)]
+    config["history"] = before + [_told(line, stamp) for line in lines]
+    return _image(copy.deepcopy(image.manifest_document), config, image.origins)
+
+
+def _told(line: Line, stamp: Stamp) -> dict[str, Any]:
+    told = {"created": stamp.created, "created_by": line.created_by, "comment": "artificer"}
+    return told if line.layer is not None else {**told, "empty_layer": True}
+
+
 def annotated(image: Image, annotations: Mapping[str, str]) -> Image:
     """*image* with *annotations* added to its manifest's."""
     if not annotations:

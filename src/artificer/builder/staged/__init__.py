@@ -1,0 +1,1 @@
+"""Stages of a Dockerfile to an image: only what nobody has made before is made."""

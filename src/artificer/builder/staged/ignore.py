@@ -1,0 +1,164 @@
+"""What a .dockerignore, or `--exclude`, leaves out: thousands of patterns at a cost of few.
+
+The order of patterns matters only where their signs differ, so they fall into runs of one sign,
+numbered from 1; the highest run of which a pattern names a path, or a directory above it, decides
+(0: none does). Most patterns are a name or an ending: these are looked up, not tried one by one.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from artificer.layers.patterns import InvalidPattern, translated
+
+_WILD = re.compile(r"[*?\[\\]")
+
+_Tried = list[tuple[int, Callable[[str], object]]]
+
+
+class Pattern(NamedTuple):
+    """One pattern, cleaned: *run* is where it stands, *text* has no slash at either end."""
+
+    run: int
+    text: str
+
+
+class Ignore:
+    """The patterns of one directory, compiled once. Runs with even numbers take in again."""
+
+    __slots__ = (
+        "_above",
+        "_anywhere",
+        "_at_top",
+        "_below",
+        "_endings",
+        "_exact",
+        "_names",
+        "_tops",
+        "lines",
+    )
+
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        self.lines = tuple(patterns)
+        self._exact: dict[str, int] = {}
+        self._names: dict[str, int] = {}
+        self._endings: dict[int, dict[str, int]] = {}
+        self._above: dict[str, int] = {}
+        self._below: dict[str, int] = {}
+        tops: dict[str, list[Pattern]] = {}
+        for pattern in _in_runs(self.lines):
+            if not leaves_out(pattern.run):
+                self._note(pattern)
+            if not self._looked_up(pattern):
+                tops.setdefault(_top(pattern.text), []).append(pattern)
+        self._at_top = _tried(tops.pop("", []))
+        self._anywhere = _tried(tops.pop("/", []))
+        self._tops = {top: _tried(found) for top, found in tops.items()}
+
+    def __bool__(self) -> bool:
+        """Whether there is any line at all."""
+        return bool(self.lines)
+
+    def run(self, path: str, above: int) -> int:
+        """Return the run that decides about *path*, whose directory's is *above*."""
+        name = path[path.rfind("/") + 1 :]
+        best = max(above, self._exact.get(path, 0), self._names.get(name, 0))
+        for length, endings in self._endings.items():
+            best = max(best, endings.get(name[-length:], 0))
+        top, slash, _ = path.partition("/")
+        if slash:
+            best = _highest(self._tops.get(top, ()), path, best)
+        else:
+            best = _highest(self._at_top, path, best)
+        return _highest(self._anywhere, path, best)
+
+    def takes_in_below(self, path: str, run: int) -> bool:
+        """Whether something below *path*, which *run* leaves out, may be taken in again."""
+        if max(self._above.get(path, 0), self._below.get("", 0)) > run:
+            return True
+        while path:
+            if self._below.get(path, 0) > run:
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+    def _looked_up(self, pattern: Pattern) -> bool:
+        """File *pattern* where it is looked up, if it is a path, a name or an ending."""
+        run, text = pattern
+        if not _WILD.search(text):
+            self._exact[text] = run
+            return True
+        name = text.removeprefix("**/")
+        if name == text or "/" in name or name.startswith("**"):
+            return False
+        if not _WILD.search(name):
+            self._names[name] = run
+        elif name[0] == "*" and name != "*" and not _WILD.search(name[1:]):
+            self._endings.setdefault(len(name) - 1, {})[name[1:]] = run
+        else:
+            return False
+        return True
+
+    def _note(self, pattern: Pattern) -> None:
+        """Note where *pattern* may take something in."""
+        parts = pattern.text.split("/")
+        fixed: list[str] = []
+        for part in parts:
+            if _WILD.search(part):
+                self._below["/".join(fixed)] = pattern.run
+                break
+            fixed.append(part)
+        for count in range(len(fixed)):
+            self._above["/".join(fixed[: count + 1])] = pattern.run
+
+
+def leaves_out(run: int) -> bool:
+    """Whether a path that *run* decides about is left out."""
+    return run % 2 == 1
+
+
+def _top(text: str) -> str:
+    """Return the first component of *text*; "/" if it may be any, "" if there is no other."""
+    if "**" in text:
+        top = text.partition("/")[0]
+        return "/" if "/" not in text or _WILD.search(top) else top
+    top, slash, _ = text.partition("/")
+    return "/" if slash and _WILD.search(top) else top if slash else ""
+
+
+def _highest(tried: Iterable[tuple[int, Callable[[str], object]]], path: str, best: int) -> int:
+    for run, match in tried:
+        if run <= best:
+            break
+        if match(path):
+            return run
+    return best
+
+
+def _tried(patterns: list[Pattern]) -> _Tried:
+    runs: dict[int, list[str]] = {}
+    for run, text in patterns:
+        runs.setdefault(run, []).append(translated(text))
+    return [
+        (run, re.compile(f"(?:{'|'.join(texts)})\\Z", re.DOTALL).match)
+        for run, texts in sorted(runs.items(), reverse=True)
+    ]
+
+
+def _in_runs(patterns: Iterable[str]) -> Iterable[Pattern]:
+    run = 0
+    for pattern in patterns:
+        text = pattern.strip()
+        out = not text.startswith("!")
+        text = text.removeprefix("!").strip()
+        if not text:
+            if not out:
+                raise InvalidPattern("a pattern of a single `!`", hint="name what to take in")
+            continue
+        cleaned = posixpath.normpath(text).lstrip("/")
+        if cleaned in {"", "."} or cleaned == ".." or cleaned.startswith("../"):
+            continue  # It names nothing here; others take such lines, too.
+        if leaves_out(run) is not out:
+            run += 1
+        yield Pattern(run, cleaned)
