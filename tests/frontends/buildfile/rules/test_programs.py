@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from artificer.events import TargetDone
 from artificer.frontends.buildfile.load import LoadOptions
 from tests.frontends.buildfile.rules.workspaces import Workspace, content_of
 from tests.parts.commands import missing
@@ -66,6 +67,39 @@ def test_a_changed_header_of_a_library_is_compiled_in(
     assert _said(workspace, "//:program", tmp_path) == "bye\n"
 
 
+def test_a_changed_source_is_the_only_one_that_is_compiled(workspace: Workspace) -> None:
+    build = C["BUILD"].replace('"main.c"', '"main.c", "other.c", "own.h"')
+    own = {"own.h": "#define SIX 6\n", "other.c": '#include "own.h"\nint six = SIX;\n'}
+    workspace.write({**C, **own, "BUILD": build})
+    workspace.files("//:program")
+    workspace.events.clear()
+
+    workspace.write({"other.c": '#include "own.h"\nint six = SIX + 1;\n'})
+    workspace.files("//:program")
+
+    done = [event for event in workspace.events if isinstance(event, TargetDone)]
+    assert [event.label for event in done if not event.why] == [
+        "//:_objs/program/other.c.o",
+        "//:program",
+    ]
+
+
+def test_the_sources_of_a_group_are_compiled_together(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    group = 'filegroup(name = "both", srcs = ["main.c", "other.c"])\n'
+    workspace.write({**C, "other.c": "int six = 6;\n"})
+    workspace.write({"BUILD": group + C["BUILD"].replace('"main.c"', '":both"')})
+
+    assert _said(workspace, "//:program", tmp_path) == "hello\n"
+
+
+def test_all_of_a_package_is_made_without_objects_as_targets(workspace: Workspace) -> None:
+    workspace.write(C)
+
+    assert [root.label for root in workspace.load("//:all").roots] == ["//:program"]
+
+
 def test_a_program_of_cxx_is_compiled_as_such(workspace: Workspace, tmp_path: Path) -> None:
     code = "#include <iostream>\nint main() { std::cout << TEXT << std::endl; }\n"
     given = 'srcs = ["m.cc"], local_defines = [\'TEXT="cxx"\'], copts = ["-std=c++17"]'
@@ -91,7 +125,11 @@ def test_a_program_without_sources_is_an_error(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("linkshared = True", "shared libraries"), ("linkshard = True", "did you mean `linkshared`")],
+    [
+        ("linkshared = True", "shared libraries"),
+        ('include_prefix = "x"', "say `includes`"),
+        ("linkshard = True", "did you mean `linkshared`"),
+    ],
 )
 def test_what_is_not_linked_here_is_an_error(
     workspace: Workspace, given: str, message: str

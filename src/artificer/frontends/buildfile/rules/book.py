@@ -1,6 +1,7 @@
 """All rules, and which file of which rule set gives them."""
 
 from artificer.frontends.buildfile.rules import (
+    cc,
     docker,
     docker_transfer,
     generic,
@@ -25,6 +26,7 @@ RULES = {
     **pkg.RULES,
     **mapping.RULES,
     **users.RULES,
+    **cc.RULES,
     **languages.RULES,
     **tests.RULES,
 }

@@ -1,11 +1,10 @@
-"""Go and C programs by the host's own toolchain, and the images of them.
+"""Go programs by the host's own toolchain, and images of programs of Go and C.
 
-What a compiler keeps between runs (GOCACHE, GOMODCACHE, ccache) is kept, outside of every key:
+What the compiler keeps between runs (GOCACHE, GOMODCACHE) is kept, outside of every key:
 that is where most of the time of such a build goes.
 """
 
 import os
-from collections.abc import Iterator
 
 from artificer.builder.targets import (
     Command,
@@ -19,6 +18,8 @@ from artificer.builder.targets import (
     TargetId,
     Wishes,
 )
+from artificer.frontends.buildfile.rules.cc import CC, CC_BINARY
+from artificer.frontends.buildfile.rules.closure import closure, sources_of
 from artificer.frontends.buildfile.rules.docker import CREATED_BY
 from artificer.frontends.buildfile.rules.values import (
     package_path,
@@ -41,8 +42,6 @@ from artificer.frontends.buildfile.schema import (
     string_dict,
     strings,
 )
-
-_DEPTH = 64
 
 GO: dict[str, Attribute] = {
     "srcs": labels(),
@@ -73,29 +72,6 @@ GO: dict[str, Attribute] = {
     "copts": ANY,
     "clinkopts": ANY,
 }
-CC: dict[str, Attribute] = {
-    "srcs": labels(),
-    "hdrs": labels(),
-    "deps": labels(),
-    "data": labels(),
-    "copts": strings(),
-    "cxxopts": strings(),
-    "defines": strings(),
-    "local_defines": strings(),
-    "includes": strings(),
-    "linkopts": strings(),
-    "linkstatic": flag(default=True),
-    "linkshared": flag(refused="shared libraries are not linked here; use a `command`"),
-    "textual_hdrs": labels(),
-    "strip_include_prefix": string(),
-    "include_prefix": string(),
-    "alwayslink": flag(),
-    "args": strings(),
-    "env": string_dict(),
-    "stamp": ANY,
-    "malloc": ANY,
-    "nocopts": ANY,
-}
 IMAGE: dict[str, Attribute] = {
     "binary": label(),
     "base": label(),
@@ -111,33 +87,9 @@ IMAGE: dict[str, Attribute] = {
 }
 
 
-def _closure(
-    call: Call, context: Context, names: tuple[str, ...], depth: int = 0
-) -> Iterator[tuple[Call, Context]]:
-    """*call*, and all libraries that it names in the attributes *names*, each with its context."""
-    if depth > _DEPTH:
-        context.fail(call, names[0], "libraries need one another without end")
-    yield call, context
-    for name in names:
-        for text in call.strings(name) if name in call.rule.attributes else ():
-            named = context.call(text)
-            if named is not None:
-                yield from _closure(named, context.of(named), names, depth + 1)
-
-
-def _sources(
-    call: Call, context: Context, kinds: tuple[str, ...], *through: str
-) -> tuple[Source, ...]:
-    found: dict[Source, None] = {}
-    for each, inner in _closure(call, context, through):
-        for kind in kinds:
-            if kind in each.rule.attributes:
-                found.update(dict.fromkeys(inner.sources(each.strings(kind))))
-    return tuple(found)
-
-
 def _go_binary(call: Call, context: Context) -> Target:
-    sources = _sources(call, context, ("srcs", "embedsrcs"), "embed", "deps")
+    members = closure(call, context, ("embed", "deps"))
+    sources = sources_of(members, ("srcs", "embedsrcs"))
     if not sources:
         context.fail(call, "srcs", "a Go program without sources")
     out = call.string("basename") or call.string("out") or call.name
@@ -180,49 +132,6 @@ def _module_files(context: Context) -> tuple[Source, ...]:
         for name in names
         if os.path.isfile(f"{context.root}/{name}")
     )
-
-
-def _cc_binary(call: Call, context: Context) -> Target:
-    sources = _sources(call, context, ("srcs",), "deps")
-    headers = _sources(call, context, ("hdrs", "textual_hdrs"), "deps")
-    if not sources:
-        context.fail(call, "srcs", "a C program without sources")
-    calls = tuple(each for each, _ in _closure(call, context, ("deps",)))
-    cxx = any(_is_cxx(text) for each in calls for text in each.strings("srcs"))
-    options = [
-        *(f"-D{text}" for each in calls for text in each.strings("defines")),
-        *(f"-D{text}" for text in call.strings("local_defines")),
-        *(f"-I{package_path(each)}/{text}" for each in calls for text in each.strings("includes")),
-        *(text for each in calls for text in each.strings("copts")),
-        *(call.strings("cxxopts") if cxx else ()),
-    ]
-    link = [text for each in reversed(calls) for text in each.strings("linkopts")]
-    mode = {"opt": "-O2 -DNDEBUG", "dbg": "-g"}.get(context.compilation_mode, "-O1")
-    compiler = "$${CXX:-c++}" if cxx else "$${CC:-cc}"
-    prefix = "$$(command -v ccache || true)"
-    # The prefix map keeps the directory of the build out of the program.
-    words = " ".join(map(_quoted, options))
-    tail = " ".join(map(_quoted, link))
-    return Command(
-        command=(
-            f'{prefix} {compiler} {mode} "-ffile-prefix-map=$$PWD=." -I. {words} '
-            f'$(SRCS) -o "$@" {tail}'
-        ),
-        package=package_path(call),
-        outs=(call.name,),
-        sources=sources,
-        tools=headers,
-        caches=(("ccache", "CCACHE_DIR"),),
-        executable=True,
-    )
-
-
-def _is_cxx(text: str) -> bool:
-    return text.endswith((".cc", ".cpp", ".cxx", ".C", ".c++"))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _library(call: Call, context: Context) -> Target:
@@ -276,12 +185,12 @@ def _layers(call: Call, context: Context) -> tuple[TargetId, ...]:
     return tuple(
         context.target(text)
         for text in call.strings("layers")
-        if (named := context.call(text)) is None or named.rule.convert is not _library
+        if (named := context.call(text)) is None or named.rule.name not in _LIBRARIES
     )
 
 
+_LIBRARIES = {"cc_library", "go_library", "go_source"}
 _GO_BINARY = Rule("go_binary", GO, _go_binary)
-_CC_BINARY = Rule("cc_binary", CC, _cc_binary)
 
 
 def _with_binary(binary: Rule, call: Call) -> tuple[Call, ...]:
@@ -295,10 +204,11 @@ def _with_binary(binary: Rule, call: Call) -> tuple[Call, ...]:
         attributes.pop(name, None)
     if "deps" in binary.attributes and call.value("layers"):
         attributes["deps"] = [*call.strings("deps"), *call.strings("layers")]
-    if binary is _CC_BINARY and not call.value("base"):
+    if binary is CC_BINARY and not call.value("base"):
         # There is nothing in the image that could link it when it starts.
         attributes["linkopts"] = [*call.strings("linkopts"), "-static"]
-    return (call._replace(rule=binary, name=f"{call.name}.binary", attributes=attributes),)
+    program = call._replace(rule=binary, name=f"{call.name}.binary", attributes=attributes)
+    return (program, *(binary.expand(program) if binary.expand else ()))
 
 
 def _go_image_calls(call: Call) -> tuple[Call, ...]:
@@ -306,7 +216,7 @@ def _go_image_calls(call: Call) -> tuple[Call, ...]:
 
 
 def _cc_image_calls(call: Call) -> tuple[Call, ...]:
-    return _with_binary(_CC_BINARY, call)
+    return _with_binary(CC_BINARY, call)
 
 
 _OUTPUTS = ("{name}.tar", "{name}.digest", "{name}.json")
@@ -315,8 +225,6 @@ RULES = rules_of(
     _GO_BINARY,
     Rule("go_library", GO, _library),
     Rule("go_source", GO, _library),
-    _CC_BINARY,
-    Rule("cc_library", CC, _library),
     Rule("go_image", {**GO, **IMAGE}, _image, expand=_go_image_calls, outputs=_OUTPUTS),
     Rule("cc_image", {**CC, **IMAGE}, _image, expand=_cc_image_calls, outputs=_OUTPUTS),
 )
