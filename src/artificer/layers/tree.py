@@ -73,6 +73,14 @@ class Tree:
         node = self._node(self._real(path, follow=True))
         return _sorted(node.names) if isinstance(node, _Directory) else []
 
+    def children(self, path: str) -> list[File]:
+        """Return the files in the directory *path* (no links in it), sorted by their names."""
+        node = self._node(path)
+        if not isinstance(node, _Directory):
+            return []
+        prefix = f"{path}/" if path else ""
+        return [self._file(prefix + name, node.names[name]) for name in _sorted(node.names)]
+
     def walk(self, path: str = "") -> Iterator[File]:
         """Yield all files below *path*, a directory before what is in it, sorted by component."""
         real = self._real(path, follow=True)
