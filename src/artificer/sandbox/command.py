@@ -6,11 +6,15 @@ from artificer.oci.digest import Digest
 
 
 class TreeLayer(NamedTuple):
-    """A layer to be unpacked: a blob, compressed or not, from *offset* on in the file *path*."""
+    """A layer to be unpacked: a blob, compressed or not, from *offset* on in the file *path*.
+
+    It is of *size* bytes; 0 means that it ends where the file does.
+    """
 
     diff_id: Digest
     path: str
     offset: int = 0
+    size: int = 0
 
 
 Chain = tuple[TreeLayer, ...]
