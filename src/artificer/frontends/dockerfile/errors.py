@@ -1,5 +1,8 @@
 """What is wrong with a Dockerfile: where, with the line and a caret below it."""
 
+import difflib
+from collections.abc import Iterable
+
 from artificer.builder.targets import Place
 from artificer.errors import ArtificerError
 from artificer.frontends.dockerfile.instructions import Lines
@@ -15,12 +18,18 @@ class InvalidDockerfile(ArtificerError):
 def invalid(
     at: Lines, message: str, *, word: str = "", hint: str | None = None
 ) -> InvalidDockerfile:
-    """Return the error of the instruction *at*; the caret stands below *word* where it is found."""
+    """Return the error of the instruction *at*, with a caret below *word* where it is found."""
     line, column = _found(at, word)
     text = at.text.split("\n")[line]
     place = Place(at.place.path, at.place.line + line, column + 1)
     shown = excerpt(text, place.line, column, len(word) if text.startswith(word, column) else 0)
     return InvalidDockerfile(f"{place.path}:{place.line}: {message}\n{shown}", hint=hint)
+
+
+def suggestion(word: str, words: Iterable[str]) -> str | None:
+    """``did you mean …?``, if one of *words* is like *word*."""
+    found = difflib.get_close_matches(word, sorted(words), 1, 0.6)
+    return f"did you mean {found[0]}?" if found else None
 
 
 def excerpt(text: str, number: int, column: int, width: int) -> str:

@@ -1,8 +1,11 @@
 """The instructions of a Dockerfile as written: nothing in them is expanded or looked up."""
 
+import re
 from typing import Literal, NamedTuple
 
 from artificer.builder.targets import Place
+
+_TABS = re.compile(r"^\t+", re.MULTILINE)
 
 
 class Lines(NamedTuple):
@@ -38,7 +41,7 @@ class Heredoc(NamedTuple):
         """What the file holds: without leading tabs where ``<<-`` asks for it."""
         if not self.chomp:
             return self.raw
-        return "".join(line.lstrip("\t") for line in self.raw.splitlines(keepends=True))
+        return _TABS.sub("", self.raw)
 
 
 class CommandLine(NamedTuple):

@@ -1,0 +1,403 @@
+"""What each of the 18 instructions takes: a statement to an instruction."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from artificer.frontends.dockerfile.durations import nanoseconds
+from artificer.frontends.dockerfile.errors import invalid, suggestion
+from artificer.frontends.dockerfile.flags import Flags
+from artificer.frontends.dockerfile.instructions import (
+    Add,
+    Arg,
+    Argument,
+    Cmd,
+    CommandLine,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Heredoc,
+    Instruction,
+    Label,
+    Lines,
+    Maintainer,
+    Onbuild,
+    Pair,
+    Run,
+    Shell,
+    Stopsignal,
+    Trigger,
+    User,
+    Volume,
+    Workdir,
+)
+from artificer.frontends.dockerfile.lines import Statement
+from artificer.frontends.dockerfile.mounts import mount_flag
+from artificer.frontends.dockerfile.words import (
+    SPACES,
+    NotOnlyText,
+    blank_words,
+    first_and_rest,
+    flag_words,
+    heredoc_word,
+    json_words,
+    quoted_words,
+)
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
+_VARIABLE = re.compile(r"\$[\w{]")
+_MILLISECOND = 1_000_000
+
+
+class _Request(NamedTuple):
+    """One instruction taken apart: *text* is what follows its flags."""
+
+    at: Lines
+    name: str
+    flags: Flags
+    text: str
+    heredocs: tuple[Heredoc, ...]
+    escape: str
+
+
+def instruction_of(statement: Statement, escape: str) -> From | Instruction:
+    """Return the instruction that *statement* is."""
+    return _parsed(statement.at, statement.at.code, statement.heredocs, escape)
+
+
+def _parsed(
+    at: Lines, code: str, heredocs: tuple[Heredoc, ...], escape: str
+) -> From | Instruction:
+    word, rest = first_and_rest(code.strip(SPACES))
+    name = word.upper()
+    parse = _PARSERS.get(name)
+    if parse is None:
+        raise invalid(
+            at,
+            f"no such instruction: {word[:100]}",
+            word=word,
+            hint=suggestion(name[:100], _PARSERS),
+        )
+    flags, text = flag_words(rest)
+    return parse(_Request(at, name, Flags(at, name, flags), text.strip(SPACES), heredocs, escape))
+
+
+def _from(request: _Request) -> From:
+    words = blank_words(request.text)
+    platform = request.flags.text("platform")
+    if len(words) == 1:
+        return From(request.at, words[0], platform=platform)
+    if len(words) != 3 or words[1].lower() != "as":
+        raise invalid(
+            request.at,
+            f"FROM takes an image, and AS with a name: it has {len(words)} words",
+            word=request.text,
+            hint="FROM image [AS name]",
+        )
+    name = words[2].lower()
+    if not _STAGE_NAME.fullmatch(name):
+        raise invalid(
+            request.at,
+            f"not a name of a stage: {words[2]}",
+            word=words[2],
+            hint="it starts with a letter; letters, digits, `-`, `_` and `.` follow",
+        )
+    return From(request.at, words[0], name, words[2], platform)
+
+
+def _arg(request: _Request) -> Arg:
+    words = quoted_words(_some(request), request.escape)
+    arguments = []
+    for word in words:
+        name, equals, default = word.partition("=")
+        if not name:
+            raise invalid(request.at, "an ARG without a name", word=word)
+        arguments.append(Argument(name, default if equals else None))
+    return Arg(request.at, tuple(arguments))
+
+
+def _env(request: _Request) -> Env:
+    return Env(request.at, *_pairs(request))
+
+
+def _label(request: _Request) -> Label:
+    return Label(request.at, *_pairs(request))
+
+
+def _pairs(request: _Request) -> tuple[tuple[Pair, ...], bool]:
+    words = quoted_words(_some(request), request.escape)
+    if "=" not in words[0]:
+        name, value = first_and_rest(request.text)
+        if not value:
+            hint = f"{request.name} {name}=value"
+            raise invalid(request.at, f"{request.name} {name} has no value", word=name, hint=hint)
+        return (Pair(name, value.lstrip(SPACES)),), True
+    for word in words:
+        if "=" not in word or word.startswith("="):
+            raise invalid(
+                request.at,
+                f"{request.name} takes name=value, not {word}",
+                word=word,
+                hint="a value with blanks stands in double quotes" if "=" not in word else None,
+            )
+    return tuple(Pair(*word.split("=", 1)) for word in words), False
+
+
+def _copy(request: _Request) -> Copy:
+    sources, dest, heredocs = _copied(request)
+    origin = request.flags.text("from")
+    if _VARIABLE.search(origin):
+        raise invalid(
+            request.at,
+            "variables are not replaced in --from",
+            word=f"--from={origin}",
+            hint="declare a stage with `FROM $NAME AS name` and name that",
+        )
+    if origin and heredocs:
+        raise invalid(request.at, "a heredoc is in no image: it cannot have --from", word="--from")
+    return Copy(
+        request.at,
+        sources,
+        dest,
+        heredocs,
+        origin,
+        request.flags.text("chown"),
+        request.flags.text("chmod"),
+        bool(request.flags.truth("link")),
+        bool(request.flags.truth("parents")),
+        request.flags.list("exclude"),
+    )
+
+
+def _add(request: _Request) -> Add:
+    sources, dest, heredocs = _copied(request)
+    checksum = request.flags.text("checksum")
+    if checksum and (len(sources) != 1 or heredocs):
+        raise invalid(request.at, "--checksum is of one source", word="--checksum")
+    return Add(
+        request.at,
+        sources,
+        dest,
+        heredocs,
+        request.flags.text("chown"),
+        request.flags.text("chmod"),
+        bool(request.flags.truth("link")),
+        checksum,
+        request.flags.truth("keep-git-dir"),
+        request.flags.truth("unpack"),
+        request.flags.list("exclude"),
+    )
+
+
+def _copied(request: _Request) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
+    """Return sources, destination and heredocs of COPY and ADD."""
+    words = _json(request)
+    if words is None:
+        words = tuple(blank_words(request.text))
+    if len(words) < 2:
+        raise invalid(
+            request.at,
+            f"{request.name} takes sources and a destination: it has {len(words)} words",
+            word=request.text,
+            hint=f"{request.name} source… destination",
+        )
+    *sources, dest = words
+    if request.heredocs and heredoc_word(dest):
+        raise invalid(request.at, "a heredoc cannot be the destination", word=dest)
+    left = list(request.heredocs)
+    plain = []
+    for source in sources:
+        if left and source == left[0].word:
+            left.pop(0)
+        else:
+            plain.append(source)
+    for heredoc in request.heredocs:
+        if heredoc in left or "/" in heredoc.name or heredoc.name in (".", ".."):
+            hint = "it names a file: without blanks and slashes"
+            raise invalid(
+                request.at, f"not a name of a file: {heredoc.name}", word=heredoc.word, hint=hint
+            )
+    return tuple(plain), dest, request.heredocs
+
+
+def _run(request: _Request) -> Run:
+    network = request.flags.text("network") or "default"
+    security = request.flags.text("security") or "sandbox"
+    _one_of(request, "network", network, ("default", "none", "host"))
+    _one_of(request, "security", security, ("sandbox", "insecure"))
+    command = _command(request)
+    if not command.words:
+        raise invalid(request.at, "RUN without a command", word=request.name)
+    return Run(
+        request.at,
+        command,
+        request.heredocs,
+        tuple(mount_flag(text, request.at) for text in request.flags.list("mount")),
+        cast("Any", network),
+        cast("Any", security),
+        request.flags.list("device"),
+    )
+
+
+def _cmd(request: _Request) -> Cmd:
+    return Cmd(request.at, _command(request))
+
+
+def _entrypoint(request: _Request) -> Entrypoint:
+    return Entrypoint(request.at, _command(request))
+
+
+def _command(request: _Request) -> CommandLine:
+    words = _json(request)
+    if words is not None:
+        return CommandLine(words, shell=False)
+    text = (request.text,) if request.text else ()
+    return CommandLine(text, shell=True)  # noqa: S604 - the shell form; nothing runs here
+
+
+def _shell(request: _Request) -> Shell:
+    words = _json(request)
+    if not words:
+        hint = 'SHELL ["/bin/bash", "-c"]'
+        raise invalid(request.at, "SHELL takes a JSON array", word=request.text, hint=hint)
+    return Shell(request.at, words)
+
+
+def _workdir(request: _Request) -> Workdir:
+    return Workdir(request.at, _some(request))
+
+
+def _user(request: _Request) -> User:
+    return User(request.at, _some(request))
+
+
+def _expose(request: _Request) -> Expose:
+    return Expose(request.at, tuple(blank_words(_some(request))))
+
+
+def _volume(request: _Request) -> Volume:
+    paths = _json(request)
+    if paths is None:
+        paths = tuple(blank_words(_some(request)))
+    if not paths or not all(path.strip(SPACES) for path in paths):
+        raise invalid(request.at, "VOLUME of an empty path", word=request.text)
+    return Volume(request.at, tuple(path.strip(SPACES) for path in paths))
+
+
+def _stopsignal(request: _Request) -> Stopsignal:
+    return Stopsignal(request.at, _some(request))
+
+
+def _maintainer(request: _Request) -> Maintainer:
+    return Maintainer(request.at, _some(request))
+
+
+def _healthcheck(request: _Request) -> Healthcheck:
+    kind, rest = first_and_rest(_some(request))
+    rest = rest.strip(SPACES)
+    if kind.upper() == "NONE":
+        if rest or request.flags.given:
+            raise invalid(request.at, "HEALTHCHECK NONE takes nothing else", word=kind)
+        return Healthcheck(request.at, ("NONE",))
+    if kind.upper() != "CMD":
+        hint = f"HEALTHCHECK CMD {request.text}"[:200]
+        raise invalid(
+            request.at, f"HEALTHCHECK takes CMD or NONE, not {kind[:100]}", word=kind, hint=hint
+        )
+    command = _command(request._replace(text=rest))
+    if not command.words:
+        raise invalid(request.at, "HEALTHCHECK CMD without a command", word=kind)
+    return Healthcheck(
+        request.at,
+        ("CMD-SHELL" if command.shell else "CMD", *command.words),
+        _duration(request, "interval"),
+        _duration(request, "timeout"),
+        _duration(request, "start-period"),
+        _duration(request, "start-interval"),
+        _retries(request),
+    )
+
+
+def _duration(request: _Request, flag: str) -> int | None:
+    text = request.flags.text(flag)
+    if not text:
+        return None
+    time = nanoseconds(text)
+    if time is None:
+        hint = "write it as 30s, 1m30s or 500ms"
+        raise invalid(request.at, f"--{flag} is no duration: {text}", word=f"--{flag}", hint=hint)
+    if time != 0 and time < _MILLISECOND:
+        raise invalid(request.at, f"--{flag} is less than 1ms: {text}", word=f"--{flag}")
+    return time
+
+
+def _retries(request: _Request) -> int | None:
+    text = request.flags.text("retries")
+    if not text:
+        return None
+    if text.strip("0123456789") or len(text) > 9:
+        raise invalid(request.at, f"--retries is no number: {text}", word="--retries")
+    return int(text)
+
+
+def _onbuild(request: _Request) -> Onbuild:
+    text = _some(request)
+    name = first_and_rest(text)[0].upper()
+    if name in ("ONBUILD", "FROM", "MAINTAINER"):
+        raise invalid(request.at, f"ONBUILD cannot trigger {name}", word=text)
+    trigger = _parsed(request.at, text, request.heredocs, request.escape)
+    written = "".join(f"\n{heredoc.raw}{heredoc.name}" for heredoc in request.heredocs)
+    return Onbuild(request.at, text + written, cast("Trigger", trigger))
+
+
+def _some(request: _Request) -> str:
+    if not request.text:
+        raise invalid(request.at, f"{request.name} without anything", word=request.name)
+    return request.text
+
+
+def _json(request: _Request) -> tuple[str, ...] | None:
+    try:
+        return json_words(request.text)
+    except NotOnlyText:
+        raise invalid(
+            request.at,
+            f"the JSON array of {request.name} holds something else than strings",
+            word=request.text,
+            hint='each word stands in double quotes: ["a", "1"]',
+        ) from None
+
+
+def _one_of(request: _Request, flag: str, value: str, values: tuple[str, ...]) -> None:
+    if value not in values:
+        raise invalid(
+            request.at,
+            f"--{flag} cannot be {value}",
+            word=f"--{flag}",
+            hint=f"it is {', '.join(values[:-1])} or {values[-1]}",
+        )
+
+
+_PARSERS: dict[str, Callable[[_Request], From | Instruction]] = {
+    "FROM": _from,
+    "ARG": _arg,
+    "ENV": _env,
+    "LABEL": _label,
+    "COPY": _copy,
+    "ADD": _add,
+    "RUN": _run,
+    "CMD": _cmd,
+    "ENTRYPOINT": _entrypoint,
+    "SHELL": _shell,
+    "WORKDIR": _workdir,
+    "USER": _user,
+    "EXPOSE": _expose,
+    "VOLUME": _volume,
+    "STOPSIGNAL": _stopsignal,
+    "HEALTHCHECK": _healthcheck,
+    "ONBUILD": _onbuild,
+    "MAINTAINER": _maintainer,
+}
