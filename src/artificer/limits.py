@@ -103,3 +103,6 @@ INSTRUCTION_CHARACTERS = 1 * MIB
 
 HEREDOC_CHARACTERS = 8 * MIB
 """One heredoc of a Dockerfile."""
+
+SECRET_BYTES = 500 * 1024
+"""A secret of a Dockerfile build (BuildKit's own limit)."""
