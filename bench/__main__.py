@@ -19,16 +19,21 @@ import pytest
 
 import artificer
 from bench.base import base_layout, publish
+from bench.builds import Section
 from bench.floor import Floor, floor_of
 from bench.measure import runner
 from bench.peers import Peer, missing, peers
+from bench.programs import programs
 from bench.rounds import CASES, COLD, Row, Site, run_rounds
 from bench.table import OURS, case_table, floor_lines, of_case, recorded
 from bench.targets import verdict_table, verdicts
 from bench.traffic import listening
 from bench.workloads import SHAPES, Workload, cache_folder, made
+from bench.workspace import workspace
 from tests.parts.commands import SEARCH
 from tests.parts.registries import registry
+
+BUILDS = {"workspace": workspace, "programs": programs}
 
 
 class Measured(NamedTuple):
@@ -51,15 +56,18 @@ def main(words: Sequence[str]) -> int:
         cache = cache_folder(dict(os.environ))
         cache.mkdir(parents=True, exist_ok=True)
         stack.enter_context(alone(cache))
-        workloads = [made(name, SHAPES[name], cache) for name in options.only]
+        workloads = [made(name, SHAPES[name], cache) for name in options.only if name in SHAPES]
         loads = [os.getloadavg()[0]]
-        site = stack.enter_context(site_of(base_layout(cache)))
-        told = [measured(site, workload, chosen, options) for workload in workloads]
+        sections = [built(name, options.rounds) for name in options.only if name in BUILDS]
+        told = []
+        if workloads:
+            site = stack.enter_context(site_of(base_layout(cache)))
+            told = [measured(site, workload, chosen, options) for workload in workloads]
         loads.append(os.getloadavg()[0])
     machine = {**machine_of(), "load": [round(load, 1) for load in loads]}
-    print("\n".join(report(told, machine)))
+    print("\n".join(report(told, machine, sections)))
     if options.json:
-        Path(options.json).write_text(json.dumps(document(told, machine), indent=1))
+        Path(options.json).write_text(json.dumps(document(told, machine, sections), indent=1))
     return 0
 
 
@@ -72,14 +80,14 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("bench", description=__doc__)
     add = parser.add_argument
     add("--rounds", type=int, default=3, metavar="N", help="how often each does each case (3)")
-    add("--only", type=several, default=list(SHAPES), metavar="W1,…", help="these workloads")
+    add("--only", type=several, default=[*BUILDS, *SHAPES], metavar="W1,…", help="these workloads")
     add("--cases", type=several, default=list(CASES), metavar="cold,…", help="these cases")
     add(
         "--peers", type=several, metavar="NAME,…", help="ours and these peers (all that are found)"
     )
     add("--json", metavar="FILE", help="write every single run there")
     options = parser.parse_args(words)
-    for word, known in ((options.only, SHAPES), (options.cases, CASES)):
+    for word, known in ((options.only, (*BUILDS, *SHAPES)), (options.cases, CASES)):
         if unknown := set(word) - set(known):
             parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return options
@@ -111,19 +119,33 @@ def alone(cache: Path) -> Iterator[None]:
         yield
 
 
+def built(name: str, rounds: int) -> Section:
+    """One kind of workspace with BUILD files."""
+    with folder() as place:
+        say(f"{name}: {rounds} rounds")
+        return BUILDS[name](runner(place, SEARCH), rounds)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A directory that is gone afterwards."""
+    place = Path(mkdtemp(prefix="artificer-bench-"))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 @contextmanager
 def site_of(layout: Path) -> Iterator[Site]:
     """A registry with the base of *layout* in it, until the block ends."""
-    folder = Path(mkdtemp(prefix="artificer-bench-"))
-    try:
-        with (
-            listening() as traffic,
-            registry(folder / "registry", notifications=traffic.section) as served,
-        ):
-            base = publish(layout, served.host)
-            yield Site(served.host, base, runner(folder / "runs", SEARCH), traffic, say)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        folder() as place,
+        listening() as traffic,
+        registry(place / "registry", notifications=traffic.section) as served,
+    ):
+        base = publish(layout, served.host)
+        yield Site(served.host, base, runner(place / "runs", SEARCH), traffic, say)
 
 
 def measured(
@@ -135,10 +157,14 @@ def measured(
     return Measured(workload, result.rows, result.failed, floors)
 
 
-def report(told: Sequence[Measured], machine: dict[str, Any]) -> Iterator[str]:
+def report(
+    told: Sequence[Measured], machine: dict[str, Any], sections: Sequence[Section] = ()
+) -> Iterator[str]:
     """Everything as lines."""
     old = recorded()
     yield from (f"{name}: {value}" for name, value in machine.items())
+    for section in sections:
+        yield from ("", *section.lines())
     for one in told:
         yield from ("", f"## {one.workload.name}: {one.workload.title}", "")
         for case in CASES:
@@ -148,7 +174,8 @@ def report(told: Sequence[Measured], machine: dict[str, Any]) -> Iterator[str]:
         yield from (line for floor in one.floors for line in floor_lines(floor, cold))
         yield from (f"{name} failed, {reason}" for name, reason in one.failed.items())
     rows = [row for one in told for row in one.rows]
-    lines = verdict_table(verdicts(rows, [one.workload for one in told]))
+    found = [verdict for section in sections for verdict in section.verdicts]
+    lines = verdict_table(found + verdicts(rows, [one.workload for one in told]))
     yield from ("", "## Targets, against the fastest peer of the same rounds", "", *lines, "")
     yield f"recorded rows: {old['measured']}, {old['machine']}; {old['note']}"
 
@@ -163,7 +190,9 @@ def machine_of() -> dict[str, Any]:
     }
 
 
-def document(told: Sequence[Measured], machine: dict[str, Any]) -> dict[str, Any]:
+def document(
+    told: Sequence[Measured], machine: dict[str, Any], sections: Sequence[Section] = ()
+) -> dict[str, Any]:
     """Every single run, for other tools."""
     return {
         "machine": machine,
@@ -174,6 +203,12 @@ def document(told: Sequence[Measured], machine: dict[str, Any]) -> dict[str, Any
         ],
         "floors": {one.workload.name: [floor._asdict() for floor in one.floors] for one in told},
         "failed": {one.workload.name: one.failed for one in told},
+        "builds": {
+            section.name: {
+                case.name: [sample._asdict() for sample in case.samples] for case in section.cases
+            }
+            for section in sections
+        },
     }
 
 

@@ -7,11 +7,14 @@ import pytest
 from bench.__main__ import Measured, choose, document, report, site_of
 from bench.contents import MIB, Texts, programs
 from bench.floor import PARTS, floor_of
+from bench.measure import runner
 from bench.peers import peers
 from bench.rounds import CASES, CHANGED, FRESH, UNCHANGED, Row, Site, run_rounds
 from bench.targets import verdicts
 from bench.workloads import File, Shape, Workload, made
+from bench.workspace import Extent, workspace
 from tests.parts import images
+from tests.parts.commands import SEARCH
 
 # The others take seconds each to say what these do.
 QUICK = ("crane-stream", "umoci")
@@ -102,3 +105,13 @@ def test_a_workload_is_made_once(workload: Workload) -> None:
     assert made("W1", TINY, workload.folder.parent) == workload
     assert stamp.stat().st_ctime_ns == before
     assert (workload.files, workload.names) == (41, ("conf", "server"))
+
+
+def test_workspaces_are_measured_and_judged(tmp_path: Path) -> None:
+    section = workspace(runner(tmp_path, SEARCH), 1, Extent(packages=2, images=2))
+    lines = list(report([], {}, [section]))
+
+    assert [case.name for case in section.cases][:3] == ["cold", "unchanged", "one file changed"]
+    assert [verdict.what for verdict in section.verdicts if not verdict.reached] == []
+    assert any(line.startswith("| 1,000 images, unchanged: peak memory") for line in lines)
+    assert document([], {}, [section])["builds"]["workspace"]["unchanged"][0]["wall"] > 0
