@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from argparse import Namespace
+from typing import Protocol
 
-from artificer.cli.workspace import Workspace
+from artificer.cli.session import Session
 from artificer.errors import Misused, Unavailable
 from artificer.images.daemon import socket_path
 from artificer.images.engine import (
@@ -16,7 +18,9 @@ from artificer.images.engine import (
     load,
 )
 from artificer.images.program import Program
+from artificer.images.reach import Reach
 from artificer.oci.image import Image, Index
+from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
 
 _PROGRAMS = ("podman", "nerdctl")
@@ -26,12 +30,32 @@ class NoEngine(Unavailable):
     """There is no container engine to load into."""
 
 
+class Build(Protocol):
+    """What was built, and how: a workspace, or a Dockerfile's build."""
+
+    @property
+    def args(self) -> Namespace:
+        """Its options, ``engine`` and what goes with it among them."""
+
+    @property
+    def session(self) -> Session:
+        """The run of the command."""
+
+    @property
+    def reach(self) -> Reach:
+        """The store and the registries."""
+
+    @property
+    def host(self) -> Platform:
+        """This machine's platform."""
+
+
 class Engines:
     """The engine, or the nodes of a cluster, that images go to. *program* starts containers."""
 
-    def __init__(self, workspace: Workspace, *, program: str | None = None) -> None:
-        self._workspace = workspace
-        self._environ = workspace.session.environ
+    def __init__(self, build: Build, *, program: str | None = None) -> None:
+        self._build = build
+        self._environ = build.session.environ
         self.kind = self._kind(program)
         self.program = {"containerd": "nerdctl", "kind": "docker"}.get(self.kind, self.kind)
         self._engines = self._opened(program)
@@ -39,12 +63,12 @@ class Engines:
     def load(self, content: Image | Index, name: Named) -> None:
         """Load *content* as *name* wherever it goes."""
         for engine in self._engines:
-            load(content, name, engine, self._workspace.reach, self._workspace.host)
+            load(content, name, engine, self._build.reach, self._build.host)
 
     def _kind(self, program: str | None) -> str:
         """The engine that was asked for: by option, by the loader of a rule, or whichever is."""
-        if self._workspace.args.engine:
-            return str(self._workspace.args.engine)
+        if self._build.args.engine:
+            return str(self._build.args.engine)
         if program is not None:
             name = os.path.basename(program)
             if name in {"docker", *_PROGRAMS}:
@@ -65,7 +89,7 @@ class Engines:
         )
 
     def _opened(self, program: str | None) -> tuple[Engine, ...]:
-        args = self._workspace.args
+        args = self._build.args
         match self.kind:
             case "docker":
                 return (Docker(self._environ.get("DOCKER_HOST")),)

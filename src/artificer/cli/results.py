@@ -11,7 +11,7 @@ from artificer.cli.session import Session
 from artificer.errors import ArtificerError
 from artificer.oci.digest import Digest
 from artificer.oci.document import dump
-from artificer.oci.image import Image
+from artificer.oci.image import Image, Index
 from artificer.oci.reference import Named, Reference
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -38,25 +38,44 @@ def tell(built: Built, references: Sequence[Reference], args: Namespace, session
     """Print each reference by digest, and write the files that *args* name."""
     # Two tags of a repository are one reference by digest.
     digests = list(dict.fromkeys(digest_reference(one, built) for one in references))
+    write_files(built.content, built.images, references, args, base=built.base.document())
+    tell_surroundings(built.content, digests, session)
+    for line in digests:
+        session.out(line)
+
+
+def write_files(
+    content: Image | Index,
+    images: Sequence[Image],
+    references: Sequence[Reference],
+    args: Namespace,
+    *,
+    base: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the files about *content*, an index of *images* or the one, that *args* name."""
+    digests = list(dict.fromkeys(by_digest(one, content.digest) for one in references))
     for path, text in (
-        (args.digest_file, built.content.digest),
-        (args.iidfile, image_id(built)),
+        (args.digest_file, content.digest),
+        (args.iidfile, image_id(content)),
         (args.image_refs, "".join(f"{line}\n" for line in digests)),
     ):
         if path is not None:
             write(path, text)
     if args.metadata_file is not None:
-        metadata = _metadata(built, references, digests)
+        metadata = _metadata(content, images, references, digests)
+        if base is not None:
+            metadata["artificer.base"] = base
         write(args.metadata_file, json.dumps(metadata, indent=2) + "\n")
-    _tell_github(built, session.environ)
-    _tell_kubernetes(built, digests)
-    for line in digests:
-        session.out(line)
 
 
-def image_id(built: Built) -> str:
+def tell_surroundings(content: Image | Index, digests: Sequence[str], session: Session) -> None:
+    """Tell GitHub and Kubernetes, where they are, what was built."""
+    _tell_github(content, session.environ)
+    _tell_kubernetes(content, digests)
+
+
+def image_id(content: Image | Index) -> str:
     """The image ID: its config's digest; of an index, its own."""
-    content = built.content
     return content.config_descriptor.digest if isinstance(content, Image) else content.digest
 
 
@@ -92,16 +111,18 @@ def _replaced(path: str, text: str) -> bool:
 
 
 def _metadata(
-    built: Built, references: Sequence[Reference], digests: Sequence[str]
+    content: Image | Index,
+    images: Sequence[Image],
+    references: Sequence[Reference],
+    digests: Sequence[str],
 ) -> dict[str, Any]:
     """The keys that buildx writes, so that what reads those reads these."""
     return {
-        "containerimage.digest": built.content.digest,
-        "containerimage.config.digest": image_id(built),
-        "containerimage.descriptor": built.content.descriptor.document,
+        "containerimage.digest": content.digest,
+        "containerimage.config.digest": image_id(content),
+        "containerimage.descriptor": content.descriptor.document,
         "image.name": ",".join(str(reference) for reference in references),
         "artificer.refs": list(digests),
-        "artificer.base": built.base.document(),
         "artificer.images": [
             {
                 "platform": str(image.platform),
@@ -109,16 +130,16 @@ def _metadata(
                 "config": image.config_descriptor.digest,
                 "layers": [layer.descriptor.document for layer in image.layers],
             }
-            for image in built.images
+            for image in images
         ],
     }
 
 
-def _tell_github(built: Built, environ: Mapping[str, str]) -> None:
+def _tell_github(content: Image | Index, environ: Mapping[str, str]) -> None:
     path = environ.get("GITHUB_OUTPUT")
     if not path:
         return
-    lines = f"digest={built.content.digest}\nimageid={image_id(built)}\n"
+    lines = f"digest={content.digest}\nimageid={image_id(content)}\n"
     try:
         with open(path, "a", encoding="utf-8") as file:
             file.write(lines)
@@ -126,10 +147,10 @@ def _tell_github(built: Built, environ: Mapping[str, str]) -> None:
         raise Unwritable(f"cannot write GITHUB_OUTPUT {path}: {error.strerror}") from error
 
 
-def _tell_kubernetes(built: Built, digests: Sequence[str]) -> None:
+def _tell_kubernetes(content: Image | Index, digests: Sequence[str]) -> None:
     if not os.path.isfile(TERMINATION_LOG) or not os.access(TERMINATION_LOG, os.W_OK):
         return
-    message = dump({"schema": 1, "digest": built.content.digest, "images": list(digests)})
+    message = dump({"schema": 1, "digest": content.digest, "images": list(digests)})
     if len(message) <= _TERMINATION_BYTES:
         with open(TERMINATION_LOG, "wb") as file:
             file.write(message)
