@@ -50,6 +50,10 @@ class Snapshot(NamedTuple):
         rest = b"".join((lengths, key, self.result, paths, self.stats))
         return b"".join((_MAGIC, hashlib.sha256(rest).digest(), rest))
 
+    def each(self) -> Iterable[Stat]:
+        """Return what each path was, in the order of the paths."""
+        return _STAT.iter_unpack(self.stats)
+
     @classmethod
     def unpack(cls, data: bytes) -> Self | None:
         """Return what `pack` made; None for what is damaged or of another version."""

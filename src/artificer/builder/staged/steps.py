@@ -1,0 +1,198 @@
+"""What instructions came to before, by key: asked of the store, then of caches."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from artificer import limits
+from artificer.builder.explain import changes, explanation
+from artificer.builder.kind import LAYER_KEY, Kind
+from artificer.builder.recipe import Cache
+from artificer.builder.shared import cached_layer, share
+from artificer.builder.staged.options import InlineCache, LocalCache, StepCache
+from artificer.errors import ArtificerError, Cancelled
+from artificer.events import Event, Warned
+from artificer.images.bytes_of import into_store
+from artificer.images.fetch import find_in_registry, place_of
+from artificer.images.reach import Reach
+from artificer.oci.descriptor import Descriptor
+from artificer.oci.digest import Digest, InvalidDigest
+from artificer.oci.document import InvalidDocument
+from artificer.oci.image import (
+    Blob,
+    Index,
+    InvalidImage,
+    Layer,
+    Origin,
+    Remote,
+    Stored,
+    layer_descriptors,
+    manifest_document,
+)
+from artificer.oci.media import is_index
+from artificer.store.blobs import Store, open_store
+
+STEP_KEY = "dev.artificer.step.key"
+"""The annotation of a layer that says which instruction it is, where a cache is inline."""
+
+_KIND = "step"
+_PARTS = "step-parts"
+
+
+class Known(NamedTuple):
+    """The layer of an instruction, and who had it."""
+
+    layer: Layer
+    why: str
+
+
+class Steps:
+    """The layers of instructions by key; a cache that fails is told once, and asked no more."""
+
+    def __init__(self, reach: Reach, caches: Sequence[StepCache] = ()) -> None:
+        self._reach = reach
+        self._caches = list(caches)
+        self._inline: dict[InlineCache, dict[str, Known]] = {}
+
+    def find(self, key: str, kind: Kind) -> Known | None:
+        """Return the layer of the instruction with *key*, if anybody knows it."""
+        found = self._in(self._reach.store, key, kind)
+        if found is not None:
+            return Known(found, "nothing that it depends on has changed")
+        for cache in tuple(self._caches):
+            known = self._asked(cache, key, kind)
+            if known is not None:
+                self.keep(key, known.layer)
+                return known
+        return None
+
+    def keep(self, key: str, layer: Layer) -> None:
+        """Remember that *layer*, if its blob is in the store, is what *key* comes to."""
+        _keep(self._reach.store, key, layer)
+
+    def explain(self, where: str, parts: Mapping[str, str]) -> tuple[str, ...]:
+        """Say what of *parts* differs from the last time at *where*, and remember them."""
+        store = self._reach.store
+        before = store.record(_PARTS, where)
+        store.set_record(_PARTS, where, explanation(parts))
+        return () if before is None else changes(before, parts)
+
+    def share(self, layers: Sequence[tuple[str, Layer]]) -> None:
+        """Put *layers*, each under its key, into the caches that may be written."""
+        for cache in self._caches:
+            match cache:
+                case Cache():
+                    share(cache, layers, self._reach)
+                case LocalCache(path, readonly=False):
+                    self._copy(layers, path)
+                case _:
+                    pass
+
+    def _asked(self, cache: StepCache, key: str, kind: Kind) -> Known | None:
+        match cache:
+            case Cache(name):
+                failed: list[Event] = []
+                reach = self._reach._replace(report=failed.append)
+                descriptor = cached_layer(cache, key, reach)
+                for event in failed:
+                    self._reach.report(event)
+                    if isinstance(event, Warned):
+                        self._caches.remove(cache)
+                origin: Origin = Remote(name.repository)
+                return _known(descriptor, origin, kind, f"the cache {name.repository} has it")
+            case LocalCache(path):
+                return self._local(path, key, kind)
+            case InlineCache():
+                return self._in_image(cache, kind).get(key)
+
+    def _local(self, path: str, key: str, kind: Kind) -> Known | None:
+        try:
+            layer = self._in(open_store(path, create=False), key, kind)
+            if layer is None:
+                return None
+            into_store(layer.blob, self._reach)
+        except Cancelled:
+            raise
+        except ArtificerError:
+            return None
+        return Known(layer, f"the cache {path} has it")
+
+    def _copy(self, layers: Sequence[tuple[str, Layer]], path: str) -> None:
+        try:
+            store = open_store(path)
+            reach = self._reach._replace(store=store)
+            for key, layer in layers:
+                here = Stored(self._reach.store.blob_path(layer.blob.digest))
+                known = self._reach.store.has(layer.blob.digest) is not None
+                into_store(Blob(layer.descriptor, here) if known else layer.blob, reach)
+                _keep(store, key, layer)
+        except Cancelled:
+            raise
+        except ArtificerError as error:
+            self._reach.report(Warned(f"the cache {path} was not written: {error.message}"))
+
+    def _in_image(self, cache: InlineCache, kind: Kind) -> dict[str, Known]:
+        if cache not in self._inline:
+            self._inline[cache] = {}
+            try:
+                self._inline[cache] = _told_by(cache, kind, self._reach)
+            except Cancelled:
+                raise
+            except ArtificerError as error:
+                text = f"{cache.name} is not asked for its layers: {error.message}"
+                self._reach.report(Warned(text))
+        return self._inline[cache]
+
+    def _in(self, store: Store, key: str, kind: Kind) -> Layer | None:
+        data = store.record(_KIND, key)
+        if data is None:
+            return None
+        try:
+            diff_id, digest, size = json.loads(data)
+            origin = Stored(store.blob_path(Digest(digest)))
+            return kind.layer(Digest(digest), int(size), Digest(diff_id), origin)
+        except (ValueError, TypeError, InvalidDigest):
+            return None
+
+
+def _keep(store: Store, key: str, layer: Layer) -> None:
+    digest, size = layer.blob.digest, layer.descriptor.size
+    if store.has(digest) == size:
+        data = json.dumps([layer.diff_id, digest, size]).encode()
+        store.set_record(_KIND, key, data, needs=[digest])
+
+
+def _known(descriptor: Descriptor | None, origin: Origin, kind: Kind, why: str) -> Known | None:
+    """Return what *descriptor* says of itself, if it was made as *kind* makes layers."""
+    if descriptor is None:
+        return None
+    identity, _, diff_id = descriptor.annotations.get(LAYER_KEY, "").partition("@")
+    if identity != kind.identity:
+        return None
+    try:
+        layer = kind.layer(descriptor.digest, descriptor.size, Digest(diff_id), origin)
+    except InvalidDigest:
+        return None
+    return Known(layer, why)
+
+
+def _told_by(cache: InlineCache, kind: Kind, reach: Reach) -> dict[str, Known]:
+    name = cache.name
+    found = find_in_registry(name, reach)
+    place = place_of(name.repository, reach)
+    manifests = [found.descriptor]
+    if is_index(found.descriptor.media_type):
+        manifests = list(Index(place.read(found.descriptor, limits.MANIFEST_BYTES)).descriptors)
+    told: dict[str, Known] = {}
+    for manifest in manifests:
+        try:
+            document = manifest_document(place.read(manifest, limits.MANIFEST_BYTES))
+            descriptors = layer_descriptors(document)
+        except (InvalidDocument, InvalidImage):
+            continue
+        for descriptor in descriptors:
+            known = _known(descriptor, Remote(name.repository), kind, f"{name} has it")
+            key = descriptor.annotations.get(STEP_KEY)
+            if known is not None and key is not None:
+                told[key] = known
+    return told
