@@ -86,8 +86,8 @@ class Command(NamedTuple):
     """A process: *argv* in *cwd* of the root, as *user* (``USER[:GROUP]``, looked up in the root).
 
     *env* is all of its environment but HOME, which is the user's unless it is given. *hosts* are
-    lines for /etc/hosts besides the usual ones. *script* is written to a file that only this
-    command sees, and its path appended to *argv*.
+    names with their addresses, for /etc/hosts besides the usual ones. *script* is written to a
+    file that only this command sees, and its path appended to *argv*.
     """
 
     argv: tuple[str, ...]

@@ -84,8 +84,8 @@ class Site(Protocol):
 
         It is a pure function of the trees before and after, so that every rung gives the same:
         an entry for each file that is new or differs (a directory's time counts, too); one
-        whiteout for the topmost name that is gone; no opaque directories – a directory that was
-        made anew in place of another is compared with it name by name. What is no directory any
+        whiteout (of the time `Times.epoch`) for the topmost name that is gone; no opaque
+        directories – one that was made anew in place of another is compared with it by name. What is no directory any
         more, or has become one, needs no whiteout. Sockets count as not being there; the root
         itself is never an entry. What is on disk is normalised first: times as in the entries
         (so does the time of a directory, whatever is made or removed in it by us), nothing of

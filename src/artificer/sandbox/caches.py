@@ -1,0 +1,75 @@
+"""Directories that outlive commands: one for each id, locked as each command asks."""
+
+import hashlib
+import os
+import shutil
+import time
+from typing import Literal, NamedTuple
+
+from artificer.store.lock import lock, lock_shared, try_lock
+
+_FILES = "files"
+_MOST = 1000
+
+
+class Kept(NamedTuple):
+    """A cache that is in use: its files, whether it is *new*, and the lock that holds it."""
+
+    path: str
+    new: bool
+    lock: int
+
+
+def taken(folder: str, identity: str, sharing: Literal["shared", "private", "locked"]) -> Kept:
+    """Return the cache *identity* below *folder*; it is in use until its lock is closed.
+
+    A locked one is waited for; instead of a private one that is in use, there is another.
+    """
+    name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    if sharing == "private":
+        for number in range(1, _MOST):
+            place = f"{folder}/{name}-private-{number}"
+            descriptor = _opened(place)
+            if try_lock(descriptor):
+                return _kept(place, descriptor)
+            os.close(descriptor)
+    place = f"{folder}/{name}"
+    descriptor = _opened(place)
+    if sharing == "locked":
+        lock(descriptor)
+    else:
+        lock_shared(descriptor)
+    return _kept(place, descriptor)
+
+
+def prune(folder: str, older_than: float) -> int:
+    """Remove caches that nobody used for *older_than* seconds; give how many went."""
+    gone = 0
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        place = f"{folder}/{name}"
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            age = time.time() - os.fstat(descriptor).st_mtime
+            if age >= older_than and try_lock(descriptor):
+                shutil.rmtree(place, ignore_errors=True)
+                gone += 1
+        finally:
+            os.close(descriptor)
+    return gone
+
+
+def _opened(place: str) -> int:
+    while True:
+        os.makedirs(place, exist_ok=True)
+        try:
+            return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+
+
+def _kept(place: str, descriptor: int) -> Kept:
+    os.utime(descriptor)
+    path = f"{place}/{_FILES}"
+    new = not os.path.isdir(path)
+    os.makedirs(path, exist_ok=True)
+    return Kept(path, new, descriptor)

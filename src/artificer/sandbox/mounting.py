@@ -1,0 +1,206 @@
+"""The mounts of a command, from values to what is done: prepared outside of its namespaces."""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from typing import NamedTuple, assert_never
+
+from artificer.errors import ArtificerError
+from artificer.sandbox import calls
+from artificer.sandbox.caches import taken
+from artificer.sandbox.command import Bind, Cache, Chain, Command, Mount, Secret, Socket, Tmpfs
+from artificer.sandbox.inside import Action, bind, mode_at, mount_at
+from artificer.sandbox.ondisk import Node, node_of, set_node
+from artificer.sandbox.overlay import Upper, mount_overlay
+from artificer.sandbox.points import Points, opened, real_path
+from artificer.sandbox.system import FILES, FOLDERS, mount_dev, mount_files, mount_proc, mount_sys
+from artificer.sandbox.trees import Trees
+
+
+class BadMount(ArtificerError):
+    """A mount that cannot be made as it is asked for."""
+
+
+class Base(NamedTuple):
+    """What mounts are made of: *root* is where they go, *folder* a place for this command's.
+
+    With *marked* there is one user only.
+    """
+
+    root: str
+    folder: str
+    caches: str
+    trees: Trees
+    userxattr: bool
+    marked: bool
+    own_pids: bool
+
+
+class Mounts:
+    """All mounts of one command: `actions` make them; `release` ends what was prepared."""
+
+    def __init__(self, base: Base, command: Command) -> None:
+        self._base = base
+        self._command = command
+        self._points = Points(base.root)
+        self._overlays: list[str] = []
+        self._locks: list[int] = []
+        self._private = f"{base.folder}/private"
+        os.makedirs(self._private, exist_ok=True)
+
+    def actions(self) -> tuple[Action, ...]:
+        """Prepare everything, and return what is to be done inside."""
+        base, command = self._base, self._command
+        point = self._points.make
+        for path in FOLDERS:
+            point(path, directory=True)
+        for path in FILES:
+            point(path, directory=False)
+        own = [self._prepared(number, one) for number, one in enumerate(command.mounts)]
+        self._points.restore()
+        return (
+            lambda: calls.mount("none", "/", None, calls.MS_REC | calls.MS_PRIVATE),
+            lambda: calls.mount("private", self._private, "tmpfs", calls.MS_NOSUID, "mode=700"),
+            lambda: mount_dev(base.root, command),
+            lambda: mount_proc(base.root, own_pids=base.own_pids),
+            lambda: mount_sys(base.root),
+            lambda: mount_files(base.root, self._private, command),
+            *own,
+        )
+
+    def release(self) -> None:
+        """Unmount and unlock; take the mount points back that were made."""
+        for folder in self._overlays:
+            with contextlib.suppress(OSError):
+                calls.unmount(f"{folder}/m")
+            shutil.rmtree(folder, ignore_errors=True)
+        for descriptor in self._locks:
+            os.close(descriptor)
+        self._points.take_back()
+
+    def _prepared(self, number: int, mount: Mount) -> Action:
+        match mount:
+            case Bind():
+                return self._bind(number, mount)
+            case Cache():
+                return self._cache(number, mount)
+            case Tmpfs():
+                self._point(mount.target, directory=True)
+                return lambda: _mount_tmpfs(self._base.root, mount)
+            case Secret():
+                self._point(mount.target, directory=False)
+                return lambda: self._put_secret(number, mount)
+            case Socket():
+                self._point(mount.target, directory=False)
+                return lambda: bind(mount.path, self._base.root, mount.target)
+            case _ as never:
+                assert_never(never)
+
+    def _point(self, target: str, *, directory: bool) -> None:
+        """Make the mount point *target*, unless it lies in another mount: then inside, later."""
+        for one in (*FOLDERS, *(mount.target for mount in self._command.mounts)):
+            if target != one and f"{target}/".startswith(f"{one.rstrip('/')}/"):
+                return
+        try:
+            self._points.make(target, directory=directory)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise BadMount(f"cannot mount anything at {target}: {why}") from error
+
+    def _bind(self, number: int, mount: Bind) -> Action:
+        folder = self._overlay(number, mount.chain, writable=mount.writable)
+        source = _source(f"{folder}/m", mount.path)
+        directory = os.path.isdir(source)
+        self._point(mount.target, directory=directory)
+        root, read_only = self._base.root, not mount.writable
+        return lambda: _bind_at(source, root, mount.target, read_only=read_only)
+
+    def _overlay(self, number: int, chain: Chain, *, writable: bool) -> str:
+        """Mount *chain* somewhere and return the folder; the mount is its ``m``."""
+        trees = self._base.trees.chain(chain)
+        self._locks += [tree.lock for tree in trees]
+        folder = f"{self._base.folder}/mount-{number}"
+        for name in ("m", "u", "w"):
+            os.makedirs(f"{folder}/{name}")
+        self._overlays.append(folder)
+        upper = Upper("u", "w") if writable else None
+        mount_overlay(folder, "m", trees, upper, userxattr=self._base.userxattr)
+        return folder
+
+    def _cache(self, number: int, mount: Cache) -> Action:
+        kept = taken(self._base.caches, mount.id, mount.sharing)
+        self._locks.append(kept.lock)
+        if kept.new:
+            node = Node("5", mount.mode, mount.uid, mount.gid)
+            if mount.chain:
+                folder = self._overlay(number, mount.chain, writable=False)
+                copy_tree(_source(f"{folder}/m", mount.path), kept.path, marked=self._base.marked)
+            set_node(kept.path, node, marked=self._base.marked)
+        self._point(mount.target, directory=True)
+        root = self._base.root
+        return lambda: _bind_at(kept.path, root, mount.target, read_only=mount.readonly)
+
+    def _put_secret(self, number: int, mount: Secret) -> None:
+        path = f"{self._private}/secret-{number}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(mount.data)
+            file.flush()
+            if not self._base.marked:
+                os.fchown(descriptor, mount.uid, mount.gid)
+            os.fchmod(descriptor, mount.mode)
+        _bind_at(path, self._base.root, mount.target, read_only=True)
+
+
+def _bind_at(source: str, root: str, target: str, *, read_only: bool) -> None:
+    _see_to(root, target, directory=os.path.isdir(source))
+    bind(source, root, target, read_only=read_only)
+
+
+def _see_to(root: str, target: str, *, directory: bool) -> None:
+    """Make the point *target* where it lies in another mount."""
+    try:
+        os.close(opened(root, target))
+    except FileNotFoundError:
+        Points(root).make(target, directory=directory)
+
+
+def _mount_tmpfs(root: str, mount: Tmpfs) -> None:
+    _see_to(root, mount.target, directory=True)
+    size = f",size={mount.size}" if mount.size else ""
+    options = f"mode={mode_at(root, mount.target):o}{size}"
+    mount_at(root, mount.target, "tmpfs", calls.MS_NOSUID | calls.MS_NODEV, options)
+
+
+def _source(root: str, path: str) -> str:
+    source = f"{root}{real_path(root, path)}"
+    if not os.path.lexists(source):
+        raise BadMount(
+            f"there is no /{path.lstrip('/')} to be mounted", hint="is it in the stage or context?"
+        )
+    return source
+
+
+def copy_tree(source: str, target: str, *, marked: bool) -> None:
+    """Copy what is in the directory *source* into *target*, with owners and times."""
+    for name in os.listdir(source):
+        one, other = f"{source}/{name}", f"{target}/{name}"
+        status = os.lstat(one)
+        if stat.S_ISDIR(status.st_mode):
+            os.mkdir(other, 0o700)
+            copy_tree(one, other, marked=marked)
+        elif stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(one), other)
+        elif stat.S_ISREG(status.st_mode):
+            shutil.copyfile(one, other)
+        else:
+            continue
+        set_node(other, node_of(one, status), marked=marked)
+        times = status.st_atime_ns, status.st_mtime_ns
+        os.utime(other, ns=times, follow_symlinks=False)
+
+
+Install = Callable[[], int]
+"""Puts the command under a filter; returns its listener, or -1."""

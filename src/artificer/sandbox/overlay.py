@@ -1,0 +1,70 @@
+"""Overlays: many trees as one, with or without a directory for what changes."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from artificer.sandbox.calls import MS_NODEV, MS_RDONLY, mount
+from artificer.sandbox.trees import Tree
+
+# An upper directory holds all of what changed, and nothing that another mount could not read.
+_TRUSTED = ",redirect_dir=nofollow,metacopy=off,index=off,xino=off"
+_USER = ",userxattr"
+# What is synced to a directory that goes when the build does is time for nothing (Linux 5.10).
+_VOLATILE = ",volatile"
+
+
+class Upper(NamedTuple):
+    """Where changes go: *path*, and the empty directory *work*, both in the overlay's folder."""
+
+    path: str
+    work: str
+
+
+def mount_overlay(
+    folder: str, target: str, trees: Sequence[Tree], upper: Upper | None, *, userxattr: bool
+) -> None:
+    """Mount *trees*, lowest first, at *target*, which lies in *folder*, as all of *upper* does.
+
+    The names of 127 trees must fit into a page of options: so they are links in *folder*, and
+    relative to it. Devices are not usable, as they are not in a user namespace. The process is
+    in "/" afterwards.
+    """
+    lowers = _links(folder, trees)
+    options = "lowerdir=" + ":".join(reversed(lowers))
+    if upper is not None:
+        options += f",upperdir={upper.path},workdir={upper.work}"
+    options += _USER if userxattr else _TRUSTED
+    flags = MS_NODEV if upper is not None else MS_NODEV | MS_RDONLY
+    os.chdir(folder)
+    try:
+        if upper is None:
+            mount("overlay", target, "overlay", flags, options)
+            return
+        try:
+            mount("overlay", target, "overlay", flags, options + _VOLATILE)
+        except OSError:
+            mount("overlay", target, "overlay", flags, options)
+    finally:
+        os.chdir("/")
+
+
+def _links(folder: str, trees: Sequence[Tree]) -> list[str]:
+    """Return names for the directories of *trees*, and of an empty one: there must be two."""
+    empty = f"{folder}/empty"
+    os.makedirs(empty, exist_ok=True)
+    visible = list(trees)
+    for number, tree in enumerate(trees):
+        if tree.hides_all:
+            visible = list(trees[number:])
+    names = ["empty"]
+    for number, tree in enumerate(visible):
+        name = f"{number:x}"
+        link = f"{folder}/{name}"
+        if not os.path.islink(link) or os.readlink(link) != tree.root:
+            if os.path.islink(link):
+                os.unlink(link)
+            os.symlink(tree.root, link)
+        names.append(name)
+    # The root looks like the topmost tree's.
+    return names

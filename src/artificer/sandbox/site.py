@@ -1,0 +1,307 @@
+"""A root of overlays: kept trees below, one upper directory for what commands change."""
+
+import contextlib
+import errno
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from artificer.errors import ArtificerError
+from artificer.oci.digest import Digest
+from artificer.sandbox import calls
+from artificer.sandbox.command import Chain, Command
+from artificer.sandbox.inside import Inside, Started, start
+from artificer.sandbox.mounting import Base, Mounts
+from artificer.sandbox.ondisk import Owners
+from artificer.sandbox.overlay import Upper, mount_overlay
+from artificer.sandbox.points import Points, read_file
+from artificer.sandbox.rung import Found, NotPossible, Place, Supervisor
+from artificer.sandbox.trees import Told, Tree, Trees
+from artificer.sandbox.upper import Changes, Layers, changes_of
+from artificer.sandbox.users import Identity, identity
+from artificer.store.lock import try_lock
+
+
+class Lost(ArtificerError):
+    """A command could not be started, or its processes vanished."""
+
+
+class Watch(NamedTuple):
+    """The filter that commands are under, and who answers what it holds back.
+
+    *install* is called in the command's process and returns the listener, or -1; *supervisor* is
+    made from that. *check* raises `NotPossible` when a command is through that was answered what
+    is not so.
+    """
+
+    install: Callable[[], int] = lambda: -1
+    supervisor: Callable[[int], Supervisor] | None = None
+    check: Callable[[], None] = lambda: None
+
+
+class Ground(NamedTuple):
+    """What a rung's roots have in common.
+
+    *ids* names the way that ids are mapped, in paths. *marked* says that there is one id only;
+    *userxattr* that overlays are made in a user namespace; *own_pids* that processes have a
+    namespace of their own. *watch* makes what watches a command, from its root's upper directory
+    and the owners of links in there.
+    """
+
+    ids: str
+    marked: bool
+    userxattr: bool
+    own_pids: bool
+    watch: Callable[[str, Owners], Watch]
+
+
+class OverlaySite:
+    """One root. The process that makes it has entered, and serves no other."""
+
+    def __init__(self, chain: Chain, place: Place, ground: Ground, trees: Trees) -> None:
+        self._place = place
+        self._ground = ground
+        self._trees = trees
+        self._chain: list[Tree] = []
+        self._aside: Owners = {}
+        calls.unshare(calls.CLONE_NEWNS)
+        calls.mount("none", "/", None, calls.MS_REC | calls.MS_PRIVATE)
+        self._folder, self._lock = _work_folder(place.state, ground.ids)
+        self._root = f"{self._folder}/root"
+        self._mounted = False
+        self._part = 0
+        self._new_upper()
+        self.extend(chain)
+
+    def extend(self, layers: Chain) -> None:
+        """Put *layers* upon the chain."""
+        self._unmount()
+        self._chain += self._trees.chain(layers, self._chain)
+
+    def run(self, command: Command, output: int) -> int:
+        """Run *command* to its end."""
+        who = self._identity(command)
+        self._mount()
+        base = Base(
+            self._root,
+            f"{self._folder}/mounts",
+            f"{self._place.state}/caches/{self._ground.ids}",
+            self._trees,
+            self._ground.userxattr,
+            self._ground.marked,
+            self._ground.own_pids,
+        )
+        self._see_to_workdir(command)
+        mounts = Mounts(base, command)
+        watch = self._ground.watch(f"{self._part_path}/root", self._aside)
+        try:
+            actions = mounts.actions()
+            ground = self._ground
+            groups = not ground.marked
+            inside = Inside(
+                self._root, command, who, actions, ground.own_pids, groups, watch.install
+            )
+            code = _waited(start(inside, output), watch)
+        finally:
+            mounts.release()
+        if not self._place.allow_lost_owners:
+            watch.check()
+        return code
+
+    def changes(self) -> list[Found]:
+        """Return what differs from the chain."""
+        return self._changes().found
+
+    def adopt(self, diff_id: Digest) -> None:
+        """Take the changes as the chain's next layer."""
+        changes = self._last
+        self._unmount()
+        told = Told(changes.implied, changes.owners)
+        # What the overlay needs beside it must not become part of a tree.
+        tree = self._trees.keep(self._part_path, diff_id, told, self._chain)
+        self._chain.append(tree)
+        self._aside.clear()
+        self._new_upper()
+
+    def close(self) -> None:
+        """Remove what is not kept."""
+        self._unmount()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for tree in self._chain:
+            os.close(tree.lock)
+        os.close(self._lock)
+
+    def _changes(self) -> Changes:
+        self._unmount()
+        below = f"{self._folder}/below"
+        os.makedirs(below, exist_ok=True)
+        userxattr = self._ground.userxattr
+        mount_overlay(self._folder, "below", self._chain, None, userxattr=userxattr)
+        try:
+            layers = Layers(
+                f"{self._part_path}/root",
+                below,
+                self._place.times,
+                self._aside,
+                self._owner_below,
+            )
+            self._last = changes_of(layers)
+        finally:
+            calls.unmount(below)
+        return self._last
+
+    def _owner_below(self, path: str) -> tuple[int, int] | None:
+        for tree in reversed(self._chain):
+            if path in tree.owners:
+                return tree.owners[path]
+            if os.path.lexists(f"{tree.root}/{path}"):
+                return None
+        return None
+
+    def _identity(self, command: Command) -> Identity:
+        self._mount()
+        passwd, group = (read_file(self._root, path) for path in ("/etc/passwd", "/etc/group"))
+        who = identity(command.user, passwd, group)
+        if self._ground.marked and (who.uid or who.gid):
+            if not self._place.allow_lost_owners:
+                raise NotPossible(
+                    f"a command cannot run as user {command.user}: there is only one user id here",
+                    hint="give this user ids in /etc/subuid and /etc/subgid (and install "
+                    "newuidmap), or build as root or in a pod",
+                )
+            who = who._replace(uid=0, gid=0, groups=())
+        return who
+
+    def _see_to_workdir(self, command: Command) -> None:
+        """Make the working directory where it is missing, as all others do; it stays."""
+        with contextlib.suppress(OSError):
+            Points(self._root).make(command.cwd or "/", directory=True)
+
+    @property
+    def _part_path(self) -> str:
+        return f"{self._folder}/part-{self._part}"
+
+    def _new_upper(self) -> None:
+        self._part += 1
+        self._last = Changes([], [], {})
+        os.makedirs(f"{self._part_path}/root")
+
+    def _mount(self) -> None:
+        if self._mounted:
+            return
+        upper = f"{self._part_path}/root"
+        if self._chain:
+            # The root of an overlay looks like its upper directory.
+            shutil.copymode(self._chain[-1].root, upper)
+        work = f"work-{time.monotonic_ns()}"
+        os.makedirs(f"{self._folder}/{work}")
+        os.makedirs(self._root, exist_ok=True)
+        self._moved_work(work)
+        mount_overlay(
+            self._folder,
+            "root",
+            self._chain,
+            Upper(f"part-{self._part}/root", work),
+            userxattr=self._ground.userxattr,
+        )
+        self._mounted = True
+
+    def _moved_work(self, work: str) -> None:
+        """Remove the work directories of earlier mounts."""
+        for name in os.listdir(self._folder):
+            if name.startswith("work-") and name != work:
+                shutil.rmtree(f"{self._folder}/{name}", ignore_errors=True)
+
+    def _unmount(self) -> None:
+        if self._mounted:
+            os.chdir("/")
+            calls.unmount(self._root, 0)
+            self._mounted = False
+
+
+def _work_folder(state: str, ids: str) -> tuple[str, int]:
+    """Return a new folder and its lock, as long as which is open it is in use."""
+    above = f"{state}/work/{ids}"
+    os.makedirs(above, exist_ok=True)
+    sweep(above)
+    folder = f"{above}/{os.getpid()}-{time.monotonic_ns()}"
+    os.mkdir(folder, 0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try_lock(descriptor)
+    return folder, descriptor
+
+
+def sweep(above: str) -> None:
+    """Remove the folders of processes that were killed."""
+    for name in os.listdir(above):
+        path = f"{above}/{name}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            # One that was made just now may not be locked yet.
+            if time.time() - os.fstat(descriptor).st_mtime > 60 and try_lock(descriptor):
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _waited(started: Started, watch: Watch) -> int:
+    """Wait for a command, answer what it asks, and return its exit code."""
+    told = b""
+    poll = select.poll()
+    poll.register(started.result, select.POLLIN)
+    poll.register(started.listener, select.POLLIN)
+    supervisor: Supervisor | None = None
+    try:
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if started.listener.fileno() in ready:
+                poll.unregister(started.listener)
+                supervisor = _supervisor(started.listener, watch)
+                if supervisor is not None:
+                    poll.register(supervisor.fileno(), select.POLLIN)
+            if supervisor is not None and supervisor.fileno() in ready and not supervisor.serve():
+                poll.unregister(supervisor.fileno())
+            if started.result in ready:
+                piece = os.read(started.result, 65536)
+                if not piece:
+                    return _code(told)
+                told += piece
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(started.keeper, signal.SIGKILL)
+        os.waitpid(started.keeper, 0)
+        os.close(started.result)
+        started.listener.close()
+        if supervisor is not None:
+            os.close(supervisor.fileno())
+
+
+def _supervisor(listener: socket.socket, watch: Watch) -> Supervisor | None:
+    """Receive the listener; there is none when the command ended before, or has no filter."""
+    try:
+        _, descriptors, _, _ = socket.recv_fds(listener, 1, 1)
+    except OSError as error:
+        if error.errno != errno.ECONNRESET:
+            raise
+        return None
+    if not descriptors or watch.supervisor is None:
+        return None
+    return watch.supervisor(descriptors[0])
+
+
+def _code(told: bytes) -> int:
+    if not told:
+        raise Lost("the command's processes were killed", hint="was there too little memory?")
+    result = json.loads(told)
+    if "error" in result:
+        raise Lost(f"the command could not be started: {result['error']}")
+    return int(result["code"])
