@@ -8,12 +8,13 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from artificer import limits
+from artificer.builder.staged.contexts import Directory, NoContext
 from artificer.cli.dockerfile_place import DOCKERFILES, ignore_files, is_remote
 from artificer.cli.words import text_file
 from artificer.errors import ArtificerError, Misused
 from artificer.events import Note
 from artificer.http.request import Request, redacted
-from artificer.images.directory import Directory
+from artificer.images import directory as unpacked
 from artificer.layers.archive import TAR_FORMATS
 from artificer.layers.header import BadArchive
 from artificer.layers.inflate import Bomb, Corrupt, plain
@@ -35,10 +36,6 @@ class NoDockerfile(ArtificerError):
     """There is no Dockerfile where one was looked for."""
 
 
-class NoContext(ArtificerError):
-    """A context that cannot be opened."""
-
-
 class Words(NamedTuple):
     """What the command line says: where the *context* is, and the Dockerfile in or beside it."""
 
@@ -48,17 +45,10 @@ class Words(NamedTuple):
     below: str | None = None
 
 
-class Files(NamedTuple):
-    """The files of a context: all below *directory* but what the lines *ignored* leave out."""
-
-    directory: str
-    ignored: tuple[str, ...] = ()
-
-
 class Opened(NamedTuple):
     """A context, and its Dockerfile: what it says, and as what errors name it."""
 
-    files: Files
+    files: Directory
     text: bytes
     name: str
 
@@ -92,27 +82,27 @@ class Opener:
         if place == "-":
             return self._streamed(self._from_stdin("a context"), words, "standard input")
         if is_git_reference(place):
-            return self._inside(self._checked_out(place), words)
+            return self._inside(self._checked_out(place), words, normal=True)
         if is_remote(place):
             return self._streamed(self._fetched(place), words, redacted(place))
         if os.path.isfile(place):
             return self._streamed(_chunks(place), words, place)
         return self._local(_directory(place), words)
 
-    def files(self, place: str, name: str) -> Files:
+    def files(self, place: str, name: str) -> Directory:
         """The files of a context called *name*, which needs no Dockerfile."""
         if is_git_reference(place):
-            return Files(self._checked_out(place))
+            return Directory(self._checked_out(place), normal=True)
         if not is_remote(place) and not os.path.isfile(place):
             directory = _directory(place)
-            return Files(directory, _ignored(ignore_files(None, directory)))
+            return Directory(directory, _ignored(ignore_files(None, directory)))
         chunks = self._fetched(place) if is_remote(place) else _chunks(place)
         head, chunks = _begun(chunks)
         if not is_archive(head):
             raise NoContext(
                 f"--build-context {name}: {redacted(place)} is neither a directory nor an archive"
             )
-        return Files(self._unpacked(chunks, redacted(place)))
+        return Directory(self._unpacked(chunks, redacted(place)))
 
     def _from_stdin(self, what: str) -> Iterator[bytes]:
         if self._read:
@@ -158,11 +148,11 @@ class Opener:
                 f"{shown} is a Dockerfile, and -f names another",
                 hint=f"send an archive: `tar c . | artificer build -f {words.file} -`",
             )
-        return Opened(Files(self._fresh()), _text(chunks, shown), shown)
+        return Opened(Directory(self._fresh()), _text(chunks, shown), shown)
 
     def _unpacked(self, chunks: Iterable[bytes], shown: str) -> str:
         path = self._fresh()
-        directory = Directory(path, owners=False)
+        directory = unpacked.Directory(path, owners=False)
         try:
             for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
                 _check_name(member.entry.path)
@@ -177,11 +167,11 @@ class Opener:
         self._made.append(path)
         return path
 
-    def _inside(self, directory: str, words: Words) -> Opened:
+    def _inside(self, directory: str, words: Words, *, normal: bool = False) -> Opened:
         """A context that came from elsewhere: its Dockerfile is in it, and no link leads out."""
         directory = _below(directory, words.below)
         ignored = _ignored((words.ignore_file,) if words.ignore_file else ())
-        files = Files(directory, ignored)
+        files = Directory(directory, ignored, normal)
         if words.file == "-":
             text = _text(self._from_stdin("a Dockerfile"), "standard input")
             return Opened(files, text, "Dockerfile")
@@ -203,7 +193,7 @@ class Opener:
         places = (words.ignore_file,) if words.ignore_file else ignore_files(path, directory)
         if words.ignore_file and not os.path.isfile(words.ignore_file):
             raise Misused(f"--ignorefile: there is no {words.ignore_file}")
-        return Opened(Files(directory, _ignored(places)), text, path or "Dockerfile")
+        return Opened(Directory(directory, _ignored(places)), text, path or "Dockerfile")
 
 
 def is_archive(head: bytes) -> bool:

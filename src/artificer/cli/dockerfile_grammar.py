@@ -224,7 +224,13 @@ def _image(add: Add) -> None:
     add("--format", choices=("docker", "oci"), action=Once, help="(the base's; oci of scratch)")
     add("--compression", choices=("gzip", "zstd"), action=Once, help="of new layers (gzip)")
     add("--compression-level", metavar="N", type=int, action=Once, help="default: 1, the fastest")
-    add("--created", "--timestamp", metavar="TIME", action=Once, help="SOURCE_DATE_EPOCH, or 1970")
+    _one(
+        add,
+        "--source-date-epoch",
+        "--timestamp",
+        metavar="SECONDS",
+        meaning="when all is said to have happened (SOURCE_DATE_EPOCH, 0)",
+    )
 
 
 def _outputs(add: Add) -> None:

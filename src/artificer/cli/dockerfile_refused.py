@@ -133,7 +133,6 @@ REFUSED = {
     "--sign-by": _SIGNATURES,
     "--signature-policy": Refusal("it is found where containers/image looks", "policy.json"),
     "--skip-unused-stages": Refusal("stages that nobody needs are skipped", None, _YES),
-    "--source-date-epoch": Refusal("it is a variable", "`SOURCE_DATE_EPOCH=… artificer build`"),
     "--source-policy-file": Refusal("there is no source policy", "`artificer lock` pins tags"),
     "--squash-all": Refusal(
         "layers stay those of the Dockerfile", "`artificer flatten` makes one layer of them", _NO
