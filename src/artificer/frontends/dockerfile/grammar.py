@@ -207,15 +207,15 @@ def _copied(request: _Request) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...
     *sources, dest = words
     if request.heredocs and heredoc_word(dest):
         raise invalid(request.at, "a heredoc cannot be the destination", word=dest)
-    left = list(request.heredocs)
     plain = []
+    matched = 0
     for source in sources:
-        if left and source == left[0].word:
-            left.pop(0)
+        if matched < len(request.heredocs) and source == request.heredocs[matched].word:
+            matched += 1
         else:
             plain.append(source)
-    for heredoc in request.heredocs:
-        if heredoc in left or "/" in heredoc.name or heredoc.name in (".", ".."):
+    for number, heredoc in enumerate(request.heredocs):
+        if number >= matched or "/" in heredoc.name or heredoc.name in (".", ".."):
             hint = "it names a file: without blanks and slashes"
             raise invalid(
                 request.at, f"not a name of a file: {heredoc.name}", word=heredoc.word, hint=hint

@@ -1,0 +1,1 @@
+"""What could be better in a Dockerfile: docker's rules, one function each."""
