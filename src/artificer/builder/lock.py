@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from artificer.oci.reference import Named
 NAME = "artificer.lock"
 _VERSION = 1
 _BYTES = 16 * 1024 * 1024
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class InvalidLock(Misused):
@@ -25,12 +27,14 @@ class NotLocked(ArtificerError):
 class Lock(NamedTuple):
     """What is pinned: names of images (``docker.io/library/alpine:3.7``) and URLs, to digests.
 
-    With *only*, what is not pinned is an error (``--locked``).
+    Revisions of git (``URL REF``) are pinned to commits. With *only*, what is not pinned is an
+    error (``--locked``).
     """
 
     images: Mapping[str, Digest] = {}
     urls: Mapping[str, Digest] = {}
     only: bool = False
+    commits: Mapping[str, str] = {}
 
     def pinned(self, name: Named) -> Named:
         """*name* with the digest that it is pinned to; as it is when it has one or is not here."""
@@ -52,9 +56,22 @@ class Lock(NamedTuple):
             raise NotLocked(f"{url} is not in {NAME}", hint="`artificer lock` pins it")
         return "" if digest is None else digest.hex
 
+    def commit(self, remote: str, ref: str) -> str:
+        """The commit that *ref* of the repository *remote* is pinned to, or nothing."""
+        key = commit_key(remote, ref)
+        commit = self.commits.get(key, "")
+        if not commit and self.only:
+            raise NotLocked(f"{key} is not in {NAME}", hint="`artificer lock` pins it")
+        return commit
+
     def differences(self, other: "Lock") -> Iterator[str]:
         """What changes from this lock to *other*, a line each, sorted."""
-        for was, now in ((self.images, other.images), (self.urls, other.urls)):
+        tables: tuple[tuple[Mapping[str, str], Mapping[str, str]], ...] = (
+            (self.images, other.images),
+            (self.urls, other.urls),
+            (self.commits, other.commits),
+        )
+        for was, now in tables:
             for key in sorted(was.keys() | now.keys()):
                 before, after = was.get(key), now.get(key)
                 if before is None:
@@ -62,7 +79,7 @@ class Lock(NamedTuple):
                 elif after is None:
                     yield f"- {key} {before}"
                 elif before != after:
-                    yield f"~ {key} {before.short} → {after.short}"
+                    yield f"~ {key} {_short(before)} → {_short(after)}"
 
 
 EMPTY = Lock()
@@ -71,6 +88,15 @@ EMPTY = Lock()
 def image_key(name: Named) -> str:
     """How a lock calls *name*: whole, with its tag."""
     return f"{name.repository}:{name.tag or 'latest'}"
+
+
+def commit_key(remote: str, ref: str) -> str:
+    """How a lock calls a revision of git."""
+    return f"{remote} {ref or 'HEAD'}"
+
+
+def _short(pin: str) -> str:
+    return pin.short if isinstance(pin, Digest) else pin[:12]
 
 
 def read_lock(directory: str, *, only: bool = False) -> Lock:
@@ -97,6 +123,8 @@ def write_lock(directory: str, lock: Lock) -> None:
         "version": _VERSION,
         "images": dict(sorted(lock.images.items())),
         "urls": dict(sorted(lock.urls.items())),
+        # Nobody who needs none has to have this table.
+        **({"commits": dict(sorted(lock.commits.items()))} if lock.commits else {}),
     }
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -115,7 +143,8 @@ def _parsed(text: str, path: str) -> Lock:
         raise InvalidLock(f"{path}:{line}: not a lock file: {error}", hint=hint) from error
     if not isinstance(document, dict) or document.get("version") != _VERSION:
         raise InvalidLock(f"{path}: not a lock file of version {_VERSION}")
-    return Lock(_pins(document, "images", path), _pins(document, "urls", path))
+    images, urls = _pins(document, "images", path), _pins(document, "urls", path)
+    return Lock(images, urls, commits=_commits(document, path))
 
 
 def _pins(document: Mapping[str, Any], key: str, path: str) -> dict[str, Digest]:
@@ -126,3 +155,12 @@ def _pins(document: Mapping[str, Any], key: str, path: str) -> dict[str, Digest]
         return {str(name): Digest(str(value)) for name, value in found.items()}
     except InvalidDigest as error:
         raise InvalidLock(f"{path}: {key}: {error.message}") from error
+
+
+def _commits(document: Mapping[str, Any], path: str) -> dict[str, str]:
+    found = document.get("commits", {})
+    if not isinstance(found, dict) or not all(
+        isinstance(value, str) and _COMMIT.fullmatch(value) for value in found.values()
+    ):
+        raise InvalidLock(f"{path}: commits is not a table of commits")
+    return {str(name): str(value) for name, value in found.items()}

@@ -51,7 +51,13 @@ def made(task: "Task") -> "Product":
     from artificer.builder import targets
 
     match task.declared.target:
-        case targets.Pull() | targets.Fetch() | targets.Unpacked() | targets.Imported() as target:
+        case (
+            targets.Pull()
+            | targets.Fetch()
+            | targets.Unpacked()
+            | targets.GitTree()
+            | targets.Imported() as target
+        ):
             return _taken(target, task)
         case targets.Command() | targets.Written() | targets.Archive() as target:
             return _files(target, task)
@@ -80,7 +86,8 @@ def output(product: "Product", name: str, tools: "Tools") -> "File":
 
 
 def _taken(
-    target: "targets.Pull | targets.Fetch | targets.Unpacked | targets.Imported", task: "Task"
+    target: "targets.Pull | targets.Fetch | targets.Unpacked | targets.GitTree | targets.Imported",
+    task: "Task",
 ) -> "Product":
     from artificer.builder import targets
     from artificer.builder.actions import fetched
@@ -92,6 +99,10 @@ def _taken(
             return fetched.fetched(target, task)
         case targets.Unpacked():
             return fetched.unpacked(target, task)
+        case targets.GitTree():
+            from artificer.builder.actions.git_files import git_files
+
+            return git_files(target, task)
         case targets.Imported():
             return fetched.imported(target, task)
         case _:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from artificer.builder.recipe import Compress
-from artificer.oci.digest import Digest
 from artificer.oci.media import Format
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
@@ -175,6 +174,16 @@ class Unpacked(NamedTuple):
     archive: Source
     strip: str = ""
     kind: str = ""
+
+
+class GitTree(NamedTuple):
+    """The files of a *commit* of git, or of what *ref* stands for now; as `Unpacked` does."""
+
+    remote: str
+    ref: str = ""
+    commit: str = ""
+    submodules: bool = False
+    strip: str = ""
 
 
 class Imported(NamedTuple):
@@ -353,6 +362,7 @@ Target = (
     Pull
     | Fetch
     | Unpacked
+    | GitTree
     | Imported
     | Group
     | Command
@@ -387,11 +397,3 @@ class Declared(NamedTuple):
 
 Graph = Mapping[TargetId, Declared]
 """Every target that was loaded, by id. `dependencies` of a target are in it, or were not found."""
-
-
-class Pin(NamedTuple):
-    """What a lock file knows: a tag's digest, or a URL's sha256."""
-
-    kind: Literal["image", "url"]
-    name: str
-    digest: Digest

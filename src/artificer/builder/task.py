@@ -28,6 +28,7 @@ from artificer.oci.image import Image, Layer
 from artificer.oci.reference import Reference
 
 if TYPE_CHECKING:
+    from artificer.sources.git import Git
     from artificer.sources.url import Web
 
 HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -62,6 +63,7 @@ class GraphOptions(NamedTuple):
     path: str = HOST_PATH
     cache: Cache | None = None
     web: "Web | None" = None
+    git: "Git | None" = None
 
 
 class Flights:

@@ -3,8 +3,8 @@
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
-from artificer.builder.lock import EMPTY, Lock, image_key, write_lock
-from artificer.builder.targets import Fetch, Graph, Pull
+from artificer.builder.lock import EMPTY, Lock, commit_key, image_key, write_lock
+from artificer.builder.targets import Fetch, GitTree, Graph, Pull
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
 from artificer.cli.session import Session
@@ -16,12 +16,15 @@ from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.images.fetch import find_in_registry
 from artificer.oci.digest import Digest
 from artificer.oci.reference import Named
+from artificer.sources.git import commit_of
+from artificer.sources.git_reference import GitReference, shown_url
 from artificer.sources.url import fetch, wanted
 
 _ABOUT = """\
 Pin what the WORKSPACE or MODULE.bazel of this workspace takes from outside: tags of images to
-digests, URLs without a hash to hashes. What has a pin keeps it, and pins of what nothing names
-any more are removed; with --update everything is looked up anew.
+digests, URLs without a hash to hashes, branches and tags of git to commits. What has a pin keeps
+it, and pins of what nothing names any more are removed; with --update everything is looked up
+anew.
 
 With --check nothing is written: it is an error if a pin is missing or one too many, and with
 --update also if something has moved.
@@ -56,7 +59,15 @@ def _lock(args: Namespace, session: Session) -> int:
         old = EMPTY if args.update else before
         images = {image_key(one): _digest(one, old, workspace) for one in _tags(graph)}
         urls = {url: _hash(url, old, workspace) for url in _urls(graph)}
-        after = Lock(dict(sorted(images.items())), dict(sorted(urls.items())))
+        commits = {
+            commit_key(shown_url(one.remote), one.ref): _commit(one, old, workspace)
+            for one in _revisions(graph)
+        }
+        after = Lock(
+            dict(sorted(images.items())),
+            dict(sorted(urls.items())),
+            commits=dict(sorted(commits.items())),
+        )
         told = list(before.differences(after))
         if args.check and told:
             raise Stale(
@@ -82,6 +93,16 @@ def _urls(graph: Graph) -> Iterator[str]:
     fetched = (target for target in targets if isinstance(target, Fetch))
     # Any of its URLs gives the file: the first stands for it.
     yield from dict.fromkeys(one.urls[0] for one in fetched if not (one.sha256 or one.integrity))
+
+
+def _revisions(graph: Graph) -> Iterator[GitTree]:
+    targets = (declared.target for declared in graph.values())
+    yield from (one for one in targets if isinstance(one, GitTree) and not one.commit)
+
+
+def _commit(tree: GitTree, old: Lock, workspace: Workspace) -> str:
+    known = old.commits.get(commit_key(shown_url(tree.remote), tree.ref))
+    return known or commit_of(GitReference(tree.remote, tree.ref), workspace.git())
 
 
 def _digest(name: Named, old: Lock, workspace: Workspace) -> Digest:

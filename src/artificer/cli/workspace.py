@@ -11,7 +11,7 @@ from artificer.builder.known import Known
 from artificer.builder.lock import Lock, read_lock
 from artificer.builder.outcome import Outcome
 from artificer.builder.products import Files
-from artificer.builder.targets import Fetch, Graph, TargetId
+from artificer.builder.targets import Fetch, GitTree, Graph, TargetId
 from artificer.builder.task import GraphOptions
 from artificer.cli.connect import guard_of, open_registry, open_wire
 from artificer.cli.oneline import cache_of, pull_of
@@ -25,6 +25,8 @@ from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.images.reach import Reach
 from artificer.oci.platform import Platform
+from artificer.sources.git import Git, authorization_of
+from artificer.sources.git_reference import shown_url
 from artificer.sources.url import Web
 
 
@@ -138,6 +140,7 @@ class Workspace:
             },
             cache=cache_of(args),
             web=self.web(),
+            git=self.git(),
         )
 
     def web(self) -> Web:
@@ -149,6 +152,18 @@ class Workspace:
             self.session.report,
             self.session.stop,
             distdirs=tuple(os.path.join(self.root, one) for one in self.args.distdir),
+            offline=self.args.offline,
+        )
+
+    def git(self) -> Git:
+        """How repositories of git are fetched."""
+        environ = self.session.environ
+        return Git(
+            self._store,
+            self.session.report,
+            self.session.stop,
+            environ,
+            lambda host: authorization_of(environ, host),
             offline=self.args.offline,
         )
 
@@ -168,7 +183,7 @@ def opened(args: Namespace, session: Session) -> Workspace:
 
 
 def pinned(graph: Graph, lock: Lock) -> Graph:
-    """*graph* with the hashes that *lock* has for files that are fetched without one."""
+    """*graph* with what *lock* has for files without a hash, and for branches and tags of git."""
     found = {}
     for one, declared in graph.items():
         target = declared.target
@@ -176,4 +191,8 @@ def pinned(graph: Graph, lock: Lock) -> Graph:
             pin = lock.sha256(target.urls[0])
             if pin:
                 found[one] = declared._replace(target=target._replace(sha256=pin))
+        elif isinstance(target, GitTree) and not target.commit:
+            commit = lock.commit(shown_url(target.remote), target.ref)
+            if commit:
+                found[one] = declared._replace(target=target._replace(commit=commit))
     return {**graph, **found} if found else graph

@@ -42,7 +42,7 @@ FUNCTIONS = (
 
 _MODULE = (
     *("bazel_dep", "include", "local_path_override", "module", "use_extension", "use_repo"),
-    "use_repo_rule",
+    *("archive_override", "git_override", "use_repo_rule"),
 )
 # What has another name in the prelude: it would hide what the prelude itself uses, or several
 # are one.
@@ -80,7 +80,7 @@ _OTHERS = {
     ),
 }
 _OVERRIDES = (
-    *("archive_override", "git_override", "multiple_version_override", "single_version_override"),
+    *("multiple_version_override", "single_version_override"),
     *("inject_repo", "override_repo", "flag_alias"),
 )
 

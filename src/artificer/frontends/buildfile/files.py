@@ -44,12 +44,15 @@ class Files:
     """The files below the root of a repository, each directory read once.
 
     *instead* is the BUILD file of its root, where another one stands in for it: its path in
-    errors, and its text.
+    errors, and its text. They may be *fetched*, and so another's.
     """
 
-    def __init__(self, root: str, instead: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str, instead: tuple[str, str] | None = None, *, fetched: bool = False
+    ) -> None:
         self.root = root
         self.instead = instead
+        self.fetched = fetched
         self._listed: dict[str, list[tuple[str, bool]]] = {}
         self._build_files: dict[str, str | None] = {}
         self._ignored = _ignored(root)

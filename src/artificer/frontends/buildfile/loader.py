@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from artificer.builder.targets import Place
-from artificer.errors import ArtificerError
-from artificer.events import Report
+from artificer.errors import ArtificerError, Cancelled
+from artificer.events import Report, Warned
 from artificer.frontends.buildfile import bundled
 from artificer.frontends.buildfile.check import InvalidCall, nearest
 from artificer.frontends.buildfile.conditions import Conditions
@@ -25,6 +25,7 @@ from artificer.frontends.buildfile.workspace import (
     ModuleScope,
     Workspace,
     WorkspaceScope,
+    is_rule_set,
     known_repositories,
     rule_key,
 )
@@ -45,7 +46,8 @@ class InvalidLoad(ArtificerError):
 class Loader:
     """A handle on the files of a workspace: packages, .bzl files, the WORKSPACE.
 
-    *repository_files* answers where a repository's files are, once the WORKSPACE is read.
+    *repository_files* answers where a repository's files are; it is to be set before
+    `read_workspace`, after which *workspace* says what the files at the root declare.
     """
 
     def __init__(
@@ -60,12 +62,13 @@ class Loader:
         self.files = files
         self._configuration = configuration
         self._rulebook = rulebook
-        self.repository_files: Callable[[str], Files | None] = self._local_files
+        self.repository_files: Callable[[str], Files | None] = lambda _: None
         self._conditions = Conditions(self._settings, self.canonical)
         self._known = known_repositories(rulebook)
         self._scopes: list[Scope] = []
         self._loading: list[str] = []
         self._names: dict[str, str] = {}
+        self._homes: dict[str, PackageId] = {}
         self._modules: dict[tuple[str, _Key], tuple[starlark.FrozenModule, bool]] = {}
         self._packages: dict[tuple[PackageId, _Key], Package] = {}
         self._shared: dict[PackageId, Package] = {}
@@ -73,7 +76,8 @@ class Loader:
         self._natives = bundled.given_rules(rulebook.native, bundled.NATIVE_ELSEWHERE)
         self._prelude = self._library(bundled.PRELUDE, bundled.prelude_text(natives))
         self._skylib: starlark.FrozenModule | None = None
-        self.workspace = self._workspace()
+        self.workspace = Workspace("", {}, {}, ())
+        self._roots: list[WorkspaceScope] = []
 
     # What scopes ask.
 
@@ -89,6 +93,10 @@ class Loader:
         """*label*, its repository called as everywhere else."""
         known = self._names.get(label.repository)
         return label if known is None else label._replace(repository=known)
+
+    def home_of(self, path: str) -> PackageId:
+        """The package whose file is called *path* in errors."""
+        return self._homes.get(path, PackageId("", path.rpartition("/")[0]))
 
     # What the graph asks.
 
@@ -110,6 +118,15 @@ class Loader:
     def files_of(self, repository: str) -> Files | None:
         """The files of *repository*, None if it has none."""
         return self.repository_files(repository) if repository else self.files
+
+    def calls(self) -> Mapping[str, Call]:
+        """What declares each repository, as far as the files at the root are read."""
+        if not self._roots:
+            return self.workspace.calls
+        # Of two declarations, that of MODULE.bazel counts.
+        return {
+            name: call for scope in reversed(self._roots) for name, call in scope.calls.items()
+        }
 
     def is_known(self, repository: str) -> bool:
         """Whether *repository* is a rule set that we stand in for."""
@@ -144,7 +161,7 @@ class Loader:
 
     # How files are evaluated.
 
-    def _workspace(self) -> Workspace:
+    def read_workspace(self) -> None:
         """Evaluate the files at the root: of two declarations, that of MODULE.bazel counts."""
         module = ModuleScope(self, MODULE, self._configuration, self._rulebook)
         self._root_file(module, first_file(self.files.root, (MODULE,)), bundled.MODULE)
@@ -153,24 +170,18 @@ class Loader:
         scope = WorkspaceScope(self, name or "", self._configuration, self._rulebook)
         self._root_file(scope, name, (*bundled.WORKSPACE, *natives))
         first, second = module.made(), scope.made()
-        own = second.name or first.name
-        return Workspace(
-            own,
+        self._roots = []
+        self.workspace = Workspace(
+            second.name or first.name,
             {**second.calls, **first.calls},
             second.binds,
             (*first.silent, *second.silent),
         )
 
-    def _local_files(self, repository: str) -> Files | None:
-        """The files of a directory that the WORKSPACE, still being read, calls *repository*."""
-        scope = self._scopes[0]
-        call = scope.calls.get(repository) if isinstance(scope, WorkspaceScope) else None
-        path = call.attributes.get("path") if call else None
-        return Files(self.files.path(path)) if isinstance(path, str) else None
-
     def _root_file(
         self, scope: WorkspaceScope, name: str | None, given: Iterable[bundled.Given]
     ) -> None:
+        self._roots.append(scope)
         if name is not None:
             scope.renamed = self._rename
             text = read_text(self.files.path(name), name)
@@ -240,15 +251,39 @@ class Loader:
         label = self.canonical(parse_label(module, scope.home))
         if str(label) in bundled.REPLACED:
             return self._helpers()
-        files = None if self.is_known(label.repository) else self.files_of(label.repository)
+        files = self._files_to_load(label.repository)
         if files is None:
             written = self._written(label)
             if written is not None:
                 return self._library(f"{HIDDEN}/{label.repository}.bzl", written, ("native",))
             return self._stand_ins(str(label), names, text)
-        frozen, selected = self._project_file(label, files, scope)
+        frozen = self._of_file(label, files)
+        return self._stand_ins(str(label), names, text) if frozen is None else frozen
+
+    def _of_file(self, label: Label, files: Files) -> "starlark.FrozenModule | None":
+        """What the file *label* defines; None, with a warning, if another's is wrong."""
+        scope = self._scopes[-1]
+        try:
+            frozen, selected = self._project_file(label, files, scope)
+        except Cancelled:
+            raise
+        except ArtificerError as error:
+            if not files.fetched or label.repository == scope.home.repository:
+                raise
+            # A rule set that wants more of Bazel than there is here: what needs it is refused.
+            self.report(
+                Warned(f"{label} cannot be evaluated: what it defines is not known", error.message)
+            )
+            return None
         scope.selected = scope.selected or selected
         return frozen
+
+    def _files_to_load(self, repository: str) -> Files | None:
+        """The files of *repository*; None if rules of ours stand in for what it has."""
+        if self.is_known(repository):
+            return None
+        call = self.calls().get(repository)
+        return None if call is not None and is_rule_set(call) else self.files_of(repository)
 
     def _helpers(self) -> "starlark.FrozenModule":
         """Helpers of others, written anew."""
@@ -259,9 +294,7 @@ class Loader:
 
     def _written(self, label: Label) -> str | None:
         """The text of *label*, if the rule that makes its repository writes such a file."""
-        scope = self._scopes[0]
-        calls = scope.calls if isinstance(scope, WorkspaceScope) else self.workspace.calls
-        call = calls.get(label.repository)
+        call = self.calls().get(label.repository)
         if call is None or call.rule.starlark is None:
             return None
         return call.rule.starlark(call).get(f"{label.package}:{label.name}")
@@ -282,6 +315,7 @@ class Loader:
             if not os.path.isfile(path):
                 raise InvalidLoad(f"load({name!r}): no file {shown}", hint=_like(path))
             inner = Scope(self, label.home, shown, scope.configuration)
+            self._homes[shown] = label.home
             self._loading.append(name)
             try:
                 frozen = self._run(inner, read_text(path, shown), ())
@@ -321,7 +355,7 @@ class Loader:
 
     def _native(self, name: str) -> Callable[..., Any]:
         """The function *name* of the file that is being evaluated."""
-        if name in {"declare", "tagged"}:
+        if name in {"declare", "override_module", "tagged"}:
             return lambda *args: getattr(self._scopes[-1], name)(*args[:-1], json.loads(args[-1]))
         return lambda *args: getattr(self._scopes[-1], name)(*args)
 
@@ -339,7 +373,8 @@ def _foreign(module: str, name: str, own: str, text: str) -> str:
         home = module.rpartition(":")[0]
         labels = {key: f"{home}:{key}" for key in _STRING.findall(text)}
         return f"{name} = {labels}"
-    fields = sorted(set(re.findall(rf"\b{word}\.(\w+)", text)))
+    # Not the name of a file in a label: "//x:deps.bzl".
+    fields = sorted(set(re.findall(rf"(?<![\w.:/\"'@-]){word}\.(\w+)", text)))
     if fields:
         return f'{name} = foreign_struct("{module}%{name}", {fields})'
     if name.isupper() and not re.search(rf"\b{re.escape(own)}\s*[(\[]", text):

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-from artificer.builder.targets import Declared, Graph, SourceFile, TargetId
-from artificer.errors import ArtificerError
+from artificer.builder.targets import Declared, Graph, TargetId
+from artificer.errors import ArtificerError, Cancelled
+from artificer.events import Warned
 from artificer.frontends.buildfile.check import nearest
 from artificer.frontends.buildfile.files import Files
+from artificer.frontends.buildfile.labels import PackageId, parse_label
+from artificer.frontends.buildfile.loader import Loader
 from artificer.frontends.buildfile.schema import Call, Context, Repository, Tree
 from artificer.frontends.buildfile.text import read_text
-from artificer.frontends.buildfile.workspace import Workspace
 from artificer.oci.platform import Platform
 
 Trees = Callable[[Graph, TargetId], str]
@@ -22,20 +25,25 @@ class NoRepository(ArtificerError):
     """A repository that nothing declares, or that cannot be made."""
 
 
-class Repositories:
-    """A handle on the repositories of a *workspace*; *trees* makes those that must be fetched."""
+class _Converted(NamedTuple):
+    call: Call
+    repositories: Mapping[str, Repository]
 
-    def __init__(self, workspace: Workspace, contexts: Contexts, trees: Trees | None) -> None:
-        self._workspace = workspace
+
+class Repositories:
+    """A handle on the repositories that *loader* knows; *trees* makes those that are fetched."""
+
+    def __init__(self, loader: Loader, contexts: Contexts, trees: Trees | None) -> None:
+        self._loader = loader
         self._contexts = contexts
         self._trees = trees
-        self._converted: dict[tuple[str, Platform | None], Mapping[str, Repository]] = {}
-        self._files: dict[str, Files] = {}
+        self._converted: dict[tuple[str, Platform | None], _Converted] = {}
+        self._files: dict[str, tuple[Call, Files | ArtificerError]] = {}
 
     def find(self, name: str, platform: Platform | None) -> tuple[Repository | None, Call]:
         """The repository *name* (None if its rule is not ours), and the call that declares it."""
         # oci_pull also declares `NAME_linux_amd64`: such a name begins with that of the call.
-        calls = self._workspace.calls
+        calls = self._loader.calls()
         found = [call for n, call in calls.items() if n == name or name.startswith(f"{n}_")]
         for call in sorted(found, key=lambda each: -len(each.name)):
             if call.rule.repository is None:
@@ -48,27 +56,57 @@ class Repositories:
     def of(self, call: Call, platform: Platform | None) -> Mapping[str, Repository]:
         """The repositories that *call* declares; its rule is one of ours."""
         key = (call.name, platform)
-        if key not in self._converted:
+        known = self._converted.get(key)
+        # A WORKSPACE may declare a repository again while it is read.
+        if known is None or known.call is not call:
             convert = call.rule.repository
-            self._converted[key] = convert(call, self._contexts(call, platform)) if convert else {}
-        return self._converted[key]
+            made = convert(call, self._contexts(call, platform)) if convert else {}
+            known = self._converted[key] = _Converted(call, made)
+        return known.repositories
 
     def files(self, name: str) -> Files | None:
-        """The files of *name* if they are here: what has to be fetched is not, for a load."""
-        if name not in self._files and name in self._workspace.calls:
-            repository, call = self.find(name, None)
-            if isinstance(repository, Tree) and repository.directory:
-                self.tree(name, repository, call)
-        return self._files.get(name)
+        """The files of *name*, fetched now if they have to be.
+
+        None if it has none, or, with a warning, if they cannot be had: what a load cannot read is
+        an error where it is needed.
+        """
+        if name not in self._loader.calls():
+            return None
+        repository, call = self.find(name, None)
+        if not isinstance(repository, Tree):
+            return None
+        first = name not in self._files
+        try:
+            return self.tree(name, repository, call)
+        except Cancelled:
+            raise
+        except ArtificerError as error:
+            if repository.directory:
+                raise
+            if first and self._trees is not None:
+                self._loader.report(Warned(f"@{name} cannot be read: {error.message}"))
+            return None
 
     def tree(self, name: str, tree: Tree, call: Call) -> Files:
         """The files of the repository *name*, fetched now if they have to be."""
-        if name not in self._files:
-            directory = tree.directory or self._fetched(name, tree, call)
-            if not os.path.isdir(directory):
-                raise NoRepository(f"no directory {directory}: it is to be the repository @{name}")
-            self._files[name] = Files(directory, self._build_file(tree, call))
-        return self._files[name]
+        known = self._files.get(name)
+        if known is None or known[0] is not call:
+            try:
+                made: Files | ArtificerError = self._read(name, tree, call)
+            except Cancelled:
+                raise
+            except ArtificerError as error:
+                made = error
+            known = self._files[name] = (call, made)
+        if isinstance(known[1], ArtificerError):
+            raise known[1]
+        return known[1]
+
+    def _read(self, name: str, tree: Tree, call: Call) -> Files:
+        directory = tree.directory or self._fetched(name, tree, call)
+        if not os.path.isdir(directory):
+            raise NoRepository(f"no directory {directory}: it is to be the repository @{name}")
+        return Files(directory, self._build_file(tree, call), fetched=not tree.directory)
 
     def _fetched(self, name: str, tree: Tree, call: Call) -> str:
         if self._trees is None:
@@ -86,16 +124,21 @@ class Repositories:
             return f"{call.place.path}#{call.name}", tree.build_file_content
         if not tree.build_file:
             return None
-        source = self._contexts(call, None).source(tree.build_file)
-        if not isinstance(source, SourceFile):
-            raise NoRepository(f"the BUILD file of @{call.name} is to be a file of the workspace")
-        return source.short, read_text(source.path, source.short)
+        # Only the file: its package may load what is not declared yet.
+        label = self._loader.canonical(parse_label(tree.build_file, PackageId("", "")))
+        files = self._loader.files_of(label.repository)
+        path = f"{label.package}/{label.name}".strip("/")
+        if files is None or not os.path.isfile(files.path(path)):
+            error = NoRepository(f"no file {label}, which is to be the BUILD file of @{call.name}")
+            raise self._loader.label_failure(call, tree.build_file, error)
+        shown = f"external/{label.repository}/{path}" if label.repository else path
+        return shown, read_text(files.path(path), shown)
 
     def _hint(self, name: str) -> str:
-        like = nearest(name, self._workspace.calls)
+        like = nearest(name, self._loader.calls())
         if like:
             return like
-        for what, spot in self._workspace.silent:
+        for what, spot in self._loader.workspace.silent:
             # A macro of a rule set that is not here may have declared it.
             return f"perhaps {what} does, called at {spot.place}: artificer does not have it"
         return "declare it in WORKSPACE or MODULE.bazel"

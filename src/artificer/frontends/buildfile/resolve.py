@@ -49,8 +49,9 @@ class Resolver:
         self.loader = loader
         self.configuration = configuration
         self.files = files
-        self.repositories = Repositories(loader.workspace, self._context, trees)
+        self.repositories = Repositories(loader, self._context, trees)
         loader.repository_files = self.repositories.files
+        loader.read_workspace()
 
     def configured(self, platform: Platform | None) -> Configuration:
         """The configuration for *platform*, the machine's own if that is None."""
@@ -58,7 +59,7 @@ class Resolver:
 
     def package(self, home: PackageId, platform: Platform | None) -> Package:
         """The package *home*; an error if there is none."""
-        if home.repository and self.loader.files_of(home.repository) is None:
+        if home.repository:
             repository, call = self.repositories.find(home.repository, platform)
             if isinstance(repository, Tree):
                 self.repositories.tree(home.repository, repository, call)

@@ -14,7 +14,15 @@ from artificer.frontends.buildfile.settings import Configuration
 NATIVES = (
     *("bazel_dep", "bind", "choose", "declare", "defined", "existing_rules", "exports_files"),
     *("foreign", "glob", "include", "label", "local_path_override", "module", "module_name"),
-    *("module_version", "package", "package_group", "package_name", "print", "repository_name"),
+    *(
+        "module_version",
+        "override_module",
+        "package",
+        "package_group",
+        "package_name",
+        "print",
+        "repository_name",
+    ),
     *("repository_rule", "subpackages", "tag_names", "tagged", "use_repo", "workspace"),
 )
 """What `library/prelude.bzl` calls, with an underscore before it."""
@@ -38,6 +46,9 @@ class Workshop(Protocol):
 
     def canonical(self, label: Label) -> Label:
         """*label*, its repository called as everywhere else."""
+
+    def home_of(self, path: str) -> PackageId:
+        """The package whose file is called *path* in errors."""
 
     def included(self, label: Label, scope: "Scope") -> None:
         """Evaluate a part of a file as if it stood there."""
@@ -100,7 +111,7 @@ class Scope:
         if stack:
             frames = frames_of(stack)
             if frames and frames[-1].path != self.path:
-                home = PackageId(home.repository, frames[-1].path.rpartition("/")[0])
+                home = self.workshop.home_of(frames[-1].path)
         found = self.workshop.canonical(parse_label(text, home))
         root = f"external/{found.repository}" if found.repository else ""
         return {

@@ -22,6 +22,10 @@ _RULE_SETS = {
     "rules_python": "rules_python",
 }
 _RULE_SET = re.compile(rf"/({'|'.join(_RULE_SETS)})(?:\.git|/|$| )")
+# Rules of these are for compilers and tools that are not here: to fetch them helps nobody.
+_ELSEWHERE = re.compile(
+    r"[/.](?:bazelbuild|bazel-contrib|aspect-build|protocolbuffers)/|mirror\.bazel\.build/"
+)
 _TAG = re.compile(r"\.([A-Za-z_]\w*)\s*\(")
 
 
@@ -75,12 +79,18 @@ class WorkspaceScope(Scope):
             if known:
                 self.renamed({call.name: known})
 
+    def override_module(self, key: str, stack: str, attributes: Mapping[str, Any]) -> None:
+        """Another module, from elsewhere; of a rule set that we stand in for, nothing is."""
+        name = attributes.get("name")
+        if name not in known_repositories(self.rulebook):
+            given = {key: value for key, value in attributes.items() if key != "patch_strip"}
+            self.declare(key, stack, given)
+
     def _rule_set(self, call: Call) -> str | None:
         """The rule set that *call* fetches, where it is called other than usual."""
         if call.name in known_repositories(self.rulebook):
             return None
-        given = [call.attributes.get(name) for name in ("url", "urls", "remote")]
-        found = _RULE_SET.search(" ".join(str(each) for each in given if each))
+        found = _RULE_SET.search(_places(call))
         known = _RULE_SETS[found[1]] if found else ""
         return known if known in known_repositories(self.rulebook) else None
 
@@ -182,6 +192,16 @@ class ModuleScope(WorkspaceScope):
     def module_name(self) -> str:
         """The module's own name."""
         return self.own_name
+
+
+def is_rule_set(call: Call) -> bool:
+    """Whether *call* fetches rules of those who make Bazel's: refused where they are needed."""
+    return bool(_ELSEWHERE.search(_places(call)))
+
+
+def _places(call: Call) -> str:
+    given = (call.attributes.get(name) for name in ("url", "urls", "remote"))
+    return " ".join(str(each) for each in given if each)
 
 
 def rule_key(rulebook: Rulebook, module: str, name: str) -> str | None:

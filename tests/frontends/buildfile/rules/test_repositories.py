@@ -11,14 +11,14 @@ import pytest
 from artificer.builder.build import Sources
 from artificer.builder.graph import make
 from artificer.builder.known import Known
-from artificer.builder.targets import Graph, TargetId
+from artificer.builder.targets import GitTree, Graph, TargetId
 from artificer.builder.task import GraphOptions
-from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.load import LoadOptions
 from artificer.oci.platform import Platform
 from tests.frontends.buildfile.rules.workspaces import DOCKER, Workspace, config_of, web_of
 
 HTTP = 'load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive", "http_file")\n'
+REMOTE = "https://example.com/x.git"
 DATA = b"hello\n"
 SUM = sha256(DATA).hexdigest()
 INTEGRITY = "sha256-" + base64.b64encode(sha256(DATA).digest()).decode()
@@ -132,19 +132,51 @@ def test_patches_and_commands_of_an_archive_are_errors(workspace: Workspace) -> 
     assert "commands are not run while fetching" in workspace.error("//:all").message
 
 
-def test_a_repository_of_git_is_refused_when_it_is_needed(workspace: Workspace) -> None:
-    text = 'git_repository(name = "x", remote = "https://example.com/x.git", tag = "1")\n'
-    workspace.write({"WORKSPACE": text, "BUILD": 'filegroup(name = "f", srcs = ["@x//:y"])\n'})
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        (f'commit = "{"a" * 40}"', GitTree(REMOTE, commit="a" * 40)),
+        ('commit = "abcdef12"', GitTree(REMOTE, "abcdef12")),
+        ('tag = "v1", init_submodules = True', GitTree(REMOTE, "refs/tags/v1", submodules=True)),
+        ('branch = "b", strip_prefix = "d/"', GitTree(REMOTE, "refs/heads/b", strip="d")),
+        ("", GitTree(REMOTE)),
+    ],
+)
+@pytest.mark.parametrize("rule", ["git_repository", "new_git_repository"])
+def test_a_repository_of_git_is_a_revision(
+    workspace: Workspace, rule: str, given: str, target: GitTree
+) -> None:
+    workspace.write({"WORKSPACE": f'{rule}(name = "x", remote = "{REMOTE}", {given})\n'})
 
-    error = workspace.error("//:f", options=LoadOptions(trees=lambda graph, one: _refused(graph)))
-
-    assert "would be cloned with git" in error.message
-    assert "http_archive" in str(error.hint)
+    assert workspace.target("@x//:checked_out.git") == target
 
 
-def _refused(graph: Graph) -> str:
-    (declared,) = graph.values()
-    raise ArtificerError(declared.target.reason, hint=declared.target.hint)  # type: ignore[union-attr]
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ('commit = "a", tag = "b"', "commit and tag are given"),
+        ('branch = "a..b"', "not a branch, tag or commit"),
+        ('branch = "b", strip_prefix = "../x"', "goes upwards"),
+        ('branch = "b", patches = ["x"]', "patches are not applied"),
+        ('branch = "b", patch_cmds = ["x"]', "commands are not run"),
+    ],
+)
+def test_what_git_cannot_check_out_is_an_error_at_its_line(
+    workspace: Workspace, given: str, why: str
+) -> None:
+    text = f'\ngit_repository(name = "x", remote = "{REMOTE}", {given})\n'
+    workspace.write({"WORKSPACE": text, "BUILD": ""})
+
+    message = workspace.error("@x//:y").message
+
+    assert message.startswith("WORKSPACE:2:")
+    assert why in message
+
+
+def test_a_remote_that_would_run_a_program_is_an_error(workspace: Workspace) -> None:
+    workspace.write({"WORKSPACE": 'git_repository(name = "x", remote = "ext::sh -c id")\n'})
+
+    assert "not a repository of git" in workspace.error("@x//:y").message
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,16 @@ def bazel_dep(name, version = "", max_compatibility_level = -1, repo_name = "", 
 def local_path_override(module_name, path):
     _local_path_override(module_name, path, call_stack())
 
+def _override(key, module_name, attributes):
+    attributes["name"] = module_name
+    _override_module(key, call_stack(), json.encode(attributes))
+
+def git_override(module_name, **kwargs):
+    _override("git_repository", module_name, kwargs)
+
+def archive_override(module_name, **kwargs):
+    _override("http_archive", module_name, kwargs)
+
 def _tag(extension, tag):
     def called(**kwargs):
         _tagged(extension, tag, call_stack(), json.encode(kwargs))

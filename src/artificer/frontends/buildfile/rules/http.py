@@ -1,8 +1,9 @@
 """Repositories: files and archives of the web, git, directories of this machine."""
 
+import re
 from collections.abc import Mapping
 
-from artificer.builder.targets import Fetch, Output, Refused, Target, TargetId, Unpacked
+from artificer.builder.targets import Fetch, GitTree, Output, Target, TargetId, Unpacked
 from artificer.errors import Misused
 from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
@@ -22,6 +23,7 @@ from artificer.frontends.buildfile.schema import (
     string,
     strings,
 )
+from artificer.sources.git_reference import checked_ref, checked_url
 from artificer.sources.url import wanted
 
 _URLS: dict[str, Attribute] = {
@@ -141,21 +143,39 @@ def _bind(call: Call, context: Context) -> Mapping[str, Repository]:
 
 
 def _git(call: Call, context: Context) -> Mapping[str, Repository]:
-    refused = Refused(
-        call.rule.name,
-        f"@{call.name} would be cloned with git, which is not done yet",
-        "use http_archive: most servers give an archive of a commit, and its sha256 is verified",
+    said = [name for name in ("commit", "tag", "branch") if call.string(name)]
+    if len(said) > 1:
+        context.fail(call, said[1], f"{' and '.join(said)} are given: a revision is one of them")
+    commit = call.string("commit")
+    prefix = {"tag": "refs/tags/", "branch": "refs/heads/"}.get(said[0], "") if said else ""
+    ref = prefix + (call.string(said[0]) if said else "")
+    try:
+        checked_url(call.string("remote"))
+        checked_ref(ref)
+    except Misused as error:
+        context.fail(call, said[0] if said else "remote", error.message, error.hint)
+    whole = _COMMIT.fullmatch(commit)
+    strip = call.string("strip_prefix").strip("/")
+    if ".." in strip.split("/"):
+        context.fail(call, "strip_prefix", f"strip_prefix goes upwards: {strip!r}")
+    target = GitTree(
+        call.string("remote"),
+        "" if whole else ref,
+        commit if whole else "",
+        call.flag("init_submodules") or call.flag("recursive_init_submodules"),
+        strip,
     )
     return {
         call.name: Tree(
-            targets={":unpacked.archive": refused},
-            unpacked=":unpacked.archive",
+            targets={":checked_out.git": target},
+            unpacked=":checked_out.git",
             build_file=call.string("build_file"),
             build_file_content=call.string("build_file_content"),
         )
     }
 
 
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BIND = {"actual": string()}
 GIT: dict[str, Attribute] = {
     "remote": string(mandatory=True),
@@ -168,7 +188,8 @@ GIT: dict[str, Attribute] = {
     "strip_prefix": string(),
     "verbose": flag(),
     **{name: ARCHIVE[name] for name in ("build_file", "build_file_content", "patches")},
-    **dict.fromkeys(("patch_args", "patch_cmds", "patch_cmds_win", "patch_tool"), ANY),
+    "patch_cmds": ARCHIVE["patch_cmds"],
+    **dict.fromkeys(("patch_args", "patch_cmds_win", "patch_tool"), ANY),
     "workspace_file": label(),
     "workspace_file_content": string(),
 }

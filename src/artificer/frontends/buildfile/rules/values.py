@@ -80,8 +80,9 @@ def labels_of(call: Call, context: Context, name: str) -> Pairs:
 
 
 def package_path(call: Call) -> str:
-    """The package's path below its repository: ``nginx`` also for ``@x//nginx``."""
-    return call.package.partition("//")[2] if "//" in call.package else call.package
+    """Where the package's files are when something is made: ``nginx``, ``external/x/nginx``."""
+    package = call.package.partition("//")[2] if "//" in call.package else call.package
+    return "/".join((*repository_of(call), *([package] if package else [])))
 
 
 def strip_of(call: Call, context: Context, name: str) -> str | None:
@@ -97,7 +98,7 @@ def strip_of(call: Call, context: Context, name: str) -> str | None:
     if ".." in parts:
         context.fail(call, name, f"{name} goes upwards: {text!r}", hint="write it without `..`")
     if not text.startswith("/"):
-        parts = [part for part in package_path(call).split("/") if part] + parts
+        return "/".join((*([package_path(call)] if package_path(call) else []), *parts))
     return "/".join((*repository_of(call), *parts))
 
 
