@@ -162,7 +162,7 @@ def _become(inside: Inside, listener: socket.socket, output: int) -> None:
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     os.closerange(3, 4096)
-    _execute(command, _environment(command, identity))
+    execute(command, environment(command, identity))
 
 
 def _permitted() -> frozenset[int]:
@@ -172,14 +172,16 @@ def _permitted() -> frozenset[int]:
     return frozenset(number for number in range(64) if mask >> number & 1)
 
 
-def _environment(command: Command, identity: Identity) -> dict[str, str]:
+def environment(command: Command, identity: Identity) -> dict[str, str]:
+    """Return all that *command* finds in its environment."""
     environ = dict(command.env)
     environ.setdefault("PATH", PATH)
     environ.setdefault("HOME", identity.home)
     return environ
 
 
-def _execute(command: Command, environ: dict[str, str]) -> NoReturn:
+def execute(command: Command, environ: dict[str, str]) -> NoReturn:
+    """Become the program of *command*, or say why not and end as a shell would."""
     argv = [*command.argv, SCRIPT] if command.script else list(command.argv)
     code, why = 127, "not found"
     for path in _candidates(argv[0], environ["PATH"]):

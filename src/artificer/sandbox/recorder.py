@@ -226,7 +226,7 @@ def _capability(call: Call, path: str) -> int:
     if "remove" in call.name:
         os.removexattr(path, CAPABILITY_MARK)
         return 0
-    return _given(call.tracee, os.getxattr(path, CAPABILITY_MARK), words[2], words[3])
+    return call.tracee.give(os.getxattr(path, CAPABILITY_MARK), words[2], words[3])
 
 
 def _listed(tracee: Tracee, path: str, address: int, room: int) -> int:
@@ -234,12 +234,5 @@ def _listed(tracee: Tracee, path: str, address: int, room: int) -> int:
     shown = [name for name in names if name not in MARKS]
     if CAPABILITY_MARK in names:
         shown.append(_CAPABILITY.decode())
-    return _given(tracee, b"".join(os.fsencode(name) + b"\0" for name in shown), address, room)
-
-
-def _given(tracee: Tracee, value: bytes, address: int, room: int) -> int:
-    if room:
-        if room < len(value):
-            raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
-        tracee.write(address, value)
-    return len(value)
+    joined = b"".join(os.fsencode(name) + b"\0" for name in shown)
+    return tracee.give(joined, address, room)

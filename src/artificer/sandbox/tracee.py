@@ -119,6 +119,14 @@ class Tracee:
         if done != len(data):
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
 
+    def give(self, value: bytes, address: int, room: int) -> int:
+        """Put *value* where it has *room* for, and return its size; with no room, only that."""
+        if room:
+            if room < len(value):
+                raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
+            self.write(address, value)
+        return len(value)
+
     @contextmanager
     def opened(self, spot: Spot) -> Iterator[int]:
         """Open (O_PATH) the file that is at *spot* for it."""

@@ -114,7 +114,7 @@ class Trees:
             extraction = Extraction(
                 f"{part}/root", self._manner, lambda path: look_of(path, below)
             )
-            _extract(layer, extraction)
+            unpack(layer, extraction)
             return self.keep(part, layer.diff_id, extraction, below)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
@@ -271,7 +271,8 @@ def _hashed(looks: dict[str, Implied]) -> str:
     return hashlib.sha256(repr(sorted(looks.items())).encode()).hexdigest()[:16]
 
 
-def _extract(layer: TreeLayer, extraction: Extraction) -> None:
+def unpack(layer: TreeLayer, extraction: Extraction) -> None:
+    """Write the files of *layer*, and see that its bytes are what its diff_id says."""
     check = hasher_of(layer.diff_id.algorithm)
     try:
         for member in members(StreamTape(_hashed_plain(layer, check))):
