@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from artificer import limits
 from artificer.builder.stages import (
     AddSources,
     BindMount,
@@ -79,13 +80,34 @@ class Evaluation:
         self._given = given
         self._expander = expander
         self._done: dict[int, _Done] = {}
+        self._depth = 0
+
+    def all(self) -> None:
+        """Evaluate every stage."""
+        for plan in self._given.graph.plans:
+            self._evaluate(plan.number)
 
     def need(self, number: int) -> None:
         """Evaluate stage *number* and those that it needs, unless that is done."""
-        graph = self._given.graph
-        for other in graph.needed(number):
-            if other not in self._done:
-                self._done[other] = self._stage(graph.plans[other])
+        if number in self._done:
+            return
+        for other in self._given.graph.needed(number):
+            self._evaluate(other)
+
+    def _evaluate(self, number: int) -> None:
+        if number in self._done:
+            return
+        plan = self._given.graph.plans[number]
+        # Only triggers of images lead here from within another stage.
+        self._depth += 1
+        if self._depth > limits.TRIGGERED_STAGES:
+            raise invalid(
+                plan.lines.start.at,
+                f"more than {limits.TRIGGERED_STAGES} stages need one another by triggers",
+                hint="copy from the stages by instructions of this Dockerfile",
+            )
+        self._done[number] = self._stage(plan)
+        self._depth -= 1
 
     def result(self, number: int) -> int:
         """Where stage *number*, with the labels that are asked for, stands among the stages."""
@@ -222,9 +244,8 @@ class Evaluation:
     ) -> Instruction | None:
         at = instruction.at
         if isinstance(instruction, ast.Onbuild):
+            scope.trigger(instruction.expression)
             # BuildKit writes no history for it.
-            triggers = scope.config.get("OnBuild")
-            scope.config["OnBuild"] = [*(triggers or ()), instruction.expression]
             return None
         step, line = self._step(plan, scope, instruction)
         for origin in _origins(step):

@@ -68,7 +68,7 @@ class StageGraph:
 
     def origin(self, text: str, before: int, at: Lines) -> int | str:
         """What ``--from`` or ``from=`` of stage *before* names: an earlier stage, or an image."""
-        found = self._number(text) if text.isdigit() else self._earlier(text, before)
+        found = self._number(text, at) if text.isdigit() else self._earlier(text, before)
         if found is None:
             found = self._later(text, before)
         if found is None:
@@ -184,8 +184,11 @@ class StageGraph:
         self.undefined += ((at, name) for name in sorted(expansion.missing))
         return expansion.text
 
-    def _number(self, text: str) -> int | None:
-        return int(text) if len(text) < 6 and int(text) < len(self.plans) else None
+    def _number(self, text: str, at: Lines) -> int:
+        last = len(self.plans) - 1
+        if len(text) > len(str(last)) or int(text) > last:
+            raise invalid(at, f"no stage has the number {text}: the last one is {last}", word=text)
+        return int(text)
 
     def _earlier(self, text: str, before: int) -> int | None:
         numbers = self._numbers.get(text.lower(), ())

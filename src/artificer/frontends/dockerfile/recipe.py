@@ -59,8 +59,7 @@ def recipe(dockerfile: Dockerfile, options: Options, base_of: BaseOf) -> Made:
         Given(graph, arguments, contexts, options, surroundings, base_of), expander
     )
     if options.all_stages:
-        for number in range(len(graph.plans)):
-            evaluation.need(number)
+        evaluation.all()
     result = evaluation.result(wanted)
     made = Recipe(tuple(evaluation.stages), result)
     for name in unused(dockerfile, options, frozenset(evaluation.triggered)):

@@ -82,7 +82,7 @@ class Scope:
     __slots__ = ("arguments", "author", "config", "env", "has_cmd", "platform", "variables")
 
     def __init__(self, config: Mapping[str, Any], platform: Platform) -> None:
-        self.config = {key: value for key, value in config.items() if value is not None}
+        self.config = {key: _own(value) for key, value in config.items() if value is not None}
         self.env = _env(self.config.pop("Env", ()))
         self.variables: dict[str, str] = {}
         self.arguments: dict[str, str | None] = {}
@@ -101,8 +101,7 @@ class Scope:
         return scope
 
     def _begin(self) -> None:
-        if self.platform.os != "windows":
-            self.env.setdefault("PATH", DEFAULT_PATH)
+        self.env.setdefault("PATH", DEFAULT_PATH)
         self.variables.update(self.env)
         self.has_cmd = False
         workdir = self.config.get("WorkingDir")
@@ -128,13 +127,24 @@ class Scope:
     def members(self, key: str) -> dict[str, Any]:
         """The object *key* of the config, to be added to."""
         found = self.config.get(key)
-        members: dict[str, Any] = dict(found) if isinstance(found, dict) else {}
+        if isinstance(found, dict):
+            return found
+        members: dict[str, Any] = {}
         self.config[key] = members
         return members
 
+    def trigger(self, expression: str) -> None:
+        """Take an ONBUILD for those who continue this image."""
+        found = self.config.get("OnBuild")
+        if isinstance(found, list):
+            found.append(expression)
+        else:
+            self.config["OnBuild"] = [expression]
+
     def settings(self) -> dict[str, Any]:
         """The whole ``config`` object: in docker's order, without what is empty."""
-        config = {**self.config, "Env": [f"{name}={value}" for name, value in self.env.items()]}
+        config = {key: _own(value) for key, value in self.config.items()}
+        config["Env"] = [f"{name}={value}" for name, value in self.env.items()]
         for key in _SETS:
             if isinstance(config.get(key), dict):
                 config[key] = dict(sorted(config[key].items()))
@@ -154,6 +164,11 @@ def absolute(workdir: str, path: str) -> str:
 def empty_config() -> dict[str, Any]:
     """What `scratch` begins with."""
     return {"WorkingDir": "/"}
+
+
+def _own(value: Any) -> Any:
+    """*value*, to be changed without changing whose it was."""
+    return value.copy() if isinstance(value, (dict, list)) else value
 
 
 def _env(found: Any) -> dict[str, str]:
