@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from artificer.builder.recipe import Cache, Compress
 from artificer.builder.staged.contexts import Context
+from artificer.oci.edit import Stamp
 from artificer.oci.media import Format
 from artificer.oci.reference import Named
 
@@ -70,15 +71,16 @@ class Running(NamedTuple):
 class Options(NamedTuple):
     """How stages are built.
 
-    *epoch* is SOURCE_DATE_EPOCH: the time of what has none of its own, and of the image. Layers
-    say in an annotation which instruction they are when they are *inline*. At most *jobs* stages
-    are built at once.
+    *epoch* is SOURCE_DATE_EPOCH: the time of what has none of its own; *stamp* says the same, and
+    more, of the image. When *inline*, layers say in an annotation which instruction they are. At
+    most *jobs* stages are built at once.
     """
 
     contexts: Mapping[str, Context] = MappingProxyType({})
     format: Format | None = None
     compress: Compress = Compress()
     epoch: int = 0
+    stamp: Stamp = Stamp()
     preserve_mtime: bool = False
     afresh: Afresh = Afresh()
     caches: tuple[StepCache, ...] = ()

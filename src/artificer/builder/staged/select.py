@@ -82,6 +82,11 @@ def is_wild(pattern: str) -> bool:
     return _WILD.search(pattern) is not None
 
 
+def literal(path: str) -> str:
+    """Return the pattern that names *path* and nothing else."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
 def below(files: Files, real: str, exclude: Ignore, at: str = "") -> Iterator[Picked]:
     """Yield what is in the directory *real*, a directory before what is in it.
 
