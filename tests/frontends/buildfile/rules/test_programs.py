@@ -215,6 +215,51 @@ def test_a_program_of_a_module_is_built_by_its_package(
     assert _said(workspace, "//app:program", tmp_path) == "module\n"
 
 
+@pytest.mark.usefixtures("_go")
+def test_a_program_of_go_without_a_module_has_libraries_of_other_packages(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    public = 'visibility = ["//visibility:public"])\n'
+    main = 'package main\n\nimport "example.com/m/outer"\n\nfunc main() { outer.Say() }\n'
+    outer = (
+        'package outer\n\nimport (\n\t_ "embed"\n\t"fmt"\n\t"example.com/m/inner"\n)\n\n'
+        "//go:embed text/t.txt\nvar t string\n\n"
+        "func Say() { fmt.Print(inner.Who(), more(), t) }\n"
+    )
+    workspace.write(
+        {
+            "app/BUILD": LOAD
+            + 'go_binary(name = "program", srcs = ["main.go"], deps = ["//outer"])\n',
+            "app/main.go": main,
+            "outer/BUILD": LOAD
+            + 'go_library(name = "part", srcs = ["more.go"])\n'
+            + 'go_library(name = "outer", srcs = ["outer.go"], embed = [":part"], '
+            + 'embedsrcs = ["text/t.txt"], importpath = "example.com/m/outer", '
+            + f'deps = ["//deep/inner"], {public}',
+            "outer/outer.go": outer,
+            "outer/more.go": 'package outer\n\nfunc more() string { return "-more-" }\n',
+            "outer/text/t.txt": "embedded\n",
+            "deep/inner/BUILD": LOAD
+            + 'genrule(name = "made", outs = ["made.go"], '
+            + 'cmd = "echo \'package inner; func Who() string { return \\"inner\\" }\' >$@")\n'
+            + 'go_library(name = "inner", srcs = [":made"], '
+            + f'importpath = "example.com/m/inner", {public}',
+        }
+    )
+
+    assert _said(workspace, "//app:program", tmp_path) == "inner-more-embedded\n"
+
+
+def test_a_library_of_go_that_nothing_could_import_is_an_error(workspace: Workspace) -> None:
+    workspace.write({"l.go": "package l\n", "m.go": "package main\n"})
+    text = f'{LOAD}go_binary(name = "p", srcs = ["m.go"], deps = [":l"])\n'
+    text += 'go_library(name = "l", srcs = ["l.go"])\n'
+
+    error = workspace.wrong(text, "//:p")
+
+    assert "//:l has no importpath" in error.message
+
+
 def test_scripts_and_copies_are_programs_and_files(workspace: Workspace) -> None:
     load = (
         'load("@bazel_skylib//rules:write_file.bzl", "write_file")\n'

@@ -21,6 +21,7 @@ from artificer.builder.targets import (
 from artificer.frontends.buildfile.rules.cc import CC, CC_BINARY
 from artificer.frontends.buildfile.rules.closure import closure, sources_of
 from artificer.frontends.buildfile.rules.docker import CREATED_BY
+from artificer.frontends.buildfile.rules.go_path import GoPath, go_path
 from artificer.frontends.buildfile.rules.values import (
     package_path,
     pairs_of,
@@ -111,13 +112,16 @@ def _go_binary(call: Call, context: Context) -> Target:
         elif context.platform is not None:
             value = context.platform.os if variable == "GOOS" else context.platform.architecture
             env.append((variable, value))
-    where = f"./{package_path(call)}" if module else "$(SRCS)"
     env.append(("GO111MODULE", "on" if module else "off"))
+    path = GoPath("", f"./{package_path(call)}", sources, ())
+    if not module:
+        path = go_path(call, context)
     return Command(
-        command=f"go build {' '.join(flags)} -ldflags='{link}' -o \"$@\" {where}",
+        command=f"{path.setup}go build {' '.join(flags)} -ldflags='{link}' -o \"$@\" {path.main}",
         package=package_path(call),
         outs=(out,),
-        sources=(*sources, *module),
+        sources=(*path.sources, *module),
+        locations=path.locations,
         env=tuple(env),
         caches=(("go-build", "GOCACHE"), ("go-mod", "GOMODCACHE")),
         executable=True,
