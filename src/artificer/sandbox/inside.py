@@ -161,7 +161,7 @@ def _become(inside: Inside, listener: socket.socket, output: int) -> None:
     calls.prctl(calls.PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    os.closerange(3, 4096)
+    os.closerange(3, 1 << 20)
     execute(command, environment(command, identity))
 
 

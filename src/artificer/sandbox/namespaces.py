@@ -1,4 +1,4 @@
-"""Rungs of overlays in a mount namespace: as root, or as root of a user namespace of three kinds."""
+"""Rungs of overlays in a mount namespace: as root, or as root of one of three user namespaces."""
 
 import contextlib
 import errno
@@ -19,8 +19,9 @@ from artificer.sandbox.overlay import Upper, mount_overlay
 from artificer.sandbox.recorder import Recorder, recording_filter
 from artificer.sandbox.rung import Place
 from artificer.sandbox.seccomp import NOTIFY, Rule, When, install_listened, program
-from artificer.sandbox.site import Ground, OverlaySite, Watch
+from artificer.sandbox.site import Ground, OverlaySite
 from artificer.sandbox.trees import Tree, Trees
+from artificer.sandbox.waiting import Watch
 
 _DEVICES = When(1, (stat.S_IFCHR, stat.S_IFBLK), mask=0o170000)
 _MAP_PROGRAMS = ("newuidmap", "newgidmap")
@@ -96,7 +97,7 @@ class RootRung(_Overlays):
 
 
 class FullMapRung(_Overlays):
-    """Root that may not mount, but give a user namespace all of its ids (a pod without seccomp)."""
+    """Root that may not mount, but map all ids into a user namespace (a pod without seccomp)."""
 
     name = "full-map"
 
@@ -122,7 +123,7 @@ class RangeMapRung(_Overlays):
         own = (os.geteuid(), os.getegid())
         ranges = [_subordinate(path, own[0]) for path in _SUBORDINATE]
         words = [
-            [program, "", "0", str(one), "1", "1", str(part.start), str(part.count)]
+            [program, "", "0", str(one), "1", "1", str(part.first), str(part.size)]
             for program, one, part in zip(_MAP_PROGRAMS, own, ranges, strict=True)
         ]
         _enter_mapped(lambda process: _run_mappers(process, words))
@@ -162,8 +163,8 @@ class SingleMapRung(_Overlays):
 
 
 class _Range(NamedTuple):
-    start: int
-    count: int
+    first: int
+    size: int
 
 
 def _device_filter() -> bytes:
@@ -253,8 +254,8 @@ def _subordinate(path: str, user: int) -> _Range:
             owner, _, rest = line.strip().partition(":")
             start, _, count = rest.partition(":")
             if owner in {name, str(user)} and start.isdigit() and count.isdigit():
-                found = max(found, _Range(int(start), int(count)), key=lambda one: one.count)
-    if found.count < _LEAST_IDS:
+                found = max(found, _Range(int(start), int(count)), key=lambda one: one.size)
+    if found.size < _LEAST_IDS:
         raise OSError(errno.EPERM, f"{path} has no ids for {name}")
     return found
 
@@ -282,7 +283,7 @@ def _mount_new_proc() -> None:
 
 
 def _failure(work: Callable[[], None], *, fork: bool = True) -> str:
-    """Return why *work* fails, in a process of its own that sees no harm done; "" if it does not."""
+    """Return why *work* fails, by default in a process of its own; "" if it does not."""
     if not fork:
         try:
             work()

@@ -30,6 +30,10 @@ class NotPossible(ArtificerError):
     """A command needs what this rung cannot do, and would go wrong in silence."""
 
 
+class Cut(ArtificerError):
+    """Nobody waits for a command any more."""
+
+
 class Times(NamedTuple):
     """What the times of changed files become, so that a layer does not depend on the day.
 
@@ -49,11 +53,16 @@ class Times(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a rung works: *state* is a directory that outlives the build."""
+    """Where a rung works: *state* is a directory that outlives the build.
+
+    *leash* is a descriptor, or -1: once it can be read, or hangs up, a command that runs is to be
+    ended with all its processes, and `Cut` raised.
+    """
 
     state: str
     times: Times
     allow_lost_owners: bool = False
+    leash: int = -1
 
 
 class Found(NamedTuple):
@@ -85,11 +94,11 @@ class Site(Protocol):
         It is a pure function of the trees before and after, so that every rung gives the same:
         an entry for each file that is new or differs (a directory's time counts, too); one
         whiteout (of the time `Times.epoch`) for the topmost name that is gone; no opaque
-        directories – one that was made anew in place of another is compared with it by name. What is no directory any
-        more, or has become one, needs no whiteout. Sockets count as not being there; the root
-        itself is never an entry. What is on disk is normalised first: times as in the entries
-        (so does the time of a directory, whatever is made or removed in it by us), nothing of
-        ours left, no copies of what did not change.
+        directories – one that was made anew in place of another is compared with it by name.
+        What is no directory any more, or has become one, needs no whiteout. Sockets count as not
+        being there; the root itself is never an entry. What is on disk is normalised first: times
+        as in the entries (so does the time of a directory, whatever is made or removed in it by
+        us), nothing of ours left, no copies of what did not change.
         """
 
     def adopt(self, diff_id: Digest) -> None:

@@ -1,48 +1,26 @@
 """A root of overlays: kept trees below, one upper directory for what commands change."""
 
 import contextlib
-import errno
-import json
 import os
-import select
 import shutil
-import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from artificer.errors import ArtificerError
 from artificer.oci.digest import Digest
 from artificer.sandbox import calls
 from artificer.sandbox.command import Chain, Command
-from artificer.sandbox.inside import Inside, Started, start
+from artificer.sandbox.inside import Inside, start
 from artificer.sandbox.mounting import Base, Mounts
 from artificer.sandbox.ondisk import Owners
 from artificer.sandbox.overlay import Upper, mount_overlay
 from artificer.sandbox.points import Points, read_file
-from artificer.sandbox.rung import Found, NotPossible, Place, Supervisor
+from artificer.sandbox.rung import Found, NotPossible, Place
 from artificer.sandbox.trees import Told, Tree, Trees
 from artificer.sandbox.upper import Changes, Layers, changes_of
 from artificer.sandbox.users import Identity, identity
+from artificer.sandbox.waiting import Waiting, Watch
 from artificer.store.lock import try_lock
-
-
-class Lost(ArtificerError):
-    """A command could not be started, or its processes vanished."""
-
-
-class Watch(NamedTuple):
-    """The filter that commands are under, and who answers what it holds back.
-
-    *install* is called in the command's process and returns the listener, or -1; *supervisor* is
-    made from that. *check* raises `NotPossible` when a command is through that was answered what
-    is not so.
-    """
-
-    install: Callable[[], int] = lambda: -1
-    supervisor: Callable[[int], Supervisor] | None = None
-    check: Callable[[], None] = lambda: None
 
 
 class Ground(NamedTuple):
@@ -107,7 +85,7 @@ class OverlaySite:
             inside = Inside(
                 self._root, command, who, actions, ground.own_pids, groups, watch.install
             )
-            code = _waited(start(inside, output), watch)
+            code = Waiting(start(inside, output), watch, self._place.leash).code()
         finally:
             mounts.release()
         if not self._place.allow_lost_owners:
@@ -251,57 +229,3 @@ def sweep(above: str) -> None:
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(descriptor)
-
-
-def _waited(started: Started, watch: Watch) -> int:
-    """Wait for a command, answer what it asks, and return its exit code."""
-    told = b""
-    poll = select.poll()
-    poll.register(started.result, select.POLLIN)
-    poll.register(started.listener, select.POLLIN)
-    supervisor: Supervisor | None = None
-    try:
-        while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
-            if started.listener.fileno() in ready:
-                poll.unregister(started.listener)
-                supervisor = _supervisor(started.listener, watch)
-                if supervisor is not None:
-                    poll.register(supervisor.fileno(), select.POLLIN)
-            if supervisor is not None and supervisor.fileno() in ready and not supervisor.serve():
-                poll.unregister(supervisor.fileno())
-            if started.result in ready:
-                piece = os.read(started.result, 65536)
-                if not piece:
-                    return _code(told)
-                told += piece
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(started.keeper, signal.SIGKILL)
-        os.waitpid(started.keeper, 0)
-        os.close(started.result)
-        started.listener.close()
-        if supervisor is not None:
-            os.close(supervisor.fileno())
-
-
-def _supervisor(listener: socket.socket, watch: Watch) -> Supervisor | None:
-    """Receive the listener; there is none when the command ended before, or has no filter."""
-    try:
-        _, descriptors, _, _ = socket.recv_fds(listener, 1, 1)
-    except OSError as error:
-        if error.errno != errno.ECONNRESET:
-            raise
-        return None
-    if not descriptors or watch.supervisor is None:
-        return None
-    return watch.supervisor(descriptors[0])
-
-
-def _code(told: bytes) -> int:
-    if not told:
-        raise Lost("the command's processes were killed", hint="was there too little memory?")
-    result = json.loads(told)
-    if "error" in result:
-        raise Lost(f"the command could not be started: {result['error']}")
-    return int(result["code"])

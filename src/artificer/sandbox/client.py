@@ -1,0 +1,268 @@
+"""The sandbox as the build sees it: roots of images, commands in them, what they changed."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import artificer
+from artificer.errors import ArtificerError
+from artificer.events import Report
+from artificer.oci.digest import Digest
+from artificer.sandbox import protocol
+from artificer.sandbox.command import Chain, Command
+from artificer.sandbox.rung import NotPossible
+from artificer.stop import Stop
+
+_MOST = 1 << 16
+_CHUNK = 1 << 18
+_GLANCE = 50  # milliseconds
+_GRACE = 2.0
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class SandboxFailed(ArtificerError):
+    """Something in the sandbox went wrong that is not the command's doing."""
+
+
+class SandboxOptions(NamedTuple):
+    """How commands are run.
+
+    *rung* names the one way that may be used, or is None: the best there is. *started* is when
+    the build began (nanoseconds); files that commands make are newer and get *epoch* (seconds),
+    unless *preserve_mtime*. *launcher* are words before the interpreter's: who starts it for us.
+    """
+
+    rung: str | None = None
+    allow_lost_owners: bool = False
+    started: int = 0
+    epoch: int = 0
+    preserve_mtime: bool = False
+    launcher: tuple[str, ...] = ()
+
+
+class Tried(NamedTuple):
+    """A way to run commands that was tried, and why it cannot be used ("" where it can)."""
+
+    name: str
+    reason: str
+
+
+class Chosen(NamedTuple):
+    """How commands are run here: the way's name, whether owners are real or lost, all tried."""
+
+    name: str
+    identity: str
+    tried: tuple[Tried, ...]
+
+
+class Changes(NamedTuple):
+    """What commands changed: a canonical tar of *tar_size* bytes, read from *chunks* once."""
+
+    tar_size: int
+    entries: int
+    chunks: Iterator[bytes]
+
+
+class Sandbox:
+    """A handle on the process in which roots are made; it is started when first needed.
+
+    *state* is a directory for unpacked layers and caches, which outlives the build. May be used
+    by several threads, each with roots of its own.
+    """
+
+    def __init__(self, state: str, options: SandboxOptions, report: Report, stop: Stop) -> None:
+        self._state = os.path.abspath(state)
+        self._options = options
+        self._report = report
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._chosen: Chosen | None = None
+
+    @property
+    def rung(self) -> Chosen:
+        """How commands are run on this machine. `SandboxFailed` says why they cannot be."""
+        with self._lock:
+            if self._chosen is None:
+                self._start()
+            assert self._chosen is not None  # noqa: S101 - `_start` raises otherwise
+            return self._chosen
+
+    @contextlib.contextmanager
+    def at(self, chain: Chain) -> Iterator["Root"]:
+        """Make a root of *chain*, whose layers are unpacked if they are not yet."""
+        _ = self.rung
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, self._lock:
+                assert self._control is not None  # noqa: S101 - as above
+                socket.send_fds(self._control, [b"work"], [theirs.fileno()])
+            root = Root(ours, self._stop)
+            root.ask(protocol.OPEN, chain)
+            yield root
+
+    def close(self) -> None:
+        """End all processes; what they held is removed."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        process = self._process
+        if process is None:
+            return
+        try:
+            process.wait(0 if self._stop.is_set() else _GRACE)
+        except subprocess.TimeoutExpired:
+            self._kill(process)
+        self._process = None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        # Workers that see their sockets closed remove what they made; a moment for that.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE / 2)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        words = [
+            *self._options.launcher,
+            sys.executable,
+            *("-X", "utf8", "-P", "-m", "artificer.sandbox", str(theirs.fileno())),
+        ]
+        # Nothing of our environment: commands must not find credentials in it.
+        package = os.path.dirname(os.path.dirname(str(artificer.__file__)))
+        environ = {"PATH": _PATH, "PYTHONPATH": package}
+        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            env=environ,
+            cwd="/",
+            start_new_session=True,
+        )
+        theirs.close()
+        self._control = ours
+        options = self._options._asdict()
+        options.update(state=self._state, rung=self._options.rung or "")
+        ours.send(json.dumps(options).encode())
+        answer = self._answer(ours)
+        if "error" in answer:
+            raise SandboxFailed(answer["error"], hint=answer["hint"])
+        tried = tuple(Tried(name, reason) for name, _, reason in answer["tried"])
+        self._chosen = Chosen(answer["name"], answer["identity"], tried)
+
+    def _answer(self, control: socket.socket) -> dict[str, Any]:
+        _await(control, self._stop)
+        data = control.recv(_MOST)
+        if not data:
+            raise SandboxFailed("the process that runs commands ended before it began")
+        answer: dict[str, Any] = json.loads(data)
+        return answer
+
+
+class Root:
+    """A handle on one root: a chain, and what commands change upon it."""
+
+    def __init__(self, worker: socket.socket, stop: Stop) -> None:
+        self._worker = worker
+        self._stop = stop
+
+    def run(self, command: Command, output: Callable[[bytes], None]) -> int:
+        """Run *command*, give all it says to *output*, and return its exit code.
+
+        It is negative if a signal ended the command. `NotPossible` says that the outcome would be
+        wrong on this machine.
+        """
+        read, write = os.pipe()
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, read)
+            try:
+                words = protocol.command_words(command)
+                protocol.send(self._worker, protocol.RUN, words, descriptor=write)
+            finally:
+                os.close(write)
+            self._pass_on(read, output)
+            return int(self._result())
+
+    def changes(self) -> Changes:
+        """Return what commands changed since the root was made, or adopted. Read it to its end."""
+        words = self.ask(protocol.CHANGES, None)
+        size = words["tar_size"]
+        return Changes(size, words["entries"], self._chunks(size))
+
+    def adopt(self, diff_id: Digest) -> None:
+        """Take what `changes` gave as the next layer of the chain; it is not unpacked again."""
+        self.ask(protocol.ADOPT, diff_id)
+
+    def extend(self, layers: Chain) -> None:
+        """Put *layers* upon the chain. What commands changed must have been adopted."""
+        self.ask(protocol.EXTEND, layers)
+
+    def ask(self, kind: bytes, words: Any) -> Any:
+        """Send one question and return the answer's words."""
+        protocol.send(self._worker, kind, words)
+        return self._result()
+
+    def _result(self) -> Any:
+        _await(self._worker, self._stop)
+        frame, _ = protocol.receive(self._worker)
+        if frame.kind == protocol.FAILED:
+            told = frame.words
+            kind = NotPossible if told["kind"] == NotPossible.__name__ else SandboxFailed
+            raise kind(told["message"], hint=told["hint"])
+        return frame.words
+
+    def _pass_on(self, read: int, output: Callable[[bytes], None]) -> None:
+        """Give what comes through the pipe to *output*, until the command is answered for."""
+        poll = select.poll()
+        poll.register(read, select.POLLIN)
+        poll.register(self._worker, select.POLLIN)
+        answered = False
+        while not answered:
+            self._stop.check()
+            ready = {descriptor for descriptor, _ in poll.poll(_GLANCE)}
+            answered = self._worker.fileno() in ready
+            if read in ready:
+                data = os.read(read, _CHUNK)
+                if data:
+                    output(data)
+                else:
+                    poll.unregister(read)
+        os.set_blocking(read, False)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(read, _CHUNK):
+                output(data)
+
+    def _chunks(self, size: int) -> Iterator[bytes]:
+        while size:
+            self._stop.check()
+            chunk = self._worker.recv(min(size, _CHUNK))
+            if not chunk:
+                raise protocol.Hung("the sandbox ended while it told what had changed")
+            size -= len(chunk)
+            yield chunk
+
+
+def _await(source: socket.socket, stop: Stop) -> None:
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    while not poll.poll(_GLANCE):
+        stop.check()
