@@ -250,6 +250,35 @@ def test_stamps_are_the_same_everywhere_unless_asked_for(site: Cli, work: Path) 
     assert env == [["USED_BY=redacted"], ["USED_BY=somebody"]]
 
 
+def test_what_was_built_without_a_stamp_is_built_again_with_one(site: Cli, work: Path) -> None:
+    (work / "BUILD").write_text(
+        'docker_build(name = "image", labels = {"at": "{BUILD_TIMESTAMP}"})\n'
+        'docker_build(name = "plain", cmd = ["/x"], stamp = False)\n'
+        'genrule(name = "file", outs = ["t"], cmd = "echo $$BUILD_TIMESTAMP >$@", stamp = True)\n'
+    )
+
+    def build(*words: str, epoch: str = "") -> tuple[str, str, str]:
+        environ = {"SOURCE_DATE_EPOCH": epoch}
+        site("build", *words, "//:all", environ=environ)
+        out = work / "artificer-bin"
+        config = json.loads((out / "image.json").read_text())
+        label = config["config"]["Labels"]["at"]
+        assert json.loads((out / "plain.json").read_text())["created"].startswith("1970-")
+        return label, config["created"], (out / "t").read_text()
+
+    plain, stamped = build(), build("--stamp")
+
+    assert plain == ("0", "1970-01-01T00:00:00Z", "0\n")
+    assert int(stamped[0]) > 1_600_000_000
+    assert not stamped[1].startswith("1970-")
+    assert int(stamped[2]) > 1_600_000_000
+    # As with Bazel, the time alone makes nothing again; another SOURCE_DATE_EPOCH does.
+    assert build("--stamp") == stamped
+    assert build() == plain
+    assert build(epoch="86400") == ("86400", "1970-01-01T00:00:00Z", "86400\n")
+    assert build(epoch="172800")[0] == "172800"
+
+
 def test_without_a_workspace_there_is_a_way_out(cli: Cli) -> None:
     done = cli("build", "//a:b", code=2)
 

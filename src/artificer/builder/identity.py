@@ -1,5 +1,6 @@
 """What of a target's inputs is part of its key: their content, never where it lies."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 from artificer.builder.dependencies import references
@@ -25,7 +26,7 @@ def inputs_of(value: Any, task: Task) -> tuple[tuple[str, Part], ...]:
                     product = Files(files_called(product, one))
                 found.append((told(one), identity_of(product)))
             case Stamped(template):
-                found.append((template, _stable(template, task)))
+                found.append((template, stamps_part([template], task)))
             case _:
                 found.append((told(one), identity_of(task.products[one])))
     return tuple(found)
@@ -56,10 +57,28 @@ def identity_of(product: Product) -> Part:
             assert_never(product)
 
 
-def _stable(template: str, task: Task) -> tuple[tuple[str, str], ...]:
-    """The values in *template* whose change is a change: not those of time, commit or host."""
-    return tuple(
-        (name, value)
-        for name, value in sorted(task.tools.options.stamps.items())
-        if name.startswith(_STABLE) and f"{{{name}}}" in template
-    )
+def stamps_part(templates: Iterable[str], task: Task) -> Part:
+    """What of the status counts for a target with *templates*.
+
+    The values of stable names; of those of time or commit only that they are there, and whether
+    they are stamped or the same everywhere: else nothing with a time would ever be unchanged.
+    """
+    texts = list(templates)
+    options = task.tools.options
+    used = {
+        name: value
+        for name, value in sorted(options.stamps.items())
+        if any(f"{{{name}}}" in text for text in texts)
+    }
+    return _part(used, options.stamped)
+
+
+def all_stamps_part(task: Task) -> Part:
+    """The same for a command that has all values in its environment."""
+    return _part(dict(sorted(task.tools.options.stamps.items())), task.tools.options.stamped)
+
+
+def _part(used: Mapping[str, str], stamped: str) -> Part:
+    stable = [(name, value) for name, value in used.items() if name.startswith(_STABLE)]
+    others = [name for name in used if not name.startswith(_STABLE)]
+    return (stable, others, stamped if others else "")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from artificer import __version__
 from artificer.builder.dependencies import described, described_fields
-from artificer.builder.identity import inputs_of
+from artificer.builder.identity import all_stamps_part, inputs_of
 from artificer.builder.keys import Part
 from artificer.builder.keys import key as key_of
 from artificer.builder.targets import (
@@ -63,5 +63,4 @@ def _surroundings(task: Task) -> Iterator[tuple[str, Part]]:
         used = sorted(name for name in options.variables if f"({name})" in target.command)
         yield "variables", [(name, options.variables[name]) for name in used]
         if target.stamped:
-            stable = sorted(name for name in options.stamps if name.startswith("STABLE_"))
-            yield "stamps", [(name, options.stamps[name]) for name in stable]
+            yield "stamps", all_stamps_part(task)

@@ -44,10 +44,11 @@ class WrongInput(ArtificerError):
 class GraphOptions(NamedTuple):
     """How a graph is made.
 
-    *stamps* are the values of the workspace's status, *variables* what ``$(NAME)`` stands for in
-    commands. *state* is a directory for what outlives a build but is no part of it: the caches of
-    commands, and their work while they run; by default it is in the store. *tests* are run, else
-    only what they need is made. Nothing recorded is believed with *afresh*; *strange* runs
+    *stamps* are the values of the workspace's status, and *stamped* says of when and where those
+    are that change all the time: "" for the same everywhere. *variables* are what ``$(NAME)``
+    stands for in commands. *state* is a directory for what outlives a build but is no part of
+    it: the caches of commands, and their work while they run; by default it is in the store.
+    *tests* are run, else only what they need is made. Nothing recorded is believed with *afresh*; *strange* runs
     commands in unusual surroundings, to see whether their results depend on them.
     """
 
@@ -58,6 +59,7 @@ class GraphOptions(NamedTuple):
     afresh: bool = False
     strange: bool = False
     stamps: Mapping[str, str] = {}
+    stamped: str = ""
     variables: Mapping[str, str] = {}
     state: str = ""
     path: str = HOST_PATH

@@ -33,6 +33,12 @@ def stamps_of(args: Namespace, root: str, environ: Mapping[str, str]) -> dict[st
     return values
 
 
+def moment_of(args: Namespace, environ: Mapping[str, str]) -> str:
+    """Of when the values are that change all the time: "" if they are the same everywhere."""
+    epoch = environ.get("SOURCE_DATE_EPOCH", "")
+    return f"SOURCE_DATE_EPOCH {epoch}" if epoch.isdecimal() else "stamped" if args.stamp else ""
+
+
 def _told(program: str, root: str, environ: Mapping[str, str]) -> dict[str, str]:
     path = os.path.join(root, program)
     words = [path if os.path.exists(path) else program]

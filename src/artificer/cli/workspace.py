@@ -17,7 +17,7 @@ from artificer.cli.connect import guard_of, open_registry, open_wire
 from artificer.cli.oneline import cache_of, pull_of
 from artificer.cli.outputs import OutputPlace, place_of_outputs, tree_of
 from artificer.cli.session import Session
-from artificer.cli.status import stamps_of
+from artificer.cli.status import moment_of, stamps_of
 from artificer.cli.target_options import defines_of, jobs_of, platforms_of
 from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.files import find_root
@@ -132,6 +132,7 @@ class Workspace:
             tests=tests,
             explain=args.explain,
             stamps=stamps_of(args, self.root, self.session.environ),
+            stamped=moment_of(args, self.session.environ),
             variables={
                 "BINDIR": "artificer-bin",
                 "GENDIR": "artificer-bin",

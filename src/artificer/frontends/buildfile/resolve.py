@@ -247,6 +247,11 @@ class CallContext:
         return self._resolver.configuration.defines
 
     @property
+    def stamp(self) -> bool:
+        """Whether the command line says ``--stamp``."""
+        return self._resolver.configuration.stamp
+
+    @property
     def compilation_mode(self) -> str:
         """``fastbuild``, ``opt`` or ``dbg``."""
         return self._resolver.configuration.compilation_mode

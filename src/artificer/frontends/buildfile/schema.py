@@ -126,6 +126,10 @@ class Context(Protocol):
         """What ``$(NAME)`` stands for: *defines*, and TARGET_CPU, COMPILATION_MODE and so on."""
 
     @property
+    def stamp(self) -> bool:
+        """Whether the command line says ``--stamp``."""
+
+    @property
     def compilation_mode(self) -> str:
         """``fastbuild``, ``opt`` or ``dbg``."""
 

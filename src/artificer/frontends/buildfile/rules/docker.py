@@ -135,7 +135,7 @@ def wishes_of(call: Call, context: Context) -> Wishes:
     entrypoint, cmd = words_of(call, context, "entrypoint"), words_of(call, context, "cmd")
     flags = call.value("docker_run_flags")
     created = text("creation_time")
-    if created is None and stamps(call):
+    if created is None and (context.stamp if stamps(call) is None else stamps(call)):
         created = Stamped("{BUILD_TIMESTAMP}")
     return Wishes(
         env=pairs_of(call, context, "env"),
