@@ -22,6 +22,7 @@ from artificer.builder.targets import (
 from artificer.builder.task import Task, WrongInput, told
 from artificer.images.load import images_in
 from artificer.images.place import image_for
+from artificer.oci.descriptor import Descriptor
 from artificer.oci.edit import (
     BASE_DIGEST,
     BASE_NAME,
@@ -32,10 +33,10 @@ from artificer.oci.edit import (
     converted,
     empty,
 )
-from artificer.oci.image import Image, Layer
+from artificer.oci.image import Image, Index, Layer
 from artificer.oci.media import Format
 from artificer.oci.media import converted as converted_type
-from artificer.oci.platform import LINUX_AMD64
+from artificer.oci.platform import LINUX_AMD64, Platform, select
 
 
 class _Stack(NamedTuple):
@@ -70,12 +71,43 @@ def _base(target: ImageTarget, task: Task) -> Image:
         product = task.products[target.base.target]
         if isinstance(product, Image):
             return product
+        if isinstance(product, Index):
+            # Not by way of an archive, which would have the layers of all platforms.
+            return _member(product, target.wishes.platform or task.id.platform, target.base)
     # As in 2017: what docker has saved, perhaps compressed.
     file = task.file(target.base)
     held = images_in(kept(file.path, file.digest, task), file.short, task.reach)
     if len(held) != 1:
         raise WrongInput(f"{told(target.base)} holds {len(held)} images where one is needed")
     return image_for(held[0].found, target.wishes.platform or task.id.platform)
+
+
+def _member(index: Index, platform: Platform | None, source: Output) -> Image:
+    """The image of *index* for *platform*; None is the only one there is, or linux/amd64."""
+    images = _images(index)
+    known = [entry.platform for entry in images if entry.platform is not None]
+    wanted = platform or (known[0] if len(known) == 1 else LINUX_AMD64)
+    chosen = select(list(images), wanted)
+    if chosen is not None:
+        return images[chosen]
+    there = ", ".join(dict.fromkeys(map(str, known)))
+    raise WrongInput(
+        f"{told(source)} has no {wanted} image",
+        hint=f"it has {there}; choose with `--platforms`" if there else "it states no platform",
+    )
+
+
+def _images(index: Index) -> dict[Descriptor, Image]:
+    """The images of *index*, and of the indexes in it, as it files them."""
+    members = {one.digest: one for one in index.members}
+    found: dict[Descriptor, Image] = {}
+    for entry in index.descriptors:
+        one = members.get(entry.digest)
+        if isinstance(one, Index):
+            found |= _images(one)
+        elif isinstance(one, Image):
+            found[entry] = one
+    return found
 
 
 def kept(path: str, digest: str, task: Task) -> str:

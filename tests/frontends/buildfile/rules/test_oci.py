@@ -95,6 +95,38 @@ def test_an_image_on_an_index_is_for_the_platform_that_is_asked_for(
     assert config_of(workspace.image())["architecture"] == "amd64"
 
 
+def test_of_an_index_no_layer_is_fetched_to_build_on_it(workspace: Workspace) -> None:
+    names = ("amd64", "arm64")
+    text = "".join(
+        f'pkg_tar(name = "t{name}", srcs = ["{name}.txt"])\n'
+        f'oci_image(name = "{name}", os = "linux", architecture = "{name}", tars = [":t{name}"])\n'
+        for name in names
+    )
+    workspace.write({f"{name}.txt": name for name in names})
+    workspace.write({"BUILD": RULES + text})
+    images = [workspace.image(f"//:{name}") for name in names]
+    index = index_of([(image, {}) for image in images], {}, "oci")
+    workspace.registry.hold(index, "example.com/app:1")
+    for image in images:
+        workspace.reach.store.discard(image.layers[0].blob.descriptor.digest)
+    workspace.write(
+        {
+            "WORKSPACE": f'{PULL}oci_pull(name = "base", image = "example.com/app:1")\n',
+            "BUILD": f'{RULES}oci_image(name = "image", base = "@base", user = "u")\n',
+        }
+    )
+    workspace.registry.requests.clear()
+
+    built = workspace.image()
+
+    digests = {image.layers[0].blob.descriptor.digest for image in images}
+    asked = [one for one in workspace.registry.requests if one.rpartition(" ")[2] in digests]
+    assert built.layers[0].blob.descriptor.digest in digests
+    assert asked == []
+    riscv = LoadOptions(platforms=(Platform.parse("linux/riscv64"),))
+    assert "no linux/riscv64 image" in workspace.error("//:image", options=riscv).message
+
+
 def test_a_pull_is_declared_by_a_module_too(workspace: Workspace, both: Index) -> None:
     module = (
         'bazel_dep(name = "rules_oci", version = "2.0.0")\n'
