@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from artificer.builder import layering
 from artificer.builder.build import Built, Sources, build
 from artificer.builder.kind import LAYER_KEY
 from artificer.builder.known import Known
@@ -16,6 +17,7 @@ from artificer.events import Event, LayerChanged, LayerReused, LayerWritten
 from artificer.images.deliver import Order, deliver
 from artificer.images.files import tree_of
 from artificer.images.reach import Reach
+from artificer.layers import write
 from artificer.layers.rules import Rules
 from artificer.layers.select import (
     Delete,
@@ -143,6 +145,31 @@ def test_a_touched_file_costs_a_read_and_nothing_else(
 
     assert second == first
     assert not [event for event in heard if isinstance(event, LayerReused) and "un" in event.why]
+
+
+@pytest.mark.parametrize("edited", [1, 40])
+def test_a_large_layer_is_read_once_after_an_edit_and_hashed_first_in_a_new_checkout(
+    files: Path,
+    reach: Reach,
+    heard: list[Event],
+    edited: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(layering, "HELD", 10)
+    monkeypatch.setattr(write, "HELD", 10)
+    for number in range(40):
+        (files / "conf" / f"{number}.txt").write_text(f"{number}\n")
+    settle()
+    first = image(PLAIN, reach)
+    for number in range(edited):
+        os.utime(files / "conf" / f"{number}.txt", (1, 1))
+    settle()
+    heard.clear()
+
+    assert image(PLAIN, reach) == first
+
+    expected = LayerWritten if edited == 1 else LayerReused
+    assert isinstance(heard[-1], expected)
 
 
 def test_a_file_that_changed_within_the_clocks_tick_is_seen(files: Path, reach: Reach) -> None:

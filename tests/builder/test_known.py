@@ -29,8 +29,8 @@ def test_a_target_that_cannot_be_asked_is_told_once_and_no_obstacle(tmp_path: Pa
     reach, events = reach_of(f"{tmp_path}/store", Failing(Unavailable("nobody is there")))
     known = Known(reach, [TARGET])
 
-    assert not known.promising
-    assert not known.promising
+    assert not known.beyond(())
+    assert not known.beyond(())
     assert events == [Warned("a.example/x:1 is not asked for its layers: nobody is there")]
 
 
@@ -38,5 +38,5 @@ def test_who_cancels_hears_of_nothing_else(tmp_path: Path) -> None:
     reach, events = reach_of(f"{tmp_path}/store", Failing(Cancelled()))
 
     with pytest.raises(Cancelled):
-        assert Known(reach, [TARGET]).promising
+        assert Known(reach, [TARGET]).beyond(())
     assert events == []

@@ -6,7 +6,7 @@ What such an annotation says is a claim of whoever may push there; it is used fo
 repository, which its writers could fill with anything anyway.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer import limits
@@ -73,10 +73,15 @@ class Known:
         key = kind.second_key(diff_id)
         return self._stored(key) or self._at_targets().get(key) or self._cached(key)
 
-    @property
-    def promising(self) -> bool:
-        """Whether others could know a layer: then it pays to hash before compressing."""
-        return bool(self._at_targets()) or self._cache is not None
+    def beyond(self, digests: Collection[str]) -> bool:
+        """Whether others could know layers besides those that have *digests*.
+
+        Then it pays to hash before compressing.
+        """
+        if self._cache is not None:
+            return True
+        found = self._at_targets().values()
+        return any(answer.descriptor.digest not in digests for answer in found)
 
     def by_files(self, first_key: str) -> tuple[Digest, Answer] | None:
         """The diff_id and the place of the layer that was made of the very same files (key 1)."""

@@ -12,7 +12,7 @@ from artificer.builder.kind import Kind, Stack
 from artificer.builder.known import Answer
 from artificer.builder.recipe import AddFiles, CopyFrom
 from artificer.builder.remembered import Remembered, remember, room
-from artificer.builder.work import Work
+from artificer.builder.work import Earlier, Work
 from artificer.events import LayerChanged, LayerReused, LayerWritten, Note
 from artificer.images.files import copy_entries, tree_of
 from artificer.layers.archive import Archives
@@ -23,20 +23,32 @@ from artificer.layers.select import LocalPath, SymlinkTo, TarFile, entries_of
 from artificer.layers.snapshot import Snapshot, changes, racy
 from artificer.layers.split import USUAL, partition
 from artificer.layers.walk import Seen, with_xattrs
+from artificer.layers.write import HELD, size_about, write_layer
 from artificer.layers.write import Known as KnownBlob
-from artificer.layers.write import write_layer
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Layer, Stored
 
 _TOLD = 200
+_EDITED = 16
 _MARSHAL = 2  # the last version without references, whose bytes depend on values alone
 
 
 class Piece(NamedTuple):
-    """A layer to be: its line of history and its entries."""
+    """A layer to be: its line of history and its entries.
+
+    Entries that are *bare* still lack the extended attributes of their files: the stats stand
+    for them until the layer is made.
+    """
 
     line: str
     entries: Sequence[Entry]
+    bare: bool = False
+
+    def complete(self) -> "Piece":
+        """The piece with all that goes into its tar."""
+        if not self.bare:
+            return self
+        return Piece(self.line, with_xattrs(self.entries))
 
 
 class Pieces(NamedTuple):
@@ -81,7 +93,7 @@ def files_pieces(step: AddFiles, image: Image, work: Work, spools: ExitStack) ->
     entries = entries_of(
         step.sources, step.rules, report=work.reach.report, archive=archives.entries, seen=seen
     )
-    entries = with_xattrs(in_base(entries, image, step.rules.mtime or 0, work))
+    entries = in_base(entries, image, step.rules.mtime or 0, work)
     return Pieces(_cut(entries, step, room(step, image)), seen)
 
 
@@ -108,23 +120,26 @@ def _files_stack(step: AddFiles, image: Image, work: Work, last: Remembered | No
     started = time.time_ns()
     with ExitStack() as spools:
         pieces, seen = files_pieces(step, image, work, spools)
+        now = Snapshot.of("", seen, b"")
         if last is not None:
-            _explain(last, seen, work)
+            work = work._replace(earlier=_compared(last, now, work))
         stack = _stack(pieces, work, since=started)
     if seen and TarFile("-") not in step.sources:
         # A record of nothing would hold for ever; words alone are quick to make anew.
         quiet = not racy((stat for _, stat in seen), started)
-        remember(step, image, work.kind, stack, seen, work.reach, quiet=quiet)
+        remember(step, image, work.kind, stack, now, work.reach, quiet=quiet)
     return stack
 
 
-def _explain(last: Remembered, seen: list[Seen], work: Work) -> None:
-    now = Snapshot.of(last.snapshot.key, seen, b"")
-    found = [f"{change.path}: {change.what}" for change in changes(last.snapshot, now)]
+def _compared(last: Remembered, now: Snapshot, work: Work) -> Earlier:
+    """Tell what has changed since the *last* time."""
+    found = changes(last.snapshot, now)
     if found:
+        told = tuple(f"{change.path}: {change.what}" for change in found[: work.explained])
         more = max(0, len(found) - work.explained)
-        told = tuple(found[: work.explained])
         work.reach.report(LayerChanged(last.stack.lines[0], told, more))
+    digests = frozenset(layer.blob.digest for layer in last.stack.layers)
+    return Earlier(digests, frozenset(change.path for change in found))
 
 
 def _cut(entries: list[Entry], step: AddFiles, most: int) -> tuple[Piece, ...]:
@@ -133,10 +148,11 @@ def _cut(entries: list[Entry], step: AddFiles, most: int) -> tuple[Piece, ...]:
     line = _line(step)
     lists = partition(entries, most=most, sizes=step.split or USUAL)
     if len(lists) == 1:
-        return (Piece(line, lists[0]),)
+        return (Piece(line, lists[0], bare=True),)
     count = len(lists)
     return tuple(
-        Piece(f"{line} ({number} of {count})", part) for number, part in enumerate(lists, 1)
+        Piece(f"{line} ({number} of {count})", part, bare=True)
+        for number, part in enumerate(lists, 1)
     )
 
 
@@ -150,7 +166,7 @@ def _layer(piece: Piece, work: Work, since: int | None) -> Layer:
     known = None if first is None else work.known.by_files(first)
     if known is not None:
         return _reused(piece, known[0], known[1], work)
-    layer = _written(piece, work)
+    layer = _written(piece.complete(), work)
     if work.reach.store.has(layer.blob.digest) is not None:
         seen = (entry.stat for entry in piece.entries if entry.stat is not None)
         quiet = since is not None and not racy(seen, since)
@@ -173,7 +189,7 @@ def _written(piece: Piece, work: Work) -> Layer:
         piece.entries,
         work.kind.encoder,
         reach.store,
-        known=known if work.expected or work.known.promising else None,
+        known=known if _may_be_known(piece, work) else None,
         stop=reach.stop,
     )
     if answers:
@@ -187,6 +203,20 @@ def _written(piece: Piece, work: Work) -> Layer:
     work.fresh.append((work.kind.second_key(made.diff_id), layer))
     work.ahead((layer,))
     return layer
+
+
+def _may_be_known(piece: Piece, work: Work) -> bool:
+    """Whether it pays to hash the tar of *piece* before it is compressed."""
+    earlier = work.earlier
+    if earlier is None:
+        return work.expected or work.known.beyond(())
+    if size_about(piece.entries) <= HELD:
+        return True  # It is read once in any case.
+    changed = sum(entry.source in earlier.changed for entry in piece.entries)
+    # A few files that are other than the last time are an edit, which nobody has made before.
+    # In a new checkout all of them are, and have the content that they had.
+    edited = 0 < changed <= max(1, len(piece.entries) // _EDITED)
+    return not edited or work.known.beyond(earlier.digests)
 
 
 def _reused(piece: Piece, diff_id: Digest, answer: Answer, work: Work) -> Layer:

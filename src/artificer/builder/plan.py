@@ -105,7 +105,7 @@ def _thought(piece: Piece, work: Work) -> _Thought:
         size, why = answer.descriptor.size, answer.why
         layer = work.kind.layer(answer.descriptor.digest, size, diff_id, answer.origin)
         return _Thought(layer, piece.line, why)
-    diff_id, tar_size = tar_digest(piece.entries, work.reach.stop)
+    diff_id, tar_size = tar_digest(piece.complete().entries, work.reach.stop)
     found = work.known.answer(work.kind, diff_id)
     if found is not None:
         size = found.descriptor.size

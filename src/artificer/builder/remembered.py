@@ -11,7 +11,6 @@ from artificer.builder.recipe import AddFiles
 from artificer.images.reach import Reach
 from artificer.layers.snapshot import Snapshot, unchanged
 from artificer.layers.split import MOST
-from artificer.layers.walk import Seen
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Stored
 
@@ -82,7 +81,7 @@ def remember(  # noqa: PLR0913 - what was made, of what, on what
     image: Image,
     kind: Kind,
     made: Stack,
-    seen: list[Seen],
+    seen: Snapshot,
     reach: Reach,
     *,
     quiet: bool,
@@ -100,7 +99,7 @@ def remember(  # noqa: PLR0913 - what was made, of what, on what
         "lines": list(made.lines),
     }
     words = _words_key(step, kind)
-    snapshot = Snapshot.of(words, seen, json.dumps(result).encode())
+    snapshot = seen._replace(key=words, result=json.dumps(result).encode())
     store.set_record(_KIND, words, snapshot.pack(), needs=needs if trusted else ())
 
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
 from artificer.layers.entry import Stat
@@ -13,6 +13,7 @@ _MAGIC = b"artificer stat record 1\n"
 _LENGTHS = struct.Struct("<QQQQ")  # of the key, the result, the paths; how many paths
 _STAT = struct.Struct("<QqqqQ")
 _CHECKSUM = 32
+_BLOCK = _STAT.size * 1024
 
 _TICK = 10_000_000
 _COARSE_TICK = 2_000_000_000
@@ -119,19 +120,47 @@ def changes(old: Snapshot, new: Snapshot) -> list[Change]:
     That a directory has other times says nothing that its files do not, so it is told only when
     there is nothing else to tell.
     """
-    before, after = _by_path(old), _by_path(new)
     found = [
-        (path, before.get(path), after.get(path))
-        for path in sorted(before.keys() | after.keys())
-        if before.get(path) != after.get(path)
+        (path, _unpacked(before), _unpacked(after))
+        for path, before, after in sorted(_differing(old, new), key=lambda each: each[0])
     ]
     telling = [each for each in found if not _only_times(*each)]
     return [Change(os.fsdecode(path), _what(was, now)) for path, was, now in telling or found]
 
 
-def _by_path(snapshot: Snapshot) -> dict[bytes, Stat]:
-    stats: Iterable[Stat] = _STAT.iter_unpack(snapshot.stats)
-    return dict(zip(snapshot.paths, stats, strict=True))
+_Packed = tuple[bytes, bytes | None, bytes | None]
+
+
+def _differing(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
+    """Yield the paths of which there are not equal stats, and what both records have of them."""
+    if old.paths == new.paths:
+        yield from _replaced(old, new)
+        return
+    before, after = _by_path(old), _by_path(new)
+    for path in {path for path, _ in before.items() ^ after.items()}:
+        yield path, before.get(path), after.get(path)
+
+
+def _replaced(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
+    # Nearly all is the same, so large blocks are compared first.
+    for start in range(0, len(old.stats), _BLOCK):
+        end = start + _BLOCK
+        if old.stats[start:end] == new.stats[start:end]:
+            continue
+        for at in range(start, min(end, len(old.stats)), _STAT.size):
+            before, after = (each.stats[at : at + _STAT.size] for each in (old, new))
+            if before != after:
+                yield old.paths[at // _STAT.size], before, after
+
+
+def _unpacked(data: bytes | None) -> Stat | None:
+    return None if data is None else _STAT.unpack(data)
+
+
+def _by_path(snapshot: Snapshot) -> dict[bytes, bytes]:
+    stats, size = snapshot.stats, _STAT.size
+    parts = (stats[at : at + size] for at in range(0, len(stats), size))
+    return dict(zip(snapshot.paths, parts, strict=True))
 
 
 def _only_times(_: bytes, was: Stat | None, now: Stat | None) -> bool:

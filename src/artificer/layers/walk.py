@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from artificer import limits
@@ -183,7 +184,7 @@ def unreadable(error: OSError) -> ArtificerError:
     return Unreadable(f"{name}: {reason}", hint=hint)
 
 
-def with_xattrs(entries: list[Entry]) -> list[Entry]:
+def with_xattrs(entries: Sequence[Entry]) -> list[Entry]:
     """Return *entries* with the extended attributes of the files on disk among them.
 
     `user.…` and file capabilities are kept; whatever else there is belongs to the host (ACLs,
@@ -191,7 +192,7 @@ def with_xattrs(entries: list[Entry]) -> list[Entry]:
     in the stat that the walk saw.
     """
     if not hasattr(os, "listxattr"):
-        return entries
+        return list(entries)
     return [_with_own_xattrs(entry, entry.source) for entry in entries]
 
 

@@ -56,7 +56,7 @@ def write_layer(
     work = _Work(entries, encoder, store, stop, threads or os.cpu_count() or 1)
     if known is None:
         return work.written_at_once()
-    if _size_about(entries) > HELD:
+    if size_about(entries) > HELD:
         return work.hashed_first(known)
     return work.held(known)
 
@@ -152,5 +152,6 @@ class _Work(NamedTuple):
         return self.source.entries if isinstance(self.source, Tar) else len(self.source)
 
 
-def _size_about(entries: Sequence[Entry]) -> int:
+def size_about(entries: Sequence[Entry]) -> int:
+    """How large the tar of *entries* is, a little too much: what `HELD` is compared with."""
     return sum(entry.size for entry in entries) + 2 * BLOCK_SIZE * len(entries)
