@@ -28,6 +28,10 @@ class _Ids:
         self.groups: tuple[int, ...] = ()
 
 
+_ROOT = _Ids()
+_ROOT.groups = (0,)
+
+
 class Impostors:
     """Who believes to be somebody else; *caught* are programs that must not, with the id."""
 
@@ -41,9 +45,10 @@ class Impostors:
             return self._set_groups(call)
         if call.name in SETTERS:
             return self._set(call)
-        if not self._believed:
-            return None
-        ids = self._believed.get(call.tracee.process)
+        ids = self._believed.get(call.tracee.process) if self._believed else None
+        if ids is None and call.name == "getgroups":
+            # Where groups can be set, root has its own and no other; here it has the user's.
+            ids = _ROOT
         return None if ids is None else self._get(call, ids)
 
     def _set(self, call: Call) -> int | None:

@@ -128,6 +128,7 @@ class OverlaySite:
                 self._place.times,
                 self._aside,
                 self._owner_below,
+                self._ground.marked and not self._place.allow_lost_owners,
             )
             self._last = changes_of(layers)
         finally:
@@ -189,6 +190,16 @@ class OverlaySite:
             userxattr=self._ground.userxattr,
         )
         self._mounted = True
+        self._tell_owners()
+
+    def _tell_owners(self) -> None:
+        """Note whom links of the trees belong to, by what their inodes are in the root."""
+        for path in {path for tree in self._chain for path in tree.owners}:
+            owner = self._owner_below(path)
+            with contextlib.suppress(OSError):
+                status = os.lstat(f"{self._root}/{path}")
+                if owner is not None:
+                    self._aside[(status.st_dev, status.st_ino)] = owner
 
     def _moved_work(self, work: str) -> None:
         """Remove the work directories of earlier mounts."""

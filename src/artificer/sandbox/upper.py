@@ -9,8 +9,8 @@ from typing import NamedTuple
 from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry, Stat, stat_of
 from artificer.layers.whiteout import is_whiteout, whiteout
 from artificer.sandbox.layer import kept
-from artificer.sandbox.ondisk import Owners, node_of, set_time
-from artificer.sandbox.rung import Found, Times
+from artificer.sandbox.ondisk import Owners, attributes, node_of, set_time
+from artificer.sandbox.rung import OWNER_MARK, Found, NotPossible, Times
 from artificer.sandbox.trees import is_opaque
 
 _CHUNK = 1 << 18
@@ -21,7 +21,7 @@ class Layers(NamedTuple):
     """An upper directory, and the merged trees below it (read-only), of which both are paths.
 
     *aside* are the owners of links and pipes in the upper directory, *owner_below* those of the
-    trees.
+    trees. *marked* says that owners are marks, and that what cannot be known is to be refused.
     """
 
     upper: str
@@ -29,6 +29,7 @@ class Layers(NamedTuple):
     times: Times
     aside: Owners
     owner_below: Callable[[str], tuple[int, int] | None]
+    marked: bool = False
 
 
 class Changes(NamedTuple):
@@ -64,6 +65,7 @@ class _Walk:
         self._layers = layers
         self.found: list[Found] = []
         self.owners: dict[str, tuple[int, int]] = {}
+        self._handed_down: set[str] = set()
         self.opaque: list[str] = []
         self.gone: list[str] = []
         self.stray: list[str] = []
@@ -97,6 +99,20 @@ class _Walk:
             both = below is not None and stat.S_ISDIR(below.st_mode)
             self.visit(path, merged=both, opaque=opaque)
 
+    def _refuse_doubt(self, path: str) -> None:
+        """Raise `NotPossible` if nobody can know the group of a new file.
+
+        It has the group of its set-group-id directory if it was made there, but not if it was
+        moved there; unless it was given one. To the kernel there is only one group.
+        """
+        if path in self.owners or OWNER_MARK in attributes(f"{self._layers.upper}/{path}"):
+            return
+        raise NotPossible(
+            f"/{path} was made in a set-group-id directory, but there is only one group id here",
+            hint="give this user ids in /etc/subuid and /etc/subgid (and install newuidmap), "
+            "or build as root or in a pod",
+        )
+
     def _gone(self, path: str) -> None:
         self.gone.append(path)
         self.found.append(Found(whiteout(path, self._layers.times.epoch)))
@@ -104,7 +120,11 @@ class _Walk:
     def _compared(self, path: str, status: os.stat_result, below: os.stat_result | None) -> Found:
         layers = self._layers
         entry = self._entry(path, status)
+        if entry.kind == DIRECTORY and entry.mode & stat.S_ISGID and entry.gid:
+            self._handed_down.add(path)
         if below is None or stat.S_ISSOCK(below.st_mode):
+            if layers.marked and path.rpartition("/")[0] in self._handed_down:
+                self._refuse_doubt(path)
             return Found(entry)
         place = f"{layers.below}/{path}"
         before = _entry(path, place, below, layers.owner_below(path))

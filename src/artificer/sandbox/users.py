@@ -23,8 +23,8 @@ class Identity(NamedTuple):
 def identity(user: str, passwd: bytes, group: bytes) -> Identity:
     """Return who ``USER[:GROUP]`` is by the bytes of /etc/passwd and /etc/group.
 
-    As runc: a number needs no line; an unknown one has no groups and "/" for a home. With a
-    group that is given there are no others.
+    As runc: a number needs no line; an unknown one has "/" for a home. With a group that is given
+    there are no others. The group itself is always one of the supplementary ones, too.
     """
     name, colon, wanted = user.partition(":")
     rows = _rows(passwd, 7)
@@ -37,7 +37,8 @@ def identity(user: str, passwd: bytes, group: bytes) -> Identity:
     uid = int(row[2]) if row else int(name or "0")
     home = (row[5] if row else "") or ("/root" if uid == 0 and row is None else "/")
     if colon and wanted:
-        return Identity(uid, _group(wanted, group), (), home)
+        gid = _group(wanted, group)
+        return Identity(uid, gid, (gid,), home)
     gid = int(row[3]) if row and _is_number(row[3]) else 0
     groups = (
         sorted(
@@ -48,7 +49,7 @@ def identity(user: str, passwd: bytes, group: bytes) -> Identity:
         if row
         else []
     )
-    return Identity(uid, gid, tuple(groups), home)
+    return Identity(uid, gid, (gid, *(one for one in groups if one != gid)), home)
 
 
 def _group(wanted: str, group: bytes) -> int:
