@@ -146,7 +146,7 @@ def _become(inside: Inside, listener: socket.socket, output: int) -> None:
     os.setsid()
     os.chdir(command.cwd or "/")
     os.umask(command.umask)
-    held = _permitted()
+    held = permitted()
     own_filter = inside.install()
     if own_filter >= 0:
         socket.send_fds(listener, [b"x"], [own_filter])
@@ -165,7 +165,8 @@ def _become(inside: Inside, listener: socket.socket, output: int) -> None:
     execute(command, environment(command, identity))
 
 
-def _permitted() -> frozenset[int]:
+def permitted() -> frozenset[int]:
+    """Return the capabilities that this process may have."""
     with open("/proc/self/status") as file:
         word = next(line.split()[1] for line in file if line.startswith("CapPrm:"))
     mask = int(word, 16)

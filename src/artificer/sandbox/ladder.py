@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
+from artificer.sandbox.chroot import ChrootRung
 from artificer.sandbox.namespaces import FullMapRung, RangeMapRung, RootRung, SingleMapRung
 from artificer.sandbox.rung import Rung
 
@@ -23,7 +24,7 @@ class NoRung(ArtificerError):
 
 def rungs() -> list[Rung]:
     """Return all rungs, the best first."""
-    return [RootRung(), FullMapRung(), RangeMapRung(), SingleMapRung()]
+    return [RootRung(), FullMapRung(), RangeMapRung(), SingleMapRung(), ChrootRung()]
 
 
 def climb(all_of_them: Sequence[Rung], state: str) -> tuple[Rung | None, list[Tried]]:

@@ -46,33 +46,25 @@ def _all() -> Iterator[int]:
             yield int(name)
 
 
-def end_all(but: frozenset[int] = frozenset()) -> None:
+def end_all() -> None:
     """Kill all that descend from this process, a subreaper, and wait until they are gone.
 
-    *but* are children that stay. A process may fork while we look, so we look again.
+    A process may fork while we look, so we look again.
     """
-    ancestor = os.getpid()
     end = time.monotonic() + _PATIENCE
-    while _reap(but) and time.monotonic() < end:
-        for process in below(ancestor):
-            if process not in but:
-                _kill(process)
+    while _has_children() and time.monotonic() < end:
+        for process in below(os.getpid()):
+            _kill(process)
         time.sleep(_PAUSE)
 
 
-def _reap(but: frozenset[int]) -> bool:
-    """Collect who has ended; say whether a child may be left."""
+def _has_children() -> bool:
     try:
-        while True:
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if found is None:
-                # With nobody to spare, somebody runs. Else look who it is.
-                return not but or any(one not in but for one in below(os.getpid()))
-            if found.si_pid in but:
-                return False
-            os.waitpid(found.si_pid, 0)
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            continue
     except ChildProcessError:
         return False
+    return True
 
 
 def _kill(process: int) -> None:

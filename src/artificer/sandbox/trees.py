@@ -288,12 +288,13 @@ def unpack(layer: TreeLayer, extraction: Extraction) -> None:
 
 
 def _hashed_plain(layer: TreeLayer, check: Any) -> Iterator[bytes]:
-    for chunk in plain(_raw(layer)):
+    for chunk in plain(raw(layer)):
         check.update(chunk)
         yield chunk
 
 
-def _raw(layer: TreeLayer) -> Iterator[bytes]:
+def raw(layer: TreeLayer) -> Iterator[bytes]:
+    """Yield the bytes of the blob of *layer*."""
     with open(layer.path, "rb", buffering=0) as file:
         file.seek(layer.offset)
         left = layer.size or sys.maxsize
