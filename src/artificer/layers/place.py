@@ -26,13 +26,12 @@ def needs_index(entries: Iterable[Entry], workdir: str, volumes: Iterable[str]) 
     """
     own = tuple(path for path in (_relative(text) for text in (workdir, *volumes)) if path)
     below = tuple(f"{path}/" for path in own)
-    return any(
-        entry.path.partition("/")[0] in STANDARD
-        or entry.path in own
-        or entry.path.startswith(below)
-        or is_whiteout(entry.path)
-        for entry in entries
-    )
+    paths = [entry.path for entry in entries]
+    if not STANDARD.isdisjoint({path.partition("/")[0] for path in paths}):
+        return True
+    if own and any(path in own or path.startswith(below) for path in paths):
+        return True
+    return any(map(is_whiteout, paths))
 
 
 def placed(entries: Sequence[Entry], tree: Tree | None, *, mtime: int = 0) -> list[Entry]:
@@ -89,13 +88,14 @@ def _with_parents(entries: Sequence[Entry], tree: Tree | None, mtime: int) -> li
     out: list[Entry] = []
     for entry in entries:
         path = entry.path
-        mark = is_whiteout(path)
-        for parent in _missing(path, done):
-            directory = named.get(parent) or _of_base(parent, tree)
-            if directory is None and mark:
-                continue  # There is nothing to delete, so nothing to make.
-            done.add(parent)
-            out.append(directory or Entry(parent, DIRECTORY, 0o755, 0, 0, 0, mtime, "", None))
+        if path[: max(path.rfind("/"), 0)] not in done:
+            mark = is_whiteout(path)
+            for parent in _missing(path, done):
+                directory = named.get(parent) or _of_base(parent, tree)
+                if directory is None and mark:
+                    continue  # There is nothing to delete, so nothing to make.
+                done.add(parent)
+                out.append(directory or Entry(parent, DIRECTORY, 0o755, 0, 0, 0, mtime, "", None))
         if path not in done:
             out.append(entry)
         if entry.kind == DIRECTORY:

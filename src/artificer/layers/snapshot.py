@@ -5,6 +5,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterable, Iterator
+from itertools import starmap
 from typing import NamedTuple, Self
 
 from artificer.layers.entry import Stat
@@ -36,13 +37,11 @@ class Snapshot(NamedTuple):
     @classmethod
     def of(cls, key: str, seen: Iterable[tuple[str, Stat]], result: bytes) -> Self:
         """Make the record of what was *seen*, in that order."""
-        paths: list[bytes] = []
-        stats: list[bytes] = []
-        pack = _STAT.pack
-        for path, values in seen:
-            paths.append(os.fsencode(path))
-            stats.append(pack(*values))
-        return cls(key, result, paths, b"".join(stats))
+        listed = list(seen)
+        # All at once: to encode each by itself is ten times as slow.
+        names = os.fsencode("\0".join([path for path, _ in listed]))
+        stats = b"".join(starmap(_STAT.pack, [values for _, values in listed]))
+        return cls(key, result, names.split(b"\0") if listed else [], stats)
 
     def pack(self) -> bytes:
         """Return the record as a file has it: magic, sha256 of the rest, lengths, parts."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
@@ -60,16 +60,18 @@ def partition(
     crosses a step, three. Nothing else matters: neither the order of other entries, nor what was
     built before.
     """
-    if most < 2 or sum(map(_weight, entries)) <= sizes.whole:
+    weights = [_weight(entry) for entry in entries]
+    if most < 2 or sum(weights) <= sizes.whole:
         return [list(entries)] if entries else []
     places = _places(entries, sizes.large)
-    weights = [0, 0]
-    for entry, place in zip(entries, places, strict=True):
+    whole = [0, 0]
+    for place, weight in zip(places, weights, strict=True):
         if place is not _FIRST:
-            weights[place[0]] += _weight(entry)
-    wishes = -(-weights[False] // sizes.bucket), -(-weights[True] // sizes.bucket)
+            whole[place[0]] += weight
+    wishes = -(-whole[False] // sizes.bucket), -(-whole[True] // sizes.bucket)
     counts = _counts(*wishes, min(most, MOST))
-    buckets = [_bucket(place, counts) for place in places]
+    known = {place: _bucket(place, counts) for place in set(places)}
+    buckets = [known[place] for place in places]
     return [entries for entries in _filled(entries, buckets, sum(counts)) if entries]
 
 
@@ -99,7 +101,7 @@ def _places(entries: Sequence[Entry], large: int) -> list[_Place]:
             return own[path]
         if name.startswith(_WHITEOUT):
             return _FIRST
-        library = _LIBRARY_FILE.search(name)
+        library = (".so" in name or ".jar" in name) and _LIBRARY_FILE.search(name)
         if entry.kind == FILE and (library or entry.size >= large):
             own[path] = (of_directory(above)[0] and not library, _hash(path))
             return own[path]
@@ -140,13 +142,13 @@ def _bucket(place: _Place, counts: tuple[int, int]) -> int:
 
 def _filled(entries: Sequence[Entry], buckets: list[int], count: int) -> list[list[Entry]]:
     """Put the entries into their buckets, and the directories above them, in their order."""
-    inner: set[str] = set()
-    for entry in entries:
-        _add_parents(inner, entry.path)
-    above: list[set[str]] = [set() for _ in range(count)]
-    for entry, bucket in zip(entries, buckets, strict=True):
+    parents = [entry.path.rpartition("/")[0] for entry in entries]
+    inner = _with_parents(parents)
+    direct: list[set[str]] = [set() for _ in range(count)]
+    for entry, parent, bucket in zip(entries, parents, buckets, strict=True):
         if entry.kind != DIRECTORY or entry.path not in inner:
-            _add_parents(above[bucket], entry.path)
+            direct[bucket].add(parent)
+    above = [_with_parents(paths) for paths in direct]
     filled: list[list[Entry]] = [[] for _ in range(count)]
     for entry, bucket in zip(entries, buckets, strict=True):
         if entry.kind == DIRECTORY and entry.path in inner:
@@ -158,8 +160,11 @@ def _filled(entries: Sequence[Entry], buckets: list[int], count: int) -> list[li
     return filled
 
 
-def _add_parents(paths: set[str], path: str) -> None:
-    path = path.rpartition("/")[0]
-    while path and path not in paths:
-        paths.add(path)
-        path = path.rpartition("/")[0]
+def _with_parents(paths: Iterable[str]) -> set[str]:
+    """Return the directories *paths* and all above them."""
+    found: set[str] = set()
+    for path in set(paths):
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return found

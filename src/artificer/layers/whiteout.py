@@ -14,7 +14,7 @@ def whiteout(path: str, mtime: int) -> Entry:
 
 def is_whiteout(path: str) -> bool:
     """Whether an entry of this path is a statement about lower layers, not a file."""
-    return path.startswith(PREFIX, path.rfind("/") + 1)
+    return PREFIX in path and path.startswith(PREFIX, path.rfind("/") + 1)
 
 
 def hidden(path: str) -> str | None:
