@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from artificer.errors import Unauthorized
 from artificer.frontends.dockerfile.errors import InvalidDockerfile
 from artificer.frontends.dockerfile.options import Options
 from artificer.frontends.dockerfile.parse import dockerfile
@@ -49,6 +50,24 @@ def test_bases_of_stages_that_are_not_needed_are_not_looked_up() -> None:
     recipe(dockerfile(b"FROM a\nFROM b\nCOPY --from=c / /", "Dockerfile"), Options(), base_of)
 
     assert asked == [parse_name("b")]
+
+
+def test_a_base_that_is_not_there_is_told_with_its_line_and_a_stage_of_that_sound() -> None:
+    def base_of(reference: Reference, _platform: Platform) -> Mapping[str, Any]:
+        if str(reference).endswith("alpine"):
+            return {}
+        raise Unauthorized(f"{reference}: pull denied", hint="log in")
+
+    def failing(text: bytes) -> Unauthorized:
+        with pytest.raises(Unauthorized) as raised:
+            recipe(dockerfile(text, "Dockerfile"), Options(), base_of)
+        return raised.value
+
+    near, far = failing(b"FROM alpine AS builder\nFROM biulder"), failing(b"FROM alpine\nFROM x")
+
+    assert near.message == "Dockerfile:2: docker.io/library/biulder: pull denied"
+    assert near.hint == "did you mean the stage builder? Only those above can be used"
+    assert far.hint == "log in"
 
 
 def test_a_config_that_holds_nonsense_is_read_as_far_as_it_makes_sense() -> None:

@@ -1,6 +1,7 @@
 """Stages of a Dockerfile, evaluated one after the other: instructions to steps."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from artificer import limits
@@ -193,7 +194,7 @@ class Evaluation:
         self._note(origin, platform)
         if isinstance(origin, (ContextFiles, StageImage, Scratch)):
             return _Done(origin, Scope(empty_config(), platform))
-        document = self._given.base_of(origin, platform)
+        document = self._config_of(origin, platform, at)
         found = Platform.of(document)
         if found and found[:2] != platform[:2]:
             self.mismatched.append(Mismatch(at, str(origin), platform, found))
@@ -205,6 +206,18 @@ class Evaluation:
             )
         config = document.get("config")
         return _Done(origin, Scope(config if isinstance(config, dict) else {}, platform))
+
+    def _config_of(self, image: Reference, platform: Platform, at: ast.Lines) -> Mapping[str, Any]:
+        try:
+            return self._given.base_of(image, platform)
+        except ArtificerError as error:
+            # The kind of error and its exit code stay; it only says where.
+            error.message = f"{at.place.path}:{at.place.line}: {error.message}"
+            names = self._given.graph.names(len(self._given.graph.plans))
+            near = get_close_matches(str(image).rpartition("/")[2], names, 1)
+            if near:
+                error.hint = f"did you mean the stage {near[0]}? Only those above can be used"
+            raise
 
     def _image(self, name: str, before: int, at: ast.Lines) -> Reference:
         if name == "scratch":
