@@ -95,7 +95,8 @@ def unpacked(path: str, dest: str, tree: Tree, manner: Manner, spool: Spool) -> 
     last = {entry.path: number for number, entry in enumerate(found)}
     once = [entry for number, entry in enumerate(found) if last[entry.path] == number]
     entries = placed([manner.of(entry) for entry in once], tree, mtime=manner.mtime)
-    return [*_folders(at, tree, manner), *entries]
+    folders = {entry.path: entry for entry in _folders(at, tree, manner)}
+    return [*folders.values(), *(entry for entry in entries if entry.path not in folders)]
 
 
 def fetched(path: str, dest: str, mtime: int) -> Entry:

@@ -47,11 +47,12 @@ class Onto(NamedTuple):
 
 
 class Tools(NamedTuple):
-    """What ADD needs besides files."""
+    """What ADD needs besides files; *spools* keeps open what entries have their bytes from."""
 
     fetch: Fetch
     store: Store
     report: Report
+    spools: ExitStack
 
 
 def manner_of(copy: CopyFiles) -> Manner:
@@ -71,13 +72,12 @@ def added(step: AddSources, provided: Provided | None, onto: Onto, tools: Tools)
     """Return the entries of ADD: archives unpacked, and what is fetched beside what is local."""
     copy = step.files
     onto = _apart(onto) if copy.link else onto
-    with ExitStack() as spools:
-        adding = _Adding(step, onto, tools, spools)
-        adding.local(provided)
-        for url in step.remote:
-            adding.remote(tools.fetch(Ask(url, step.checksum, step.keep_git_dir)), url)
-        adding.inline()
-        return adding.entries()
+    adding = _Adding(step, onto, tools)
+    adding.local(provided)
+    for url in step.remote:
+        adding.remote(tools.fetch(Ask(url, step.checksum, step.keep_git_dir)), url)
+    adding.inline()
+    return adding.entries()
 
 
 def made_directory(step: MakeDirectory, onto: Onto) -> list[Entry]:
@@ -98,12 +98,12 @@ class _Look(NamedTuple):
 
 
 class _Adding:
-    def __init__(self, step: AddSources, onto: Onto, tools: Tools, spools: ExitStack) -> None:
+    def __init__(self, step: AddSources, onto: Onto, tools: Tools) -> None:
         self._step = step
         self._copy = step.files
         self._onto = onto
         self._tools = tools
-        self._spools = spools
+        self._spools = tools.spools
         self._look = _look(step.files, onto)
         self._groups: list[list[Entry]] = []
 

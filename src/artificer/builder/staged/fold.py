@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import NamedTuple, assert_never
 
 from artificer.builder.kind import kind_of
@@ -157,18 +158,21 @@ class _Fold:
             ground = Ground(self._layers, self._stages, self._stage.platform)
             return run_layer(step, ground, self._kind, told, self._shop)
         onto = Onto(self._files.tree(self._layers), self._read, self._shop.options.epoch)
-        entries = self._entries(step, onto)
-        layer = self._written(entries, told)
+        with ExitStack() as spools:
+            entries = self._entries(step, onto, spools)
+            layer = self._written(entries, told)
         self._files.expect(layer.diff_id, entries)
         return layer
 
-    def _entries(self, step: CopyFiles | AddSources | MakeDirectory, onto: Onto) -> list[Entry]:
+    def _entries(
+        self, step: CopyFiles | AddSources | MakeDirectory, onto: Onto, spools: ExitStack
+    ) -> list[Entry]:
         match step:
             case CopyFiles():
                 return copied(step, self._provided(step), onto)
             case AddSources(files):
                 reach = self._shop.reach
-                tools = Tools(self._shop.fetch, reach.store, reach.report)
+                tools = Tools(self._shop.fetch, reach.store, reach.report, spools)
                 return added(step, self._provided(files), onto, tools)
             case MakeDirectory():
                 return made_directory(step, onto)

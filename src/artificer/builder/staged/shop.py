@@ -1,8 +1,8 @@
 """What carrying out instructions needs: handles, opened once for a build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from artificer.builder.known import Known
 from artificer.builder.staged.bases import Bases
@@ -11,10 +11,25 @@ from artificer.builder.staged.options import Options
 from artificer.builder.staged.steps import Steps
 from artificer.builder.work import nowhere
 from artificer.images.reach import Reach
-from artificer.layers.write import Tar
 from artificer.oci.digest import Digest
 from artificer.oci.image import Layer
 from artificer.sandbox.command import Chain, Command
+
+
+class Changes(Protocol):
+    """What was changed in a root: the tar of a layer, read once."""
+
+    @property
+    def tar_size(self) -> int:
+        """How many bytes it has."""
+
+    @property
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes."""
+
+    @property
+    def entries(self) -> int:
+        """How many files are in it."""
 
 
 class Root(Protocol):
@@ -23,7 +38,7 @@ class Root(Protocol):
     def run(self, command: Command, output: Callable[[bytes], None]) -> int:
         """Run *command* to its end; give its exit code, negative if a signal ended it."""
 
-    def changes(self) -> Tar:
+    def changes(self) -> Changes:
         """Give what was changed, as the tar of a layer."""
 
     def adopt(self, diff_id: Digest) -> None:
@@ -34,8 +49,8 @@ class Rung(Protocol):
     """How commands are run on this machine."""
 
     @property
-    def identity(self) -> Literal["real", "lost"]:
-        """Whether files have the owners that commands gave them."""
+    def identity(self) -> str:
+        """``real`` where files have the owners that commands gave them, else ``lost``."""
 
 
 class Sandbox(Protocol):
