@@ -1,6 +1,7 @@
 """What is wrong with a Dockerfile: where, with the line and a caret below it."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from artificer.builder.targets import Place
@@ -46,7 +47,8 @@ def excerpt(text: str, number: int, column: int, width: int) -> str:
 def _found(at: Lines, word: str) -> tuple[int, int]:
     """Return the line of the instruction, from 0, and the column where *word* first stands."""
     if word:
-        offset = at.text.find(word)
+        whole = re.search(rf"(?<!\S){re.escape(word)}(?!\S)", at.text)
+        offset = whole.start() if whole else at.text.find(word)
         if offset >= 0:
             before = at.text[:offset]
             return before.count("\n"), offset - (before.rfind("\n") + 1)

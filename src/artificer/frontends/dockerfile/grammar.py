@@ -1,8 +1,8 @@
 """What each of the 18 instructions takes: a statement to an instruction."""
 
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from artificer.frontends.dockerfile.durations import nanoseconds
 from artificer.frontends.dockerfile.errors import invalid, suggestion
@@ -12,7 +12,6 @@ from artificer.frontends.dockerfile.instructions import (
     Arg,
     Argument,
     Cmd,
-    CommandLine,
     Copy,
     Entrypoint,
     Env,
@@ -36,31 +35,20 @@ from artificer.frontends.dockerfile.instructions import (
 )
 from artificer.frontends.dockerfile.lines import Statement
 from artificer.frontends.dockerfile.mounts import mount_flag
+from artificer.frontends.dockerfile.request import Request
 from artificer.frontends.dockerfile.words import (
     SPACES,
-    NotOnlyText,
     blank_words,
     first_and_rest,
     flag_words,
     heredoc_word,
-    json_words,
     quoted_words,
 )
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 _VARIABLE = re.compile(r"\$[\w{]")
 _MILLISECOND = 1_000_000
-
-
-class _Request(NamedTuple):
-    """One instruction taken apart: *text* is what follows its flags."""
-
-    at: Lines
-    name: str
-    flags: Flags
-    text: str
-    heredocs: tuple[Heredoc, ...]
-    escape: str
+_COMMENT = "a comment has a line of its own"
 
 
 def instruction_of(statement: Statement, escape: str) -> From | Instruction:
@@ -82,10 +70,10 @@ def _parsed(
             hint=suggestion(name[:100], _PARSERS),
         )
     flags, text = flag_words(rest)
-    return parse(_Request(at, name, Flags(at, name, flags), text.strip(SPACES), heredocs, escape))
+    return parse(Request(at, name, Flags(at, name, flags), text.strip(SPACES), heredocs, escape))
 
 
-def _from(request: _Request) -> From:
+def _from(request: Request) -> From:
     words = blank_words(request.text)
     platform = request.flags.text("platform")
     if len(words) == 1:
@@ -93,9 +81,11 @@ def _from(request: _Request) -> From:
     if len(words) != 3 or words[1].lower() != "as":
         raise invalid(
             request.at,
-            f"FROM takes an image, and AS with a name: it has {len(words)} words",
+            f"FROM takes an image, and AS with a name: it has {_words(words)}",
             word=request.text,
-            hint="FROM image [AS name]",
+            hint=_COMMENT
+            if any(word.startswith("#") for word in words)
+            else "FROM image [AS name]",
         )
     name = words[2].lower()
     if not _STAGE_NAME.fullmatch(name):
@@ -108,8 +98,8 @@ def _from(request: _Request) -> From:
     return From(request.at, words[0], name, words[2], platform)
 
 
-def _arg(request: _Request) -> Arg:
-    words = quoted_words(_some(request), request.escape)
+def _arg(request: Request) -> Arg:
+    words = quoted_words(request.some(), request.escape)
     arguments = []
     for word in words:
         name, equals, default = word.partition("=")
@@ -119,16 +109,16 @@ def _arg(request: _Request) -> Arg:
     return Arg(request.at, tuple(arguments))
 
 
-def _env(request: _Request) -> Env:
+def _env(request: Request) -> Env:
     return Env(request.at, *_pairs(request))
 
 
-def _label(request: _Request) -> Label:
+def _label(request: Request) -> Label:
     return Label(request.at, *_pairs(request))
 
 
-def _pairs(request: _Request) -> tuple[tuple[Pair, ...], bool]:
-    words = quoted_words(_some(request), request.escape)
+def _pairs(request: Request) -> tuple[tuple[Pair, ...], bool]:
+    words = quoted_words(request.some(), request.escape)
     if "=" not in words[0]:
         name, value = first_and_rest(request.text)
         if not value:
@@ -146,7 +136,7 @@ def _pairs(request: _Request) -> tuple[tuple[Pair, ...], bool]:
     return tuple(Pair(*word.split("=", 1)) for word in words), False
 
 
-def _copy(request: _Request) -> Copy:
+def _copy(request: Request) -> Copy:
     sources, dest, heredocs = _copied(request)
     origin = request.flags.text("from")
     if _VARIABLE.search(origin):
@@ -172,7 +162,7 @@ def _copy(request: _Request) -> Copy:
     )
 
 
-def _add(request: _Request) -> Add:
+def _add(request: Request) -> Add:
     sources, dest, heredocs = _copied(request)
     checksum = request.flags.text("checksum")
     if checksum and (len(sources) != 1 or heredocs):
@@ -192,15 +182,15 @@ def _add(request: _Request) -> Add:
     )
 
 
-def _copied(request: _Request) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
+def _copied(request: Request) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
     """Return sources, destination and heredocs of COPY and ADD."""
-    words = _json(request)
+    words = request.json()
     if words is None:
         words = tuple(blank_words(request.text))
     if len(words) < 2:
         raise invalid(
             request.at,
-            f"{request.name} takes sources and a destination: it has {len(words)} words",
+            f"{request.name} takes sources and a destination: it has {_words(words)}",
             word=request.text,
             hint=f"{request.name} source… destination",
         )
@@ -223,12 +213,16 @@ def _copied(request: _Request) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...
     return tuple(plain), dest, request.heredocs
 
 
-def _run(request: _Request) -> Run:
+def _words(words: Sequence[str]) -> str:
+    return "1 word" if len(words) == 1 else f"{len(words)} words"
+
+
+def _run(request: Request) -> Run:
     network = request.flags.text("network") or "default"
     security = request.flags.text("security") or "sandbox"
-    _one_of(request, "network", network, ("default", "none", "host"))
-    _one_of(request, "security", security, ("sandbox", "insecure"))
-    command = _command(request)
+    request.one_of("network", network, ("default", "none", "host"))
+    request.one_of("security", security, ("sandbox", "insecure"))
+    command = request.command()
     if not command.words:
         raise invalid(request.at, "RUN without a command", word=request.name)
     return Run(
@@ -242,61 +236,53 @@ def _run(request: _Request) -> Run:
     )
 
 
-def _cmd(request: _Request) -> Cmd:
-    return Cmd(request.at, _command(request))
+def _cmd(request: Request) -> Cmd:
+    return Cmd(request.at, request.command())
 
 
-def _entrypoint(request: _Request) -> Entrypoint:
-    return Entrypoint(request.at, _command(request))
+def _entrypoint(request: Request) -> Entrypoint:
+    return Entrypoint(request.at, request.command())
 
 
-def _command(request: _Request) -> CommandLine:
-    words = _json(request)
-    if words is not None:
-        return CommandLine(words, shell=False)
-    text = (request.text,) if request.text else ()
-    return CommandLine(text, shell=True)  # noqa: S604 - the shell form; nothing runs here
-
-
-def _shell(request: _Request) -> Shell:
-    words = _json(request)
+def _shell(request: Request) -> Shell:
+    words = request.json()
     if not words:
         hint = 'SHELL ["/bin/bash", "-c"]'
         raise invalid(request.at, "SHELL takes a JSON array", word=request.text, hint=hint)
     return Shell(request.at, words)
 
 
-def _workdir(request: _Request) -> Workdir:
-    return Workdir(request.at, _some(request))
+def _workdir(request: Request) -> Workdir:
+    return Workdir(request.at, request.some())
 
 
-def _user(request: _Request) -> User:
-    return User(request.at, _some(request))
+def _user(request: Request) -> User:
+    return User(request.at, request.some())
 
 
-def _expose(request: _Request) -> Expose:
-    return Expose(request.at, tuple(blank_words(_some(request))))
+def _expose(request: Request) -> Expose:
+    return Expose(request.at, tuple(blank_words(request.some())))
 
 
-def _volume(request: _Request) -> Volume:
-    paths = _json(request)
+def _volume(request: Request) -> Volume:
+    paths = request.json()
     if paths is None:
-        paths = tuple(blank_words(_some(request)))
+        paths = tuple(blank_words(request.some()))
     if not paths or not all(path.strip(SPACES) for path in paths):
         raise invalid(request.at, "VOLUME of an empty path", word=request.text)
     return Volume(request.at, tuple(path.strip(SPACES) for path in paths))
 
 
-def _stopsignal(request: _Request) -> Stopsignal:
-    return Stopsignal(request.at, _some(request))
+def _stopsignal(request: Request) -> Stopsignal:
+    return Stopsignal(request.at, request.some())
 
 
-def _maintainer(request: _Request) -> Maintainer:
-    return Maintainer(request.at, _some(request))
+def _maintainer(request: Request) -> Maintainer:
+    return Maintainer(request.at, request.some())
 
 
-def _healthcheck(request: _Request) -> Healthcheck:
-    kind, rest = first_and_rest(_some(request))
+def _healthcheck(request: Request) -> Healthcheck:
+    kind, rest = first_and_rest(request.some())
     rest = rest.strip(SPACES)
     if kind.upper() == "NONE":
         if rest or request.flags.given:
@@ -307,7 +293,7 @@ def _healthcheck(request: _Request) -> Healthcheck:
         raise invalid(
             request.at, f"HEALTHCHECK takes CMD or NONE, not {kind[:100]}", word=kind, hint=hint
         )
-    command = _command(request._replace(text=rest))
+    command = request._replace(text=rest).command()
     if not command.words:
         raise invalid(request.at, "HEALTHCHECK CMD without a command", word=kind)
     return Healthcheck(
@@ -321,7 +307,7 @@ def _healthcheck(request: _Request) -> Healthcheck:
     )
 
 
-def _duration(request: _Request, flag: str) -> int | None:
+def _duration(request: Request, flag: str) -> int | None:
     text = request.flags.text(flag)
     if not text:
         return None
@@ -334,7 +320,7 @@ def _duration(request: _Request, flag: str) -> int | None:
     return time
 
 
-def _retries(request: _Request) -> int | None:
+def _retries(request: Request) -> int | None:
     text = request.flags.text("retries")
     if not text:
         return None
@@ -343,8 +329,8 @@ def _retries(request: _Request) -> int | None:
     return int(text)
 
 
-def _onbuild(request: _Request) -> Onbuild:
-    text = _some(request)
+def _onbuild(request: Request) -> Onbuild:
+    text = request.some()
     name = first_and_rest(text)[0].upper()
     if name in ("ONBUILD", "FROM", "MAINTAINER"):
         raise invalid(request.at, f"ONBUILD cannot trigger {name}", word=text)
@@ -353,35 +339,7 @@ def _onbuild(request: _Request) -> Onbuild:
     return Onbuild(request.at, text + written, cast("Trigger", trigger))
 
 
-def _some(request: _Request) -> str:
-    if not request.text:
-        raise invalid(request.at, f"{request.name} without anything", word=request.name)
-    return request.text
-
-
-def _json(request: _Request) -> tuple[str, ...] | None:
-    try:
-        return json_words(request.text)
-    except NotOnlyText:
-        raise invalid(
-            request.at,
-            f"the JSON array of {request.name} holds something else than strings",
-            word=request.text,
-            hint='each word stands in double quotes: ["a", "1"]',
-        ) from None
-
-
-def _one_of(request: _Request, flag: str, value: str, values: tuple[str, ...]) -> None:
-    if value not in values:
-        raise invalid(
-            request.at,
-            f"--{flag} cannot be {value}",
-            word=f"--{flag}",
-            hint=f"it is {', '.join(values[:-1])} or {values[-1]}",
-        )
-
-
-_PARSERS: dict[str, Callable[[_Request], From | Instruction]] = {
+_PARSERS: dict[str, Callable[[Request], From | Instruction]] = {
     "FROM": _from,
     "ARG": _arg,
     "ENV": _env,

@@ -141,7 +141,9 @@ class _Reader:
         column = len(first) - len(first.lstrip(SPACES)) + 1
         text = "\n".join(self._physical[self._start : self._at])
         place = Place(self._path, self._start + 1, column)
-        return Lines(place, self._at, text.replace("\r\n", "\n").rstrip("\r"), code, comments)
+        # What stands behind the last newline is no line, though an escape may ask for one.
+        last = self._at - (self._at == len(self._physical) and not self._physical[-1])
+        return Lines(place, last, text.replace("\r\n", "\n").rstrip("\r\n"), code, comments)
 
 
 def _expected(code: str) -> list[HeredocWord]:

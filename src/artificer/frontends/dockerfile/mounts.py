@@ -113,7 +113,7 @@ def options_of(fields: tuple[tuple[str, str | None], ...], at: Lines) -> MountOp
     values: dict[str, Any] = {"type": kind}
     for name, value in fields:
         if name != "type" and name not in _ALLOWED[kind]:
-            raise invalid(at, f"a {kind} mount has no field {name}", word=f"{name}=")
+            raise invalid(at, f"a mount of type {kind} has no field {name}", word=name)
         if name != "type":
             values[_FIELDS.get(name, name)] = _value(name, value, at)
     options = MountOptions(**values)
@@ -140,17 +140,17 @@ def _value(name: str, value: str | None, at: Lines) -> str | bool | int:
 
 def _check(options: MountOptions, at: Lines) -> None:
     if options.type in ("bind", "cache", "tmpfs") and not options.target:
-        raise invalid(at, f"a {options.type} mount needs a target", word="--mount")
+        raise invalid(at, f"a mount of type {options.type} needs a target", word="--mount")
     if options.target and options.target.strip("/.") == "" and options.target.startswith("/"):
         raise invalid(at, "nothing can be mounted at /", word="--mount")
     if options.type in ("secret", "ssh", "tmpfs") and options.readonly is (
         options.type == "tmpfs"
     ):
         way = "writable" if options.type == "tmpfs" else "read-only"
-        raise invalid(at, f"a {options.type} mount is always {way}", word="--mount")
+        raise invalid(at, f"a mount of type {options.type} is always {way}", word="--mount")
     if options.id and options.source and options.type in ("secret", "ssh"):
         raise invalid(
-            at, f"a {options.type} mount has an id or a source, not both", word="source="
+            at, f"a mount of type {options.type} has an id or a source, not both", word="source="
         )
     if options.type == "secret" and not (options.id or options.source or options.target):
         raise invalid(at, "a secret needs an id or a target", word="--mount")

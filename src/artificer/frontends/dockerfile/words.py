@@ -24,7 +24,7 @@ _WORD_PIECES = {
     )
     for escape in "\\`"
 }
-_HEREDOC = re.compile(r"(\d*)<<(-?)([^<]+)", re.DOTALL)
+_HEREDOC = re.compile(r"(\d*)<<(-?+)([^<]+)", re.DOTALL)
 _QUOTING = re.compile(
     r"""'(?P<single>[^']*+)'|"(?P<double>(?:[^"\\]++|\\.)*+)"|\\(?P<escaped>.)|(?P<open>['"\\])""",
     re.DOTALL,
