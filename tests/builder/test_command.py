@@ -10,12 +10,13 @@ import pytest
 from artificer.builder.actions.make_words import Words, WrongWord, expanded
 from artificer.builder.outcome import BuildFailed
 from artificer.builder.products import Files, Passed
-from artificer.builder.targets import Command, Output, Program, TargetId
+from artificer.builder.targets import Command, ImageTarget, Output, Program, TargetId
 from artificer.builder.task import GraphOptions
 from artificer.errors import Cancelled
 from artificer.events import CommandOutput, Event
 from artificer.images.reach import Reach
-from tests.builder.graphs import PLAIN, Workspace, started
+from artificer.layers.entry import DIRECTORY, FILE, SYMLINK
+from tests.builder.graphs import PLAIN, Workspace, put, started, tree
 
 Make = Callable[[str], Reach]
 
@@ -184,11 +185,63 @@ def test_nothing_of_the_work_is_left(workspace: Workspace, reach: Reach) -> None
 def test_a_directory_is_kept_if_it_is_declared_as_one(workspace: Workspace, reach: Reach) -> None:
     text = "mkdir -p $@/deep; echo 1 > $@/deep/b; ln -s deep/b $@/a"
 
-    assert workspace.files(command(workspace, text, directories=True), reach) == {
-        "pkg/out/a": b"1\n",
-        "pkg/out/deep/b": b"1\n",
-    }
+    product = workspace.made(command(workspace, text, directories=True), reach)
+
+    assert isinstance(product, Files)
+    assert [(one.short, one.kind) for one in product.files] == [
+        ("pkg/out/a", "link"),
+        ("pkg/out/deep/b", "file"),
+    ]
     assert "declared as a file" in error_of(workspace, command(workspace, text), reach).message
+
+
+def test_a_directory_keeps_its_links_and_what_is_empty(
+    workspace: Workspace, reach: Reach, tmp_path: Path
+) -> None:
+    source = workspace.file("pkg/in.txt", "in\n")
+    text = (
+        "mkdir -p $@/empty/inner $@/sub; ln -s sub $@/dir; ln -s /bin/busybox $@/sh; "
+        "ln -s $$PWD/$< $@/input; ln -s gone $@/later"
+    )
+    made = command(workspace, text, sources=(source,), directories=True)
+    listing = "cd pkg/out && find . -mindepth 1 -printf '%P %y %l\\n' | sort > $$OLDPWD/$@"
+    listed = workspace.add(
+        "//pkg:listed", Command(listing, "pkg", ("list",), sources=(Output(made),))
+    )
+    image = workspace.add("//pkg:image", ImageTarget(content=put(made)))
+
+    text_of = workspace.files(listed, reach)["pkg/list"].decode()
+    files = tree(workspace.image(image, reach), reach)
+    again = workspace.image(image, reach)
+
+    assert text_of.splitlines() == [
+        "dir l sub",
+        "empty d ",
+        "empty/inner d ",
+        "input f ",
+        "later l gone",
+        "sh l /bin/busybox",
+        "sub d ",
+    ]
+    assert {path: file.kind for path, file in files.items()} == {
+        "out": DIRECTORY,
+        "out/dir": SYMLINK,
+        "out/empty": DIRECTORY,
+        "out/empty/inner": DIRECTORY,
+        "out/input": FILE,
+        "out/later": SYMLINK,
+        "out/sh": SYMLINK,
+        "out/sub": DIRECTORY,
+    }
+    assert again.digest == workspace.image(image, reach).digest
+
+
+def test_a_link_of_a_directory_to_what_is_gone_later_is_an_error(
+    workspace: Workspace, reach: Reach
+) -> None:
+    one = command(workspace, "mkdir -p $@ other; ln -s $$PWD/other $@/x", directories=True)
+
+    assert "leads to what is gone later" in error_of(workspace, one, reach).message
 
 
 def test_executable_outputs_say_so(workspace: Workspace, reach: Reach) -> None:

@@ -83,6 +83,31 @@ def test_a_directory_is_its_files_in_the_order_of_their_names(
     assert {file.tree for file in found} == {"pkg/d"}
 
 
+def test_a_directory_has_links_within_it_and_what_is_empty(
+    inputs: Callable[[], Inputs], tmp_path: Path
+) -> None:
+    top = tmp_path / "d"
+    (top / "sub").mkdir(parents=True)
+    (top / "empty").mkdir()
+    (top / "sub" / "f").write_text("f")
+    (tmp_path / "outside").write_text("outside")
+    (top / "link").symlink_to("sub/f")
+    (top / "sub" / "up").symlink_to("..")
+    (top / "out").symlink_to("../outside")
+    (top / "whole").symlink_to(top / "sub" / "f")
+
+    found = inputs().files(SourceFile(str(top), "d"))
+
+    assert [(file.short, file.kind, Path(file.path).read_text()) for file in found] == [
+        ("d/empty", "directory", ""),
+        ("d/link", "link", "sub/f"),
+        ("d/out", "file", "outside"),
+        ("d/sub/f", "file", "f"),
+        ("d/sub/up", "link", ".."),
+        ("d/whole", "file", "f"),
+    ]
+
+
 def test_what_is_no_file_says_so(inputs: Callable[[], Inputs], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
 

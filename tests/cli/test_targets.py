@@ -221,8 +221,9 @@ def test_a_second_machine_makes_nothing_that_the_cache_has(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("build", "."), "a Dockerfile's context cannot be built yet"),
-        (("build", "//pkg:app", "-f", "Dockerfile"), "a Dockerfile cannot be built yet"),
+        (("build", "."), "there is no Dockerfile in ."),
+        (("test", "."), ". is no target but a Dockerfile's context"),
+        (("build", "//pkg:app", "-f", "Dockerfile"), "-f is about a Dockerfile, and //pkg:app is"),
         (("build",), "build what?"),
         (("build", "--jobs=many", "//pkg:app"), "not a number of jobs"),
         (("build", "--platforms=//:mine", "//pkg:app"), "which platform that is"),
@@ -248,6 +249,30 @@ def test_stamps_are_the_same_everywhere_unless_asked_for(site: Cli, work: Path) 
         env.append(config["config"]["Env"])
 
     assert env == [["USED_BY=redacted"], ["USED_BY=somebody"]]
+
+
+def test_a_directory_is_written_with_its_links_and_what_is_empty(site: Cli, work: Path) -> None:
+    def build(text: str) -> dict[str, str]:
+        given = f'outs = ["d"], directories = True, command = "mkdir $@; {text}"'
+        (work / "BUILD").write_text(f'command(name = "d", {given})\n')
+        site("build", "//:d")
+        site("build", "//:d")
+        below = work / "artificer-bin" / "d"
+        return {
+            str(path.relative_to(below)): (
+                os.readlink(path) if path.is_symlink() else "/" if path.is_dir() else "-"
+            )
+            for path in below.rglob("*")
+        }
+
+    assert build("mkdir $@/e $@/s; touch $@/s/f; ln -s s/f $@/l") == {
+        "e": "/",
+        "s": "/",
+        "s/f": "-",
+        "l": "s/f",
+    }
+    found = build("ln -s l $@/e; mkdir -p $@/l/x")
+    assert (found["e"], found["l"], found["l/x"]) == ("l", "/", "/")
 
 
 def test_what_was_built_without_a_stamp_is_built_again_with_one(site: Cli, work: Path) -> None:

@@ -41,7 +41,11 @@ def identity_of(product: Product) -> Part:
     """What two equal products have in common."""
     match product:
         case Files(files):
-            return [(one.short, one.digest, one.executable, one.tree) for one in files]
+            return [
+                (one.short, one.digest, one.executable, one.tree)
+                + (() if one.kind == "file" else (one.kind,))
+                for one in files
+            ]
         case Layers(layers, lines, env, scripts):
             told = [(layer.blob.digest, layer.diff_id) for layer in layers]
             return ("layers", told, lines, env, scripts)

@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from artificer.builder.products import File
 from artificer.builder.targets import SourceFile
@@ -63,7 +63,7 @@ class Inputs:
         found = self._status(source.path)
         if not stat.S_ISDIR(found.st_mode):
             return (self._file(source.path, source.short, found, ""),)
-        return tuple(self._below(source.path, source.short, source.short))
+        return tuple(self._below(source.path, source.short, source))
 
     def known(self, source: SourceFile) -> bool:
         """Whether `files` can answer without reading anything."""
@@ -90,15 +90,29 @@ class Inputs:
                 data = json.dumps(rows, separators=(",", ":")).encode()
                 self._store.set_record(_KIND, folder, data)
 
-    def _below(self, folder: str, short: str, tree: str) -> Iterator[File]:
+    def _below(self, folder: str, short: str, top: SourceFile) -> Iterator[File]:
         self._stop.check()
-        for name in sorted(os.listdir(folder), key=os.fsencode):
+        names = sorted(os.listdir(folder), key=os.fsencode)
+        if not names:
+            yield self._kept(b"", short, top, "directory")
+        for name in names:
             path = f"{folder}/{name}"
+            link = link_within(path, top.path)
+            if link is not None:
+                yield self._kept(os.fsencode(link), f"{short}/{name}", top, "link")
+                continue
             found = self._status(path)
             if stat.S_ISDIR(found.st_mode):
-                yield from self._below(path, f"{short}/{name}", tree)
+                yield from self._below(path, f"{short}/{name}", top)
             else:
-                yield self._file(path, f"{short}/{name}", found, tree)
+                yield self._file(path, f"{short}/{name}", found, top.short)
+
+    def _kept(
+        self, data: bytes, short: str, top: SourceFile, kind: Literal["link", "directory"]
+    ) -> File:
+        """What is no file on disk that could be read again: a blob of the store is."""
+        digest = self._store.put(data)
+        return File(self._store.blob_path(digest), short, digest, tree=top.short, kind=kind)
 
     def _status(self, path: str) -> os.stat_result:
         try:
@@ -165,6 +179,20 @@ class Inputs:
         if folder not in self._tables:
             self._tables[folder] = _parsed(self._store.record(_KIND, folder) or b"[]")
         return self._tables[folder]
+
+
+def link_within(path: str, top: str) -> str | None:
+    """What the link at *path* leads to, if that is in the directory *top*, relative to the link.
+
+    None for what is no link, and for one that leads out: that is what lies there.
+    """
+    try:
+        link = os.readlink(path)
+    except OSError:
+        return None
+    landing = os.path.normpath(os.path.join(os.path.dirname(path), link))
+    inside = f"{landing}/".startswith(f"{os.path.normpath(top)}/")
+    return link if inside and not os.path.isabs(link) else None
 
 
 def _parsed(data: bytes) -> _Table:

@@ -1,6 +1,6 @@
 """What a target yields once it is made."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Index, Layer
@@ -11,7 +11,8 @@ class File(NamedTuple):
 
     What was made lies in the store, at *path*, without its name and its mode: *executable* says
     what that ought to be. A file of a directory that was yielded as one has the directory's path
-    below the workspace as its *tree*.
+    below the workspace as its *tree*; only there it may be of another *kind*: a link, whose bytes
+    are what it leads to, or a directory with nothing in it.
     """
 
     path: str
@@ -19,6 +20,7 @@ class File(NamedTuple):
     digest: Digest
     executable: bool = False
     tree: str = ""
+    kind: Literal["file", "link", "directory"] = "file"
 
 
 class Files(NamedTuple):

@@ -47,7 +47,11 @@ def packed(product: Kept, store: Store) -> Packed:
     """*product* as a record of *store* has it. No path of this machine is in it."""
     match product:
         case Files(files):
-            rows = [[one.short, one.digest, int(one.executable), one.tree] for one in files]
+            rows = [
+                [one.short, one.digest, int(one.executable), one.tree]
+                + ([] if one.kind == "file" else [one.kind])
+                for one in files
+            ]
             return Packed(dump({"files": rows}), tuple(dict.fromkeys(one[2] for one in files)))
         case Layers(layers, lines, env, scripts):
             origins = {layer.blob.digest: layer.blob.origin for layer in layers}
@@ -136,8 +140,9 @@ def _origin(digest: Digest, place: Any, store: Store, elsewhere: Elsewhere | Non
 
 
 def _file(row: list[Any], store: Store) -> File:
-    short, digest, executable, tree = row
-    return File(store.blob_path(Digest(digest)), short, Digest(digest), bool(executable), tree)
+    short, digest, executable, tree, *kind = row
+    path = store.blob_path(Digest(digest))
+    return File(path, short, Digest(digest), bool(executable), tree, *kind)
 
 
 def _layers(document: Mapping[str, Any], store: Store, elsewhere: Elsewhere | None) -> Layers:

@@ -48,8 +48,9 @@ class GraphOptions(NamedTuple):
     are that change all the time: "" for the same everywhere. *variables* are what ``$(NAME)``
     stands for in commands. *state* is a directory for what outlives a build but is no part of
     it: the caches of commands, and their work while they run; by default it is in the store.
-    *tests* are run, else only what they need is made. Nothing recorded is believed with *afresh*; *strange* runs
-    commands in unusual surroundings, to see whether their results depend on them.
+    *tests* are run, else only what they need is made. Nothing recorded is believed with
+    *afresh*; *strange* runs commands in unusual surroundings, to see whether their results
+    depend on them.
     """
 
     jobs: int = 2
@@ -167,6 +168,8 @@ class Task(NamedTuple):
         found = self.files(source)
         if len(found) != 1:
             raise WrongInput(f"{told(source)} is {len(found)} files where one is needed")
+        if found[0].kind != "file":
+            raise WrongInput(f"{told(source)} is a directory where a file is needed")
         return found[0]
 
     def text(self, text: Text) -> str:

@@ -51,8 +51,13 @@ class Outputs:
     def put(self, name: str, file: File) -> str:
         """Have *file* as *name*; the path of it."""
         path = self._path(name)
+        if file.kind != "file":
+            self._unlink_above(name)
+            put_other(file, path)
+            return path
         identity = f"{file.digest}{'+x' if file.executable else ''}"
         if not self._is_there(name, path, identity):
+            self._unlink_above(name)
             copy(file.path, path, executable=file.executable)
             self._wrote(name, path, identity)
         return path
@@ -62,6 +67,7 @@ class Outputs:
         path = self._path(name)
         identity = f"{Digest.of(data)}{'+x' if executable else ''}"
         if not self._is_there(name, path, identity):
+            self._unlink_above(name)
             with _fresh(path) as file:
                 file.write(data)
                 os.fchmod(file.fileno(), 0o755 if executable else 0o644)
@@ -95,6 +101,14 @@ class Outputs:
             raise BadOutput(f"an output that is not below its package: {name}")
         return f"{self.place.bin}/{name}"
 
+    def _unlink_above(self, name: str) -> None:
+        """Remove links of earlier outputs where directories of *name* are to be."""
+        parts = name.split("/")
+        for count in range(1, len(parts)):
+            path = f"{self.place.bin}/{'/'.join(parts[:count])}"
+            if os.path.islink(path):
+                os.unlink(path)
+
     def _is_there(self, name: str, path: str, identity: str) -> bool:
         known = self._book.get(name)
         if known is None or known[0] != identity:
@@ -118,6 +132,23 @@ def copy(source: str, path: str, *, executable: bool) -> None:
         os.fchmod(made.fileno(), 0o755 if executable else 0o644)
 
 
+def put_other(file: File, path: str) -> None:
+    """Have *file*, a link or an empty directory, at *path*."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if file.kind == "directory":
+        if os.path.islink(path) or os.path.isfile(path):
+            os.unlink(path)
+        os.makedirs(path, exist_ok=True)
+        return
+    with open(file.path, "rb") as opened:
+        link = opened.read()
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    fresh = f"{path}.{secrets.token_hex(4)}.tmp"
+    os.symlink(link, os.fsencode(fresh))
+    os.replace(fresh, path)
+
+
 class _fresh:  # noqa: N801 - used as a function
     """A file that takes the place of *path* at the end."""
 
@@ -134,7 +165,7 @@ class _fresh:  # noqa: N801 - used as a function
                 f"{folder} is a file of an earlier build",
                 hint="`artificer clean` removes all outputs",
             ) from error
-        if os.path.isdir(self._path):
+        if os.path.isdir(self._path) and not os.path.islink(self._path):
             shutil.rmtree(self._path)
         self._file = open(self._new, "wb")
         return self._file

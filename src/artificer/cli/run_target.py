@@ -24,7 +24,7 @@ from artificer.builder.targets import (
 from artificer.cli.command import run_command
 from artificer.cli.engines import Engines
 from artificer.cli.grammar import Once, Parser
-from artificer.cli.outputs import copy
+from artificer.cli.outputs import copy, put_other
 from artificer.cli.session import Session
 from artificer.cli.target_options import check_patterns, spelled, target_parser
 from artificer.cli.workspace import Workspace, opened
@@ -280,6 +280,9 @@ def runfiles(declared: Declared, product: Files, workspace: Workspace) -> str:
         short = os.path.normpath(file.short)
         if short.startswith(("/", "..")):
             raise NothingToRun(f"{file.short} is not below the workspace")
+        if file.kind != "file":
+            put_other(file, f"{folder}/{short}")
+            continue
         executable = file.executable or file is product.files[0]
         copy(file.path, f"{folder}/{short}", executable=executable)
     return folder

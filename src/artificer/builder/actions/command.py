@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
+from artificer.builder.actions.directory import directory_files, stage_other
 from artificer.builder.actions.fetched import stored_file
 from artificer.builder.actions.make_words import Words, expanded
 from artificer.builder.actions.run import CommandFailed, Process, run, umask_of
@@ -84,6 +85,9 @@ def staged(files: Iterable[File], folder: str) -> Room:
     for file in {one.short: one for one in files}.values():
         path = f"{root}/{file.short}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        if file.kind != "file":
+            stage_other(file, path)
+            continue
         status = os.stat(file.path)
         if status.st_size > _COPIED and not file.executable:
             os.symlink(file.path, path)
@@ -180,23 +184,13 @@ def _collected(outs: Sequence[str], target: Command, room: Room, task: Task) -> 
                 raise CommandFailed(
                     f"the command made a directory of {out}, which is declared as a file"
                 )
-            yield from _tree(path, out, task)
+            yield from directory_files(path, out, room.root, task)
             continue
         real = os.path.realpath(path)
         if not os.path.isfile(real):
             raise CommandFailed(f"the command did not make {out}", hint=_made_instead(out, room))
         file = stored_file(real, out, task)
         yield file._replace(executable=file.executable or target.executable)
-
-
-def _tree(path: str, out: str, task: Task) -> Iterator[File]:
-    for folder, folders, names in os.walk(path):
-        folders.sort(key=os.fsencode)
-        for name in sorted(names, key=os.fsencode):
-            real = os.path.realpath(f"{folder}/{name}")
-            if os.path.isfile(real):
-                short = f"{out}{folder[len(path) :]}/{name}"
-                yield stored_file(real, short, task)._replace(tree=out)
 
 
 def _made_instead(out: str, room: Room) -> str | None:

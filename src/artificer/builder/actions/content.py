@@ -136,6 +136,8 @@ class _Packer:
 
     def _file(self, put: Put, file: File) -> Entry:
         path = self._path(put, file)
+        if file.kind != "file":
+            return self._other(put, file, path)
         mode = self._modes.get(path, put.mode)
         if mode is None:
             mode = self._content.mode
@@ -146,6 +148,17 @@ class _Packer:
         seen = self._task.tools.inputs.stat_of(file.path)
         time = self._content.mtime
         return Entry(path, FILE, mode, uid, gid, size, time, "", file.path, stat=seen)
+
+    def _other(self, put: Put, file: File, path: str) -> Entry:
+        """A link, or an empty directory, of a directory."""
+        if file.kind == "directory":
+            entry = self._made(path, DIRECTORY, 0o755)
+        else:
+            with open(file.path, "rb") as opened:
+                link = os.fsdecode(opened.read())
+            entry = self._made(path, SYMLINK, 0o777)._replace(link=link)
+        uid, gid = self._owner(path, put)
+        return entry._replace(uid=uid, gid=gid)
 
     def _path(self, put: Put, file: File) -> str:
         if put.name is not None:
