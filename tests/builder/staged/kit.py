@@ -23,6 +23,7 @@ from artificer.images.files import tree_of
 from artificer.images.place import Found, Place
 from artificer.images.reach import Reach
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK
+from artificer.layers.write import Tar
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image
 from artificer.oci.reference import Reference, Scratch
@@ -36,12 +37,6 @@ Effect = Callable[[Command], bytes]
 
 class Chosen(NamedTuple):
     identity: str = "real"
-
-
-class Changes(NamedTuple):
-    tar_size: int
-    chunks: Iterator[bytes]
-    entries: int
 
 
 class FakeSandbox:
@@ -73,8 +68,8 @@ class FakeRoot:
         self.tar = effect
         return 0
 
-    def changes(self) -> Changes:
-        return Changes(len(self.tar), iter([self.tar]), 1)
+    def changes(self) -> Tar:
+        return Tar(len(self.tar), [self.tar], 1)
 
     def adopt(self, diff_id: Digest) -> None:
         self.sandbox.adopted.append(diff_id)

@@ -30,7 +30,7 @@ from artificer.images.reach import Reach
 from artificer.layers.encode import encoder
 from artificer.layers.entry import DIRECTORY
 from artificer.layers.tree import Tree
-from artificer.layers.write import Known, Tar, Written, write_layer, write_tar
+from artificer.layers.write import Known, Written, write_layer, write_tar
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Layer, Stored
 from artificer.oci.platform import Platform
@@ -139,9 +139,8 @@ def _written(root: Root, kind: Kind, told: Told, shop: Shop) -> Layer:
         answers.append(answer)
         return Known(answer.descriptor.digest, answer.descriptor.size)
 
-    reach, changes = shop.reach, root.changes()
-    tar = Tar(changes.tar_size, changes.chunks, changes.entries)
-    made = write_tar(tar, kind.encoder, reach.store, known=known, stop=reach.stop)
+    reach = shop.reach
+    made = write_tar(root.changes(), kind.encoder, reach.store, known=known, stop=reach.stop)
     if answers:
         digest, size = answers[0].descriptor.digest, answers[0].descriptor.size
         reach.report(LayerReused(told.title, digest, size, answers[0].why))

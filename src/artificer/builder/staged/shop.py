@@ -1,6 +1,6 @@
 """What carrying out instructions needs: handles, opened once for a build."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -11,25 +11,10 @@ from artificer.builder.staged.options import Options
 from artificer.builder.staged.steps import Steps
 from artificer.builder.work import nowhere
 from artificer.images.reach import Reach
+from artificer.layers.write import Tar
 from artificer.oci.digest import Digest
 from artificer.oci.image import Layer
 from artificer.sandbox.command import Chain, Command
-
-
-class Changes(Protocol):
-    """What was changed in a root: the tar of a layer, read once."""
-
-    @property
-    def tar_size(self) -> int:
-        """How many bytes it has."""
-
-    @property
-    def chunks(self) -> Iterator[bytes]:
-        """Its bytes."""
-
-    @property
-    def entries(self) -> int:
-        """How many files are in it."""
 
 
 class Root(Protocol):
@@ -38,7 +23,7 @@ class Root(Protocol):
     def run(self, command: Command, output: Callable[[bytes], None]) -> int:
         """Run *command* to its end; give its exit code, negative if a signal ended it."""
 
-    def changes(self) -> Changes:
+    def changes(self) -> Tar:
         """Give what was changed, as the tar of a layer."""
 
     def adopt(self, diff_id: Digest) -> None:
