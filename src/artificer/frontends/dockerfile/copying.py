@@ -118,19 +118,10 @@ def _source(at: Lines, written: str, text: str) -> str:
         raise invalid(
             at, f"a source is empty: {written}", word=written, hint="write `.` for everything"
         )
-    if "\0" in text:
-        raise invalid(at, "a source holds a zero byte", word=written)
     return text
 
 
 def _inline(scope: Scope, at: Lines, heredoc: Heredoc, expander: Expander) -> Inline:
-    if "/" in heredoc.name or heredoc.name in {"", ".", ".."}:
-        raise invalid(
-            at,
-            f"a heredoc cannot be a file called {heredoc.name!r}",
-            word=heredoc.word,
-            hint="take a plain word, as in <<EOF",
-        )
     text = heredoc.text
     if heredoc.expand:
         text = expander.document(at, text, scope)
