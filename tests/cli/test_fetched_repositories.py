@@ -140,6 +140,7 @@ def test_what_cannot_be_fetched_is_an_error_only_where_it_is_needed(cli: Cli, wo
     failed = cli("build", "//:h", code=1)
 
     assert "@gone cannot be read" in done.stderr
+    assert done.stderr.count("no such file or directory") == 1
     assert "nowhere" in failed.error
 
 

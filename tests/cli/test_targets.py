@@ -142,6 +142,12 @@ def test_a_failure_is_told_with_its_place_and_with_k_the_rest_is_made(
     assert "1 more were not tried" in done.error
 
 
+def test_a_single_failure_is_told_once(site: Cli) -> None:
+    done = site("build", "//pkg:fails", code=1)
+
+    assert done.stderr.count("the command failed with exit code 7") == 1
+
+
 def test_a_push_target_pushes_where_it_says_or_is_told(
     site: Cli, open_registry: Registry, skopeo: Command
 ) -> None:

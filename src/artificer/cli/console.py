@@ -1,6 +1,7 @@
 """Events to lines on a terminal or in a log: words for people, on standard error."""
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +12,8 @@ from artificer.errors import ArtificerError, Misused
 
 if TYPE_CHECKING:
     from artificer.cli.progress import Bars
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 MODES = ("auto", "plain", "json", "quiet")
 
@@ -28,6 +31,7 @@ class Console:
         self._mode = "plain"
         self._bars: Bars | None = None
         self._told: set[events.Event] = set()
+        self._failed: events.TargetFailed | None = None
 
     def choose(self, mode: str) -> None:
         """Set how events are shown: one of `MODES`."""
@@ -88,8 +92,21 @@ class Console:
             if self._mode == "live":
                 self._moving(event)
         elif isinstance(event, events.Warned) or self._mode != "quiet":
-            for line in lines_of(event):
-                self._line(line)
+            self._show_lines(event)
+
+    def _show_lines(self, event: events.Event) -> None:
+        """Show *event*; a failure when something follows, for the error at the end says it too."""
+        if not isinstance(event, events.Note):
+            failed, self._failed = self._failed, None
+            # A warning may be what became of the failure.
+            if failed is not None and failed.message not in getattr(event, "text", ""):
+                for line in lines_of(failed):
+                    self._line(line)
+        if isinstance(event, events.TargetFailed):
+            self._failed = event
+            return
+        for line in lines_of(event):
+            self._line(line)
 
     def _moving(self, event: events.BlobProgress) -> None:
         if self._bars is None:
@@ -162,17 +179,28 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
             first, *others = message.split("\n  ")
             return [f"{place}: {label}: {first}", *(f"  {line}" for line in others)]
         case events.StepStarted(label, title):
-            return [f"{label}: {title}"]
+            return [f"[{label}] {title}"]
         case events.StepCached(label, title, why):
-            return [f"{label}: {title}: {why}"]
+            return [f"[{label}] {title}: {why}"]
         case events.StepDone(label, _, seconds):
-            return [f"{label}: done in {seconds:.1f} s"]
+            return [f"[{label}] done in {seconds:.1f} s"]
         case events.StepChanged(label, title, changes):
-            return [f"{label}: {title} is done again:", *(f"  {change}" for change in changes)]
+            told = (f"[{label}]   {change}" for change in changes)
+            return [f"[{label}] {title} is done again:", *told]
         case events.CommandOutput(label, line):
-            return [f"{label}: {line}"]
+            return [f"{_named(label)} {_without_colours(line)}"]
         case _:
             assert_never(event)
+
+
+def _named(label: str) -> str:
+    """Who says something: a target, or an instruction of a stage."""
+    return f"{label}:" if label.startswith(("/", "@")) else f"[{label}]"
+
+
+def _without_colours(line: str) -> str:
+    """*line* of a command, which may think that it writes to a terminal."""
+    return _COLOURS.sub("", line).expandtabs() if not line.isprintable() else line
 
 
 def visible(text: str) -> str:
