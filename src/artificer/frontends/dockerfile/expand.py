@@ -15,10 +15,18 @@ from artificer.frontends.dockerfile.wildcard import wildcard
 _NAME = re.compile(r"\d+|[@*#?\-$!]|[^\W\d]\w*")
 _ALTERNATIVES = frozenset("-+?")
 _TRIMS = frozenset("#%")
+_SHOWN = 100
 
 
 class InvalidWord(ArtificerError):
-    """A word that cannot be expanded, or one that says itself that a variable must be set."""
+    """A word that cannot be expanded, or one that says itself that a variable must be set.
+
+    *line* is the line of the word in which that is, as far as it is known.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, line: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
 
 
 class Expansion(NamedTuple):
@@ -142,7 +150,7 @@ class _Reader:
                 output.add(self._plain())
         if stop and not char:
             missing = "/" if stop == "/" else "}"
-            raise InvalidWord(f"`{missing}` is missing in {self._text!r}")
+            raise self._invalid(f"`{missing}` is missing")
         self._at += len(stop)
         return output
 
@@ -169,7 +177,7 @@ class _Reader:
         begin = self._at + 1
         end = self._text.find("'", begin)
         if end < 0:
-            raise InvalidWord(f"a single quote is not closed in {self._text!r}")
+            raise self._invalid("a single quote is not closed")
         self._at = end + 1
         return self._text[begin:end]
 
@@ -178,7 +186,7 @@ class _Reader:
         output = _Output()
         while (char := self._peek()) != '"':
             if not char:
-                raise InvalidWord(f"a double quote is not closed in {self._text!r}")
+                raise self._invalid("a double quote is not closed")
             if char == "$":
                 output.add_literally(self._dollar())
             elif char == self._escape:
@@ -210,7 +218,7 @@ class _Reader:
         self._enter()
         match = _NAME.match(self._text, self._at)
         if match is None:
-            raise InvalidWord(f"bad substitution in {self._text!r}: no name after `${{`")
+            raise self._invalid("bad substitution: no name after `${`")
         self._at = match.end()
         name, modifier = match[0], self._take()
         if modifier == "}":
@@ -239,10 +247,10 @@ class _Reader:
         if operator in _TRIMS and not colon:
             return self._trimmed(name, operator, self._until("}", raw=True).text())
         if not modifier:
-            raise InvalidWord(f"`}}` is missing in {self._text!r}")
-        raise InvalidWord(
-            f"unsupported modifier {self._text[begin : self._at]!r} in {self._text!r}",
-            hint="there are :- - :+ + :? ? # ## % %% / and //",
+            raise self._invalid("`}` is missing")
+        raise self._invalid(
+            f"unsupported modifier {self._text[begin : self._at]!r}",
+            "there are :- - :+ + :? ? # ## % %% / and //",
         )
 
     def _alternative(self, name: str, operator: str, word: str, *, colon: bool) -> str:
@@ -254,7 +262,9 @@ class _Reader:
             return word if is_set else ""
         if not is_set and operator == "?":
             says = word or f"is not allowed to be {'unset' if value is None else 'empty'}"
-            raise InvalidWord(f"{name}: {says}", hint=f"pass `--build-arg {name}=…`")
+            raise InvalidWord(
+                f"{name}: {says}", hint=f"pass `--build-arg {name}=…`", line=self._line()
+            )
         return (value or "") if is_set else word
 
     def _trimmed(self, name: str, operator: str, pattern: str) -> str:
@@ -272,6 +282,15 @@ class _Reader:
         replacement = self._until("}", raw=True).text()
         value = self._value(name) or ""
         return matcher.replaced(value, replacement, everywhere=everywhere)
+
+    def _invalid(self, message: str, hint: str | None = None) -> InvalidWord:
+        line = self._line()
+        return InvalidWord(f"{message} in {line!r}", hint=hint, line=line)
+
+    def _line(self) -> str:
+        at = min(self._at, len(self._text) - 1)
+        begin = self._text.rfind("\n", 0, at) + 1
+        return self._text[begin : begin + _SHOWN].partition("\n")[0]
 
     def _value(self, name: str) -> str | None:
         value = self._variables.get(name)

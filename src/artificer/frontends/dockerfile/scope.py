@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 from artificer.errors import ArtificerError
 from artificer.frontends.dockerfile.errors import invalid
-from artificer.frontends.dockerfile.expand import Expansion, expand, expand_document
+from artificer.frontends.dockerfile.expand import Expansion, InvalidWord, expand, expand_document
 from artificer.frontends.dockerfile.instructions import Lines
 from artificer.frontends.dockerfile.options import SCAN_ARGUMENTS
 from artificer.oci.platform import Platform
@@ -62,7 +62,8 @@ class Expander:
         try:
             expansion = expand_document(text, scope.variables)
         except ArtificerError as error:
-            raise invalid(at, error.message, hint=error.hint) from error
+            line = error.line if isinstance(error, InvalidWord) else ""
+            raise invalid(at, error.message, word=line, hint=error.hint) from error
         self._remember(at, expansion, scope)
         return expansion.text
 
