@@ -17,11 +17,14 @@ from artificer.oci.digest import Digest
 from artificer.sandbox.client import Root, Sandbox, SandboxOptions
 from artificer.sandbox.command import Command, TreeLayer
 from artificer.stop import Stop
+from tests.sandbox import pods
 
 WITH_IDS, WITHOUT_IDS = "u1", "u2"
 LONG_AGO = 1_000_000_000
 USERS = {"root": "", "full-map": "", "range-map": WITH_IDS, "single-map": WITHOUT_IDS}
+PODS = {"chroot": "root"}
 RUNGS = tuple(USERS)
+EVERYWHERE = (*RUNGS, *PODS)
 
 _PASSWD = (
     "root:x:0:0:root:/root:/bin/sh\n"
@@ -84,10 +87,10 @@ def layer(folder: Path, members: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Tre
 
 
 def base(folder: Path) -> TreeLayer:
-    """A base: busybox and setcap, users, and some files to be changed."""
+    """A base: busybox, setcap and perl, users, and some files to be changed."""
     names = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True)
     programs = [(path, "bin/" + os.path.basename(path)) for path in (_found("busybox"),)]
-    programs.append((_found("setcap"), "sbin/setcap"))
+    programs += [(_found("setcap"), "sbin/setcap"), (_found("perl"), "bin/perl")]
     return layer(
         folder,
         [
@@ -96,7 +99,7 @@ def base(folder: Path) -> TreeLayer:
             *(member(name, Path(path).read_bytes(), mode=0o755) for path, name in programs),
             *(
                 member(path.lstrip("/"), Path(path).read_bytes(), mode=0o755)
-                for path in _libraries(_found("setcap"))
+                for path in sorted({*_libraries(_found("setcap")), *_libraries(_found("perl"))})
             ),
             *(
                 link(f"bin/{name}", "busybox")
@@ -141,8 +144,14 @@ def _libraries(program: str) -> Iterator[str]:
             yield word
 
 
-def launcher(user: str) -> tuple[str, ...]:
-    """Words that start a program as *user*, who may read what Python is made of, but not more."""
+def launcher(rung: str) -> tuple[str, ...]:
+    """Words that start a program as who has *rung*: a user, or root in a pod.
+
+    A user may read what Python is made of, but not more.
+    """
+    if rung in PODS:
+        return pods.launcher(PODS[rung])
+    user = USERS[rung]
     if not user:
         return ()
     own = ("--reuid", user, "--regid", user, "--clear-groups")
@@ -155,7 +164,7 @@ def launcher(user: str) -> tuple[str, ...]:
 
 def options(rung: str, **more: Any) -> SandboxOptions:
     """Options of a build that began now, on *rung*, as who has it."""
-    plain = SandboxOptions(rung=rung, started=time.time_ns(), launcher=launcher(USERS[rung]))
+    plain = SandboxOptions(rung=rung, started=time.time_ns(), launcher=launcher(rung))
     return plain._replace(**more)
 
 
@@ -163,7 +172,7 @@ def state_of(rung: str, folder: Path) -> str:
     """A directory below *folder* that whoever has *rung* may write."""
     state = folder / f"state-{rung}"
     state.mkdir(exist_ok=True)
-    if USERS[rung]:
+    if USERS.get(rung):
         owner = pwd.getpwnam(USERS[rung])
         os.chown(state, owner.pw_uid, owner.pw_gid)
     return str(state)

@@ -15,6 +15,7 @@ from artificer.sandbox.inside import Action, bind, mode_at, mount_at
 from artificer.sandbox.ondisk import Node, node_of, set_node
 from artificer.sandbox.overlay import Upper, mount_overlay
 from artificer.sandbox.points import Points, opened, real_path
+from artificer.sandbox.relay import relay
 from artificer.sandbox.system import FILES, FOLDERS, mount_dev, mount_files, mount_proc, mount_sys
 from artificer.sandbox.trees import Trees
 
@@ -94,7 +95,7 @@ class Mounts:
                 return lambda: self._put_secret(number, mount)
             case Socket():
                 self._point(mount.target, directory=False)
-                return lambda: bind(mount.path, self._base.root, mount.target)
+                return lambda: self._put_socket(number, mount)
             case _ as never:
                 assert_never(never)
 
@@ -152,6 +153,15 @@ class Mounts:
                 os.fchown(descriptor, mount.uid, mount.gid)
             os.fchmod(descriptor, mount.mode)
         _bind_at(path, self._base.root, mount.target, read_only=True)
+
+    def _put_socket(self, number: int, mount: Socket) -> None:
+        path = f"{self._private}/socket-{number}"
+        # By its name it will be out of reach: the relay's root becomes the command's, too.
+        real = os.open(mount.path, os.O_PATH)
+        mount = mount._replace(path=f"/proc/self/fd/{real}")
+        relay(mount._replace(uid=0, gid=0) if self._base.marked else mount, path)
+        os.close(real)
+        _bind_at(path, self._base.root, mount.target, read_only=False)
 
 
 def _bind_at(source: str, root: str, target: str, *, read_only: bool) -> None:
