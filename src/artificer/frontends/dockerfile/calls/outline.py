@@ -52,6 +52,11 @@ class Outline(NamedTuple):
     caches: tuple[MountLine, ...]
 
 
+class _Mounted(NamedTuple):
+    at: Lines
+    options: MountOptions
+
+
 def outline(dockerfile: Dockerfile, options: Options) -> Outline:
     """Return the outline of the target; no base is looked up."""
     expander = Expander(dockerfile.directives.escape)
@@ -59,12 +64,20 @@ def outline(dockerfile: Dockerfile, options: Options) -> Outline:
     arguments = arguments_of(dockerfile, options, expander, options.target)
     graph = StageGraph(dockerfile, arguments.everywhere, contexts, options.platform, expander)
     number = graph.target(options.target)
-    stages = [dockerfile.stages[needed] for needed in graph.needed(number)]
+    plans = [graph.plans[needed] for needed in graph.needed(number)]
+    scopes: dict[int | str, Scope] = {}
     declared: list[ArgumentLine] = []
-    mounts: list[tuple[Lines, MountOptions]] = []
-    for stage in stages:
-        _read(stage, options, arguments, expander, (declared, mounts))
-    everywhere = _global(dockerfile, stages, declared, arguments, expander)
+    mounts: list[_Mounted] = []
+    for plan in plans:
+        base = scopes.get(plan.base)
+        scope = Scope.upon(base) if base else Scope({}, options.platform)
+        scopes[plan.number] = scope
+        for asked in _asked(plan.lines, scope, arguments, expander):
+            if isinstance(asked, ArgumentLine):
+                declared.append(asked)
+            else:
+                mounts.append(asked)
+    everywhere = _global(dockerfile, [plan.lines for plan in plans], declared, arguments, expander)
     start = dockerfile.stages[number].start
     return Outline(
         start.name,
@@ -117,23 +130,16 @@ def outline_json(dockerfile: Dockerfile, found: Outline) -> str:
     )
 
 
-def _read(
-    stage: StageLines,
-    options: Options,
-    arguments: Arguments,
-    expander: Expander,
-    into: tuple[list[ArgumentLine], list[tuple[Lines, MountOptions]]],
-) -> None:
-    """Read the arguments and mounts of *stage*."""
-    scope = Scope({}, options.platform)
-    declared, mounts = into
+def _asked(
+    stage: StageLines, scope: Scope, arguments: Arguments, expander: Expander
+) -> Iterator[ArgumentLine | _Mounted]:
+    """Yield the arguments and mounts of *stage*, which begins in *scope*."""
     for instruction in stage.body:
         match instruction:
             case Arg(at=at):
                 declare(scope, instruction, arguments, expander)
                 for name, _ in instruction.arguments:
-                    value = scope.arguments[name]
-                    declared.append(ArgumentLine(name, value, description(at, name), at))
+                    yield ArgumentLine(name, scope.arguments[name], description(at, name), at)
             case Env():
                 evaluated(scope, instruction, expander)
             case Run(at=at):
@@ -142,7 +148,7 @@ def _read(
                         (name, value and expander.word(at, value, scope))
                         for name, value in mount.fields
                     )
-                    mounts.append((at, options_of(fields, at)))
+                    yield _Mounted(at, options_of(fields, at))
             case _:
                 continue
 
@@ -184,7 +190,7 @@ def _once(
     yield from lines.values()
 
 
-def _mounts(kind: str, mounts: list[tuple[Lines, MountOptions]]) -> tuple[MountLine, ...]:
+def _mounts(kind: str, mounts: list[_Mounted]) -> tuple[MountLine, ...]:
     lines: dict[str, MountLine] = {}
     for at, options in mounts:
         if options.type == kind:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from artificer.builder.stages import AddSources, ContextFiles, CopyFiles, Recipe
+from artificer.builder.targets import Place
 from artificer.frontends.dockerfile.directives import check_of
 from artificer.frontends.dockerfile.errors import InvalidDockerfile
 from artificer.frontends.dockerfile.instructions import (
@@ -18,6 +19,7 @@ from artificer.frontends.dockerfile.lint.rules import Rule, Violation
 from artificer.frontends.dockerfile.recipe import Made
 
 _CHECK = "check="
+_ARGUMENT = "build argument BUILDKIT_DOCKERFILE_CHECK"
 
 
 class LintFailed(InvalidDockerfile):
@@ -29,8 +31,8 @@ def check_asked(dockerfile: Dockerfile, made: Made | None) -> Check:
     asked = made.controls.check if made else None
     if asked is None:
         return dockerfile.directives.check
-    at = dockerfile.stages[0].start.at
-    return check_of(asked, at._replace(text=asked)) if asked.strip() else Check()
+    at = Lines(Place(_ARGUMENT, 1), 1, asked, asked)
+    return check_of(asked, at) if asked.strip() else Check()
 
 
 def violations(
