@@ -12,6 +12,7 @@ from artificer.builder.known import Known
 from artificer.builder.staged.bases import Bases
 from artificer.builder.staged.build import Built, build_stages
 from artificer.builder.staged.contexts import Contexts, directory
+from artificer.builder.staged.making import StageMaker
 from artificer.builder.staged.options import Options
 from artificer.builder.staged.shop import Ask, Remote, Shop
 from artificer.builder.staged.steps import Steps
@@ -127,12 +128,13 @@ class Workshop:
         shop = Shop(
             self.reach,
             Known(self.reach),
-            Contexts(options.contexts, self.reach),
+            Contexts(options.contexts, self.reach.report),
             bases,
             Steps(self.reach, options.caches),
             options,
             self.remotes.__getitem__,
             lambda: self.sandbox,
+            StageMaker,
         )
         built = build_stages(made.recipe, shop)
         shop.steps.share(built.fresh)

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from artificer.builder.staged.contexts import Tarball
-from artificer.builder.staged.options import Options
 from artificer.builder.staged.shop import Ask, Remote
 from artificer.errors import ArtificerError
 from artificer.layers.encode import encoder
@@ -183,36 +181,3 @@ def test_a_checkout_is_added_by_its_contents(shop: Workshop) -> None:
         "src/d": "755 0:0 /",
         "src/d/x": "644 0:0 1",
     }
-
-
-def test_a_context_may_be_an_archive(shop: Workshop, tmp_path: Path) -> None:
-    inner = archive(x="1")
-    (tmp_path / "context.tgz").write_bytes(
-        gzipped(
-            tar_of(
-                ("a", b"1"),
-                ("d", {**DIR, "uid": 5}),
-                ("d/b", b"22"),
-                ("d/c", hard("d/b")),
-                ("l", link("d")),
-                ("inner.tar", inner),
-            )
-        )
-    )
-    options = Options(contexts={"": Tarball(str(tmp_path / "context.tgz"))})
-    text = "FROM scratch\nCOPY a l/b /x/\nCOPY d /d\nADD inner.tar /y"
-
-    image = shop.build(text, options).image
-
-    assert shop.tree(image) == {
-        "x": "755 0:0 /",
-        "x/a": "644 0:0 1",
-        "x/b": "644 0:0 2",
-        "d": "755 0:0 /",
-        "d/b": "644 0:0 2",
-        "d/c": "644 0:0 2",
-        "y": "755 0:0 /",
-        "y/x": "644 7:8 1",
-    }
-    assert shop.build(text, options).image == image
-    assert shop.started == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from artificer.builder.recipe import Compress
-from artificer.builder.staged import contents, disk, fold
+from artificer.builder.staged import contents, disk, making
 from artificer.builder.staged.options import Afresh, LocalCache, Options
 from artificer.layers.index import File
 from tests.builder.staged.kit import Workshop
@@ -53,7 +53,7 @@ def test_an_unchanged_context_is_neither_listed_nor_read(
     shop.image(TEXT)
 
     monkeypatch.setattr(contents, "selected", None)
-    monkeypatch.setattr(fold, "index_of", None)
+    monkeypatch.setattr(making, "index_of", None)
     shop.image(TEXT)
 
     assert shop.cached == ALL

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from artificer.builder.keys import key
-from artificer.builder.staged.contexts import InTar, OnDisk
+from artificer.builder.staged.contexts import OnDisk
 from artificer.builder.staged.select import Manner, Picked, Source, selected
-from artificer.layers.entry import FILE, HARDLINK, Stat
+from artificer.layers.entry import FILE, Stat
 from artificer.layers.index import File
 from artificer.layers.snapshot import Snapshot, changes, racy, unchanged
 from artificer.store.blobs import Store
@@ -42,11 +42,8 @@ class Content(NamedTuple):
     changed: tuple[str, ...] = ()
 
 
-def content_of(where: OnDisk | InTar, wanted: Wanted, store: Store, *, afresh: bool) -> Content:
+def content_of(where: OnDisk, wanted: Wanted, store: Store, *, afresh: bool) -> Content:
     """Return the content of *wanted*; with *afresh* every file is read."""
-    if isinstance(where, InTar):
-        sources = selected(where.files, wanted.patterns, wanted.manner)
-        return Content(_key(sources, lambda file: file.content.hex(), lambda file: file.link))
     words = wanted.words(where)
     data = None if afresh else store.record(_KIND, words)
     last = None if data is None else Snapshot.unpack(data)
@@ -125,7 +122,7 @@ def _lines(
     # No name holds a NUL.
     for file, below in picked:
         target, content = link(file), ""
-        if file.kind in {FILE, HARDLINK}:
+        if file.kind == FILE:
             content = digest(file)
         yield f"{below}\0{file.kind}\0{file.mode:o}\0{file.size}\0{target}\0{content}"
 

@@ -15,7 +15,6 @@ from artificer.builder.staged.adding import (
     unpacked,
 )
 from artificer.builder.staged.contexts import Provided
-from artificer.builder.staged.ignore import Ignore
 from artificer.builder.staged.landing import (
     Landed,
     Owner,
@@ -26,7 +25,7 @@ from artificer.builder.staged.landing import (
 )
 from artificer.builder.staged.modes import Mode, parse_mode
 from artificer.builder.staged.owners import Read, owner_of
-from artificer.builder.staged.select import Manner, Source, selected
+from artificer.builder.staged.select import Source, manner_of, selected
 from artificer.builder.staged.shop import Ask, Fetch, Remote
 from artificer.builder.stages import AddSources, CopyFiles, Inline, MakeDirectory
 from artificer.errors import Misused
@@ -53,11 +52,6 @@ class Tools(NamedTuple):
     store: Store
     report: Report
     spools: ExitStack
-
-
-def manner_of(copy: CopyFiles) -> Manner:
-    """How the sources of *copy* are read."""
-    return Manner(copy.parents, Ignore(copy.exclude))
 
 
 def copied(copy: CopyFiles, provided: Provided | None, onto: Onto) -> list[Entry]:

@@ -2,37 +2,22 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from artificer.builder.kind import kind_of
-from artificer.builder.layering import Piece, piece_layer
-from artificer.builder.staged.contexts import OfImage, Provided
-from artificer.builder.staged.copying import Onto, Tools, added, copied, made_directory
 from artificer.builder.staged.parts import LOST, At, Parts, parts_of
-from artificer.builder.staged.running import Ground, Told, run_layer
-from artificer.builder.staged.shop import Shop
+from artificer.builder.staged.shop import Ground, Maker, Shop, Told
 from artificer.builder.staged.steps import STEP_KEY
 from artificer.builder.stages import (
-    AddSources,
     ContextFiles,
-    CopyFiles,
     Instruction,
-    MakeDirectory,
     RunCommand,
     Stage,
     StageImage,
     Step,
 )
-from artificer.builder.work import Work
 from artificer.errors import ArtificerError, Cancelled, Misused
 from artificer.events import StepCached, StepChanged, StepDone, StepStarted
-from artificer.images.files import NoSuchFile, index_of, read_file
-from artificer.layers.entry import Entry
-from artificer.layers.index import File, Index
-from artificer.layers.tree import Tree
-from artificer.layers.write import HELD
-from artificer.oci.digest import Digest
 from artificer.oci.edit import Line, continued, converted
 from artificer.oci.image import Blob, Image, Layer
 
@@ -80,7 +65,7 @@ class _Fold:
         self._layers = list(self._base.layers)
         self._own: list[tuple[str, Layer]] = []
         self._fresh: list[tuple[str, Layer]] = []
-        self._files = _Files(shop)
+        self._maker: Maker | None = None
         self._ahead = place.is_target
 
     def made(self) -> Made:
@@ -144,6 +129,13 @@ class _Fold:
             self._shop.ahead((*self._layers, layer))
         return layer
 
+    def _made(self, step: Step, told: Told) -> Layer:
+        stage, kind = self._stage, self._kind
+        ground = Ground(self._layers, self._stages, stage.platform, kind, self._image)
+        if self._maker is None:
+            self._maker = self._shop.maker(self._shop)
+        return self._maker.layer(step, ground, told)
+
     def _explain(self, parts: Parts, instruction: Instruction, told: Told) -> None:
         name = self._stage.name or str(self._number)
         where = f"{instruction.place.path}\0{name}\0{told.label}"
@@ -152,94 +144,6 @@ class _Fold:
             more = len(changes) - _MOST_TOLD
             shown = (*changes[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else []))
             self._shop.reach.report(StepChanged(*told, shown))
-
-    def _made(self, step: Step, told: Told) -> Layer:
-        if isinstance(step, RunCommand):
-            ground = Ground(self._layers, self._stages, self._stage.platform)
-            return run_layer(step, ground, self._kind, told, self._shop)
-        onto = Onto(self._files.tree(self._layers), self._read, self._shop.options.epoch)
-        with ExitStack() as spools:
-            entries = self._entries(step, onto, spools)
-            layer = self._written(entries, told)
-        self._files.expect(layer.diff_id, entries)
-        return layer
-
-    def _entries(
-        self, step: CopyFiles | AddSources | MakeDirectory, onto: Onto, spools: ExitStack
-    ) -> list[Entry]:
-        match step:
-            case CopyFiles():
-                return copied(step, self._provided(step), onto)
-            case AddSources(files):
-                reach = self._shop.reach
-                tools = Tools(self._shop.fetch, reach.store, reach.report, spools)
-                return added(step, self._provided(files), onto, tools)
-            case MakeDirectory():
-                return made_directory(step, onto)
-            case _:
-                assert_never(step)
-
-    def _provided(self, copy: CopyFiles) -> Provided | None:
-        if not copy.sources:
-            return None
-        match copy.source:
-            case ContextFiles(name):
-                return self._shop.contexts.provided(name)
-            case StageImage(number):
-                return OfImage(self._stages[number], self._shop.reach)
-            case reference:
-                image = self._shop.bases.image(reference, self._stage.platform)
-                return OfImage(image, self._shop.reach)
-
-    def _written(self, entries: list[Entry], told: Told) -> Layer:
-        # A tar that is held in memory anyway costs nothing to ask about.
-        held = sum(entry.size for entry in entries) <= HELD
-        shop = self._shop
-        work = Work(self._kind, shop.reach, shop.known, None, [], expected=held)
-        return piece_layer(Piece(told.title, entries), work)
-
-    def _read(self, path: str) -> bytes:
-        try:
-            return read_file(self._image(), path, _ACCOUNTS_BYTES, self._shop.reach)
-        except NoSuchFile:
-            return b""
-
-
-class _Files:
-    """The files of a stage so far, looked at only when something has to be put among them."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self._tree: Tree | None = None
-        self._count = 0
-        self._expected: dict[Digest, list[Entry]] = {}
-
-    def expect(self, diff_id: Digest, entries: list[Entry]) -> None:
-        """Know the layer *diff_id* by its *entries*, so that it need not be read for them."""
-        self._expected[diff_id] = entries
-
-    def tree(self, layers: list[Layer]) -> Tree:
-        """Return the files of *layers*, which are those of the last time and some more."""
-        if self._tree is None:
-            self._tree = Tree(())
-        for layer in layers[self._count :]:
-            self._tree.grow(self._index(layer))
-        self._count = len(layers)
-        return self._tree
-
-    def _index(self, layer: Layer) -> Index:
-        entries = self._expected.pop(layer.diff_id, None)
-        if entries is None:
-            return index_of(layer, self._shop.reach)
-        return Index(
-            File(
-                *(entry.path, entry.kind, entry.mode, entry.uid, entry.gid),
-                *(entry.size, entry.mtime, 0, entry.link),
-                xattrs=entry.xattrs,
-                device=entry.device,
-            )
-            for entry in entries
-        )
 
 
 class _Placed:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from artificer.builder.recipe import Cache, Compress
-from artificer.builder.staged.contexts import Context
+from artificer.builder.staged.contexts import Directory
 from artificer.oci.edit import Stamp
 from artificer.oci.media import Format
 from artificer.oci.reference import Named
@@ -76,7 +76,7 @@ class Options(NamedTuple):
     most *jobs* stages are built at once.
     """
 
-    contexts: Mapping[str, Context] = MappingProxyType({})
+    contexts: Mapping[str, Directory] = MappingProxyType({})
     format: Format | None = None
     compress: Compress = Compress()
     epoch: int = 0

@@ -6,9 +6,8 @@ from typing import NamedTuple, assert_never
 from artificer.builder.keys import Part
 from artificer.builder.keys import key as key_of
 from artificer.builder.staged.contents import Wanted, content_of
-from artificer.builder.staged.copying import manner_of
 from artificer.builder.staged.owners import is_named
-from artificer.builder.staged.select import Manner, literal
+from artificer.builder.staged.select import Manner, literal, manner_of
 from artificer.builder.staged.shop import Ask, Shop
 from artificer.builder.stages import (
     AddSources,

@@ -1,16 +1,16 @@
 """RUN: the command in a root of the files below, its mounts, and what it changed as a layer."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from artificer.builder.kind import Kind
 from artificer.builder.staged.contexts import Provided
 from artificer.builder.staged.landing import order, with_parents
 from artificer.builder.staged.options import Running
 from artificer.builder.staged.select import Manner, NoSuchSource, below
-from artificer.builder.staged.shop import Root, Shop
+from artificer.builder.staged.shop import Ground, Root, Shop, Told
 from artificer.builder.stages import (
     BindMount,
     CacheMount,
@@ -32,8 +32,7 @@ from artificer.layers.entry import DIRECTORY
 from artificer.layers.tree import Tree
 from artificer.layers.write import Known, Written, write_layer, write_tar
 from artificer.oci.digest import Digest
-from artificer.oci.image import Image, Layer, Stored
-from artificer.oci.platform import Platform
+from artificer.oci.image import Layer, Stored
 from artificer.sandbox import command as sandboxed
 from artificer.sandbox.command import Chain, Command, TreeLayer
 
@@ -50,22 +49,7 @@ class RunFailed(ArtificerError):
     """A command of RUN did not end with 0."""
 
 
-class Told(NamedTuple):
-    """How an instruction is spoken of."""
-
-    label: str
-    title: str
-
-
-class Ground(NamedTuple):
-    """What a command stands on: the layers of its stage, earlier stages, the platform."""
-
-    layers: Sequence[Layer]
-    stages: Mapping[int, Image]
-    platform: Platform | None
-
-
-def run_layer(command: RunCommand, ground: Ground, kind: Kind, told: Told, shop: Shop) -> Layer:
+def run_layer(command: RunCommand, ground: Ground, told: Told, shop: Shop) -> Layer:
     """Run *command* and return the layer of what it changed."""
     words = _command(command, ground, shop)
     with _root(chain_of(ground.layers, shop.reach), shop) as root:
@@ -74,7 +58,7 @@ def run_layer(command: RunCommand, ground: Ground, kind: Kind, told: Told, shop:
         output.end()
         if code:
             raise _failed(told, code, output.last)
-        written = _written(root, kind, told, shop)
+        written = _written(root, ground.kind, told, shop)
         root.adopt(written.diff_id)
         return written
 

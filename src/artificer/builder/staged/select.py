@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 from artificer.builder.staged.ignore import Ignore, leaves_out
+from artificer.builder.stages import CopyFiles
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, SYMLINK
 from artificer.layers.index import File
@@ -57,6 +58,11 @@ class Manner(NamedTuple):
 
     parents: bool = False
     exclude: Ignore = Ignore()
+
+
+def manner_of(copy: CopyFiles) -> Manner:
+    """How the sources of *copy* are read."""
+    return Manner(copy.parents, Ignore(copy.exclude))
 
 
 def selected(files: Files, patterns: Iterable[str], manner: Manner) -> list[Source]:

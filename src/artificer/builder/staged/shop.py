@@ -1,20 +1,26 @@
 """What carrying out instructions needs: handles, opened once for a build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from artificer.builder.kind import Kind
 from artificer.builder.known import Known
 from artificer.builder.staged.bases import Bases
 from artificer.builder.staged.contexts import Contexts
 from artificer.builder.staged.options import Options
 from artificer.builder.staged.steps import Steps
+from artificer.builder.stages import Step
 from artificer.builder.work import nowhere
 from artificer.images.reach import Reach
-from artificer.layers.write import Tar
 from artificer.oci.digest import Digest
-from artificer.oci.image import Layer
+from artificer.oci.image import Image, Layer
+from artificer.oci.platform import Platform
 from artificer.sandbox.command import Chain, Command
+
+if TYPE_CHECKING:
+    # Writing layers loads what compresses them: only where something is made.
+    from artificer.layers.write import Tar
 
 
 class Root(Protocol):
@@ -23,7 +29,7 @@ class Root(Protocol):
     def run(self, command: Command, output: Callable[[bytes], None]) -> int:
         """Run *command* to its end; give its exit code, negative if a signal ended it."""
 
-    def changes(self) -> Tar:
+    def changes(self) -> "Tar":
         """Give what was changed, as the tar of a layer."""
 
     def adopt(self, diff_id: Digest) -> None:
@@ -77,11 +83,39 @@ class Ask(NamedTuple):
 Fetch = Callable[[Ask], Remote]
 
 
+class Told(NamedTuple):
+    """How an instruction is spoken of."""
+
+    label: str
+    title: str
+
+
+class Ground(NamedTuple):
+    """What an instruction stands on: *layers* of its stage, earlier stages, the platform.
+
+    New layers are of *kind*; *image* gives the stage so far.
+    """
+
+    layers: Sequence[Layer]
+    stages: Mapping[int, Image]
+    platform: Platform | None
+    kind: Kind
+    image: Callable[[], Image]
+
+
+class Maker(Protocol):
+    """Carries out the instructions of one stage that nobody knows: `making.StageMaker`."""
+
+    def layer(self, step: Step, ground: Ground, told: Told) -> Layer:
+        """Return the layer that *step* comes to on *ground*, which only ever grows."""
+
+
 class Shop(NamedTuple):
     """The handles of a build.
 
-    *fetch* brings what ADD names by URLs, *sandbox* opens the one that all commands run in. Layers
-    of the stage that is asked for are given to *ahead*, with those below, to be sent meanwhile.
+    *fetch* brings what ADD names by URLs, *sandbox* opens the one that all commands run in, and
+    *maker* (`making.StageMaker`, to be imported at need) carries out what is not known. Layers of
+    the stage that is asked for are given to *ahead*, with those below, to be sent meanwhile.
     """
 
     reach: Reach
@@ -92,4 +126,5 @@ class Shop(NamedTuple):
     options: Options
     fetch: Fetch
     sandbox: Callable[[], Sandbox]
+    maker: "Callable[[Shop], Maker]"
     ahead: Callable[[Sequence[Layer]], None] = nowhere
