@@ -63,7 +63,8 @@ def base(sandbox_folder: Path) -> TreeLayer:
 def _boxes(sandbox_folder: Path, users: None) -> Iterator[dict[str, Sandbox]]:
     with ExitStack() as stack:
         yield {
-            rung: stack.enter_context(roots.sandbox(rung, sandbox_folder)) for rung in roots.RUNGS
+            rung: stack.enter_context(roots.sandbox(rung, sandbox_folder))
+            for rung in roots.EVERYWHERE
         }
 
 

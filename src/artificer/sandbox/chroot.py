@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, NoReturn
 
 from artificer.sandbox import calls
@@ -43,6 +43,8 @@ _LINKS = (
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
+    ("core", "/proc/kcore"),
+    ("ptmx", "pts/ptmx"),
 )
 _SOMEBODY = 12345
 _FOR_ALL = 0o666
@@ -135,7 +137,8 @@ def _fit_system(fittings: Fittings, command: Command) -> None:
 
 def _served(root: str, become_it: Callable[[], NoReturn], server: ProcServer, output: int) -> int:
     def start(listener: socket.socket) -> None:
-        os.chroot(root)
+        with _doing("chroot (CAP_SYS_CHROOT)"):
+            os.chroot(root)
         os.chdir("/")
         descriptor = install_listened(serving_filter())
         socket.send_fds(listener, [b"x"], [descriptor])
@@ -150,8 +153,10 @@ def _try(folder: str) -> None:
     output = os.memfd_create("output", os.MFD_CLOEXEC)
     root = f"{folder}/root"
     null = f"{root}/null"
-    os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
-    os.chown(null, _SOMEBODY, _SOMEBODY)
+    with _doing("making a device (CAP_MKNOD)"):
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    with _doing("giving a file away (CAP_CHOWN)"):
+        os.chown(null, _SOMEBODY, _SOMEBODY)
 
     def tried() -> int:
         server = ProcServer(root, SecretFiles(root, ()), f"{folder}/proc")
@@ -164,6 +169,14 @@ def _try(folder: str) -> None:
         raise OSError(errno.EPERM, text or "a command in a chroot does not run")
     finally:
         os.close(output)
+
+
+@contextlib.contextmanager
+def _doing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"{what}: {error.strerror}") from error
 
 
 def _look_around() -> NoReturn:

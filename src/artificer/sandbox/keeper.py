@@ -18,7 +18,7 @@ from artificer.sandbox import calls
 from artificer.sandbox.command import Command
 from artificer.sandbox.inside import CAPABILITIES, environment, execute
 from artificer.sandbox.processes import end_all
-from artificer.sandbox.rung import Cut, Supervisor
+from artificer.sandbox.rung import Cut, NotPossible, Supervisor
 from artificer.sandbox.users import Identity
 
 _PIECE = 1 << 16
@@ -56,6 +56,8 @@ def kept(work: Callable[[], int], leash: int = -1) -> int:
     if not text:
         raise Lost("the command's processes were killed", hint="was there too little memory?")
     answer = json.loads(text)
+    if answer.get("refused"):
+        raise NotPossible(answer["error"], hint=answer["hint"])
     if "error" in answer:
         raise Lost(f"the command could not be run: {answer['error']}", hint=answer["hint"])
     return int(answer["code"])
@@ -81,7 +83,8 @@ def _keep(work: Callable[[], int], told: int, builder: int) -> NoReturn:
         if os.getppid() == builder:
             answer = {"code": work()}
     except ArtificerError as error:
-        answer = {"error": error.message, "hint": error.hint}
+        refused = isinstance(error, NotPossible)
+        answer = {"error": error.message, "hint": error.hint, "refused": refused}
     except BaseException as error:
         answer = {"error": str(error) or repr(error), "hint": None}
     finally:

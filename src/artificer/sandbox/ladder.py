@@ -7,6 +7,7 @@ from typing import NamedTuple
 from artificer.errors import ArtificerError
 from artificer.sandbox.chroot import ChrootRung
 from artificer.sandbox.namespaces import FullMapRung, RangeMapRung, RootRung, SingleMapRung
+from artificer.sandbox.proot import ProotRung
 from artificer.sandbox.rung import Rung
 
 
@@ -24,7 +25,14 @@ class NoRung(ArtificerError):
 
 def rungs() -> list[Rung]:
     """Return all rungs, the best first."""
-    return [RootRung(), FullMapRung(), RangeMapRung(), SingleMapRung(), ChrootRung()]
+    return [
+        RootRung(),
+        FullMapRung(),
+        RangeMapRung(),
+        SingleMapRung(),
+        ChrootRung(),
+        ProotRung(),
+    ]
 
 
 def climb(all_of_them: Sequence[Rung], state: str) -> tuple[Rung | None, list[Tried]]:

@@ -14,6 +14,7 @@ from artificer.sandbox.mounting import BadMount, copy_tree
 from artificer.sandbox.points import real_path
 from artificer.sandbox.relay import relay
 from artificer.sandbox.roots import Roots, Unpacked
+from artificer.sandbox.rung import NotPossible
 from artificer.sandbox.scan import Area, candidates
 
 Sources = Mapping[str, str]
@@ -48,7 +49,8 @@ class Lender:
         try:
             if found.new:
                 if cache.chain:
-                    with self._bind(Bind(cache.target, cache.chain, cache.path)) as source:
+                    whole = Bind(cache.target, cache.chain, cache.path)
+                    with self._bind(whole) as source:
                         copy_tree(source, found.path, marked=False)
                 os.chown(found.path, cache.uid, cache.gid)
                 os.chmod(found.path, cache.mode)
@@ -73,6 +75,12 @@ class Lender:
             yield source
             os.utime(above, ns=(times.st_atime_ns, times.st_mtime_ns))
             clean = _is_clean(root, real.strip("/"))
+            if not (clean or bind.writable):
+                raise NotPossible(
+                    f"the command wrote to what is mounted at {bind.target}, which is read-only: "
+                    "here nothing could keep it from that",
+                    hint="let it write elsewhere, or ask for a mount with `rw`",
+                )
         finally:
             if clean:
                 self._roots.keep(root)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from artificer.sandbox.rung import HOSTNAME
 from artificer.sandbox.tracee import Tracee
 
 BEGINNINGS = (b"/proc/", b"/proc\0", b"/sys/", b"/sys\0", b"/dev/fd/", b"/dev/fd\0", b"/dev/std")
@@ -70,20 +71,15 @@ class ProcPaths:
 
     def meaning(self, path: bytes, tracee: Tracee) -> Meaning | None:
         """Return what *path* is to *tracee*, None if it is none of ours."""
-        if b"/." in path or b"//" in path or path.endswith(b"/"):
-            path = posixpath.normpath(path)
-        if path in _STANDARD:
-            path = b"/proc/self/fd/" + _STANDARD[path]
-        elif path == b"/dev/fd" or path.startswith(b"/dev/fd/"):
-            path = b"/proc/self/fd" + path[7:]
+        path = _below_proc(path)
         if path == b"/proc":
             return Listing()
         if path == b"/sys" or path.startswith(b"/sys/"):
             return There(path)
         if not path.startswith(b"/proc/"):
             return None
-        if path in {b"/proc/mounts", b"/proc/net"} or path.startswith(b"/proc/net/"):
-            path = b"/proc/self" + path[5:]
+        if path == b"/proc/sys/kernel/hostname":
+            return Text(HOSTNAME.encode() + b"\n")
         found = _OF_PROCESS.fullmatch(path)
         return There(path) if found is None else self._of_process(found, tracee)
 
@@ -112,3 +108,16 @@ class ProcPaths:
         if path == self._root:
             return b"/"
         return path.removeprefix(self._root) if path.startswith(self._root + b"/") else path
+
+
+def _below_proc(path: bytes) -> bytes:
+    """Return what *path* is another name of."""
+    if b"/." in path or b"//" in path or path.endswith(b"/"):
+        path = posixpath.normpath(path)
+    if path in _STANDARD:
+        return b"/proc/self/fd/" + _STANDARD[path]
+    if path == b"/dev/fd" or path.startswith(b"/dev/fd/"):
+        return b"/proc/self/fd" + path[7:]
+    if path in {b"/proc/mounts", b"/proc/net"} or path.startswith(b"/proc/net/"):
+        return b"/proc/self" + path[5:]
+    return path

@@ -26,6 +26,7 @@ from artificer.sandbox.procpaths import (
     Text,
     There,
 )
+from artificer.sandbox.rung import HOSTNAME
 from artificer.sandbox.seccomp import NOTIFY, Rule, When, error, program
 from artificer.sandbox.secretfiles import SecretFile, SecretFiles
 from artificer.sandbox.tracee import AT_FDCWD, AT_SYMLINK_NOFOLLOW, Identity, Tracee, signed
@@ -61,6 +62,7 @@ def serving_filter() -> bytes:
             *(Rule(call, NOTIFY, (here,)) for call in _AT_SECOND if call != "openat"),
             *(Rule(call, NOTIFY) for call in (*_AT_FIRST, *_XATTR, *_OTHERS)),
             Rule("ptrace", NOTIFY, (When(0, (_TRACEME,), among=False),)),
+            Rule("uname", NOTIFY),
             Rule("openat2", error(errno.ENOSYS)),
         )
     )
@@ -81,7 +83,7 @@ class ProcServer:
         self._listing = os.open(stand_in, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._reader = Identity(0, 0)
         acts: dict[str, Answer] = dict.fromkeys(_OTHERS, self._other)
-        self._acts = acts | {"ptrace": self._other}
+        self._acts = acts | {"ptrace": self._other, "uname": _uname}
 
     def close(self) -> None:
         """Close what was open for the command."""
@@ -250,6 +252,15 @@ class ProcServer:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.Signals(signed(call.arguments[1])))
         return 0
+
+
+def _uname(call: Call) -> int:
+    """Name the machine as in roots that have a name of their own."""
+    system = os.uname()
+    words = (system.sysname, HOSTNAME, system.release, system.version, system.machine, "(none)")
+    fields = (word.encode()[:64].ljust(65, b"\0") for word in words)
+    call.tracee.write(call.arguments[0], b"".join(fields))
+    return 0
 
 
 def _group(process: int) -> int:

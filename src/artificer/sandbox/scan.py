@@ -59,8 +59,8 @@ def candidates(area: Area) -> Candidates:
     since = area.since
     while waiting:
         folder, new, own = waiting.pop()
-        known = None if new else area.before.folders.get(folder)
-        new = known is None
+        known = area.before.folders.get(folder)
+        new = new or known is None
         names: dict[str, os.stat_result] = {}
         with os.scandir(f"{area.root}/{folder}") as items:
             for item in items:
