@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None and os.path.basename(sys.argv[0]) == "bazel":
             from artificer.cli.bazel import translated
 
-            words = translated(words)
+            words = translated(words, os.getcwd(), os.environ.get("HOME", ""))
         return _run(words, session)
     except ArtificerError as error:
         session.fail(error)
