@@ -1,7 +1,11 @@
+import itertools
 import os
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from artificer.layers.patterns import (
     InvalidPattern,
@@ -96,3 +100,60 @@ def test_only_special_characters_make_a_pattern() -> None:
     assert is_pattern("[a]")
     assert not is_pattern("a.b")
     assert not is_pattern("~/a")
+
+
+def test_lines_of_an_ignore_file_end_with_newlines_and_nothing_else() -> None:
+    assert ignore_lines("a\x0cb\r\nc\u2028d\n\x85e\n") == ["a\x0cb", "c\u2028d", "e"]
+
+
+def matches(pattern: tuple[str, ...], path: str) -> bool:
+    """Whether *path* matches, found by trying everything."""
+    if not pattern:
+        return not path
+    first, rest = pattern[0], pattern[1:]
+    if first == "*":
+        ends = range(len(path.split("/")[0]) + 1)
+        return any(matches(rest, path[end:]) for end in ends)
+    if first == "**/":
+        below = [at + 1 for at, letter in enumerate(path) if letter == "/"]
+        return any(matches(rest, path[start:]) for start in [0, *below])
+    return path.startswith(first) and matches(rest, path[len(first) :])
+
+
+COMPONENTS = st.lists(st.sampled_from(["*", "a", "b", "ab"]), min_size=1, max_size=5).filter(
+    lambda parts: ("*", "*") not in itertools.pairwise(parts)
+)
+SEGMENTS = st.sampled_from(["**/", ""])
+
+
+@given(
+    st.lists(st.tuples(SEGMENTS, COMPONENTS), min_size=1, max_size=4),
+    st.lists(st.text("ab", min_size=1, max_size=6), min_size=1, max_size=6),
+)
+def test_a_pattern_matches_what_trying_every_way_finds(
+    parts: list[tuple[str, list[str]]], path: list[str]
+) -> None:
+    words: list[str] = []
+    for number, (deep, component) in enumerate(parts):
+        words += [deep] * bool(deep) + component + ["/"] * (number + 1 < len(parts))
+
+    assert bool(compiled("".join(words)).match("/".join(path))) is matches(
+        tuple(words), "/".join(path)
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 40 + "b", "a" * 255),
+        ("**/a/" * 30 + "b", "a/" * 120 + "c"),
+        ("**/*a*a*a/" * 10 + "b", "aaaa/" * 100 + "c"),
+        ("*[a-z]" * 40 + "0", "a" * 255),
+    ],
+)
+def test_many_wildcards_take_no_longer_than_their_number(pattern: str, path: str) -> None:
+    match = compiled(pattern).match
+
+    started = time.thread_time()
+    assert not match(path)
+    assert time.thread_time() - started < 0.5

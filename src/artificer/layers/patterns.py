@@ -7,6 +7,11 @@ from typing import NamedTuple
 
 from artificer.errors import Misused
 
+_STAR = "[^/]*"
+_DIRECTORIES = "(?:.*/)?"
+_SOON = "[^/]*?"
+_SOON_BELOW = "(?:.*?/)??"
+
 
 class InvalidPattern(Misused):
     """A pattern that means nothing."""
@@ -19,10 +24,22 @@ def translated(pattern: str) -> str:
     are classes, and a backslash takes the next character as it is.
     """
     out: list[str] = []
+    star = deep = -1
     at = 0
     while at < len(pattern):
-        text, at = _token(pattern, at)
+        text, end = _token(pattern, at)
+        if text == _STAR:
+            star = _settled(out, star, _SOON)
+            out.append(text)
+            at = end
+            continue
+        if text[-1] == "/" or text in (_DIRECTORIES, ".*"):
+            star = -1
+        if text == _DIRECTORIES:
+            whole = pattern.startswith("**/", at) and (not at or pattern[at - 1] == "/")
+            deep = _settled(out, deep, _SOON_BELOW) if whole else -1
         out.append(text)
+        at = end
     return "".join(out)
 
 
@@ -73,7 +90,7 @@ def ignored(patterns: Iterable[str]) -> Ignored:
 
 def ignore_lines(text: str) -> list[str]:
     """Return the patterns in the text of a .dockerignore: no comments, no empty lines."""
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = text.removeprefix("\ufeff").split("\n")
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -102,12 +119,23 @@ def expanded(pattern: str, names: Callable[[str], list[str]]) -> list[str]:
     return sorted(set(found), key=lambda path: path.encode("utf-8", "surrogateescape"))
 
 
+def _settled(out: list[str], start: int, sooner: str) -> int:
+    """Fix what follows the wildcard at *start*, if there is one, where it fits first.
+
+    Between two wildcards a later place can never do what the first cannot: without trying those,
+    a pattern of many takes no longer than its length times the path's.
+    """
+    if start >= 0:
+        out[start:] = [f"(?>{sooner}{''.join(out[start + 1 :])})"]
+    return len(out)
+
+
 def _token(pattern: str, at: int) -> tuple[str, int]:
     letter = pattern[at]
     if pattern.startswith("**", at):
         return _anything(pattern, at + 2)
     if letter == "*":
-        return "[^/]*", at + 1
+        return _STAR, at + 1
     if letter == "?":
         return "[^/]", at + 1
     if letter == "[":
@@ -123,7 +151,7 @@ def _anything(pattern: str, at: int) -> tuple[str, int]:
     # As moby's patternmatcher: "**/" may stand for no directory at all, a last "**" for all below.
     if pattern.startswith("/", at):
         at += 1
-    return (".*", at) if at == len(pattern) else ("(?:.*/)?", at)
+    return (".*", at) if at == len(pattern) else (_DIRECTORIES, at)
 
 
 def _class(pattern: str, at: int) -> tuple[str, int]:
