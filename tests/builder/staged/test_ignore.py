@@ -45,6 +45,7 @@ def test_the_last_pattern_that_names_a_path_or_a_directory_above_it_decides(
 
     assert [path for path in out if not left_out(ignore, path)] == []
     assert [path for path in kept if left_out(ignore, path)] == []
+    assert [ignore(path) for path in (*out, *kept)] == [True] * len(out) + [False] * len(kept)
 
 
 def test_a_single_exclamation_mark_is_refused() -> None:

@@ -60,6 +60,13 @@ class Ignore:
         """Whether there is any line at all."""
         return bool(self.lines)
 
+    def __call__(self, path: str) -> bool:
+        """Whether *path* is left out, whoever asks: a walk asks for the `run` of each directory."""
+        run = 0
+        for at in (at for at, letter in enumerate(f"{path}/") if letter == "/"):
+            run = self.run(path[:at], run)
+        return leaves_out(run)
+
     def run(self, path: str, above: int) -> int:
         """Return the run that decides about *path*, whose directory's is *above*."""
         name = path[path.rfind("/") + 1 :]
