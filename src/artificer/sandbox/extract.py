@@ -66,6 +66,11 @@ class Extraction:
         self.owners: dict[str, tuple[int, int]] = {}
         self.hides_all = False
 
+    @property
+    def names_root(self) -> bool:
+        """Whether the layer says what the root directory is."""
+        return "" in self._named
+
     def add(self, entry: Entry, chunks: Iterable[bytes]) -> None:
         """Write one entry."""
         if not entry.path:

@@ -152,6 +152,7 @@ class Mounts:
             if not self._base.marked:
                 os.fchown(descriptor, mount.uid, mount.gid)
             os.fchmod(descriptor, mount.mode)
+            os.utime(descriptor, (0, 0))
         _bind_at(path, self._base.root, mount.target, read_only=True)
 
     def _put_socket(self, number: int, mount: Socket) -> None:

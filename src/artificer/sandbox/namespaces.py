@@ -59,7 +59,7 @@ class _Overlays:
         for name in ("lower/gone", "upper", "work", "root"):
             os.makedirs(f"{folder}/{name}")
         try:
-            tree = Tree(f"{folder}/lower", (), {}, hides_all=False, lock=-1)
+            tree = Tree(f"{folder}/lower", (), {}, hides_all=False, named=False, lock=-1)
             upper = Upper("upper", "work")
             mount_overlay(folder, "root", [tree], upper, userxattr=self._userxattr)
             try:

@@ -12,6 +12,7 @@ _TRUSTED = ",redirect_dir=nofollow,metacopy=off,index=off,xino=off"
 _USER = ",userxattr"
 # What is synced to a directory that goes when the build does is time for nothing (Linux 5.10).
 _VOLATILE = ",volatile"
+_EMPTY = ("empty", "void")
 
 
 class Upper(NamedTuple):
@@ -50,14 +51,15 @@ def mount_overlay(
 
 
 def _links(folder: str, trees: Sequence[Tree]) -> list[str]:
-    """Return names for the directories of *trees*, and of an empty one: there must be two."""
-    empty = f"{folder}/empty"
-    os.makedirs(empty, exist_ok=True)
+    """Return names for the directories of *trees*, and of empty ones below them."""
+    for name in _EMPTY:
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
     visible = list(trees)
     for number, tree in enumerate(trees):
         if tree.hides_all:
             visible = list(trees[number:])
-    names = ["empty"]
+    # Without an upper directory there must be two lower ones.
+    names = list(_EMPTY[len(visible) :]) or [_EMPTY[0]]
     for number, tree in enumerate(visible):
         name = f"{number:x}"
         link = f"{folder}/{name}"
@@ -66,5 +68,4 @@ def _links(folder: str, trees: Sequence[Tree]) -> list[str]:
                 os.unlink(link)
             os.symlink(tree.root, link)
         names.append(name)
-    # The root looks like the topmost tree's.
     return names

@@ -12,11 +12,11 @@ from artificer.sandbox import calls
 from artificer.sandbox.command import Chain, Command
 from artificer.sandbox.inside import Inside, start
 from artificer.sandbox.mounting import Base, Mounts
-from artificer.sandbox.ondisk import Owners
+from artificer.sandbox.ondisk import Owners, set_node, set_time
 from artificer.sandbox.overlay import Upper, mount_overlay
 from artificer.sandbox.points import Points, read_file
 from artificer.sandbox.rung import Found, NotPossible, Place
-from artificer.sandbox.trees import Told, Tree, Trees
+from artificer.sandbox.trees import Told, Tree, Trees, root_of
 from artificer.sandbox.upper import Changes, Layers, changes_of
 from artificer.sandbox.users import Identity, identity
 from artificer.sandbox.waiting import Waiting, Watch
@@ -175,9 +175,10 @@ class OverlaySite:
         if self._mounted:
             return
         upper = f"{self._part_path}/root"
-        if self._chain:
-            # The root of an overlay looks like its upper directory.
-            shutil.copymode(self._chain[-1].root, upper)
+        # The root of an overlay looks like its upper directory.
+        look = root_of(self._chain)
+        set_node(upper, look.node, marked=self._ground.marked)
+        set_time(upper, look.mtime)
         work = f"work-{time.monotonic_ns()}"
         os.makedirs(f"{self._folder}/{work}")
         os.makedirs(self._root, exist_ok=True)

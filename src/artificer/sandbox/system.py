@@ -110,4 +110,7 @@ def _make_file(path: str, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+        file.flush()
         os.fchmod(descriptor, mode)
+        # What commands see must not depend on the time of day.
+        os.utime(descriptor, (0, 0))

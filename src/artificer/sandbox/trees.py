@@ -32,13 +32,15 @@ class Tree(NamedTuple):
     """An unpacked layer: its files are in *root*.
 
     *owners* tells whom links and the like belong to, by path. *hides_all* says that nothing of
-    lower layers is left. *lock* is a descriptor: the tree stays as long as it is open.
+    lower layers is left, *named* that the layer says what the root directory is. *lock* is a
+    descriptor: the tree stays as long as it is open.
     """
 
     root: str
     implied: tuple[str, ...]
     owners: dict[str, tuple[int, int]]
     hides_all: bool
+    named: bool
     lock: int
 
 
@@ -105,7 +107,9 @@ class Trees:
             return None
         os.utime(descriptor)
         owners = {path: (uid, gid) for path, (uid, gid) in told["owners"].items()}
-        return Tree(f"{path}/root", tuple(told["implied"]), owners, told["hides"], descriptor)
+        implied = tuple(told["implied"])
+        hides, named = told["hides"], told["named"]
+        return Tree(f"{path}/root", implied, owners, hides, named, descriptor)
 
     def _unpacked(self, layer: TreeLayer, below: Sequence[Tree]) -> Tree:
         part = f"{self._folder}/.part-{os.getpid()}-{time.monotonic_ns()}"
@@ -134,6 +138,7 @@ class Trees:
             "implied": implied,
             "owners": told.owners,
             "hides": told.hides_all,
+            "named": told.names_root,
         }
         with open(f"{part}/meta.json", "w") as file:
             json.dump(document, file)
@@ -182,6 +187,7 @@ class Told(NamedTuple):
     implied: Iterable[str]
     owners: dict[str, tuple[int, int]]
     hides_all: bool = False
+    names_root: bool = False
 
 
 class _Held:
@@ -196,6 +202,17 @@ class _Held:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
+
+
+def root_of(trees: Sequence[Tree]) -> Implied:
+    """Return what the root directory of *trees* looks like."""
+    for tree in reversed(trees):
+        if tree.named:
+            status = os.stat(tree.root)
+            return Implied(node_of(tree.root, status), status.st_mtime_ns // 1_000_000_000)
+        if tree.hides_all:
+            break
+    return PLAIN
 
 
 def look_of(path: str, below: Sequence[Tree]) -> Implied:
