@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from artificer.builder.staged.ignore import Ignore
 from artificer.errors import ArtificerError
 from artificer.frontends.dockerfile.calls.check import check_json, check_text
 from artificer.frontends.dockerfile.calls.outline import outline, outline_json, outline_text
@@ -14,7 +15,6 @@ from artificer.frontends.dockerfile.lint.check import check_asked, failure, viol
 from artificer.frontends.dockerfile.options import Options
 from artificer.frontends.dockerfile.parse import dockerfile
 from artificer.frontends.dockerfile.recipe import recipe
-from artificer.layers.patterns import ignored
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Named, Reference
 from tests.frontends.dockerfile.parse_case import LINE, told
@@ -70,7 +70,7 @@ class Case(NamedTuple):
 
     def check(self, read: Dockerfile, answer: Callable[..., str]) -> str:
         made = recipe(read, self.options, self.base_of)
-        found = violations(read, made, ignored(self.ignore))
+        found = violations(read, made, Ignore(self.ignore))
         failed = failure(check_asked(read, made), found)
         return answer(read, found) + (told(failed) if failed else "")
 

@@ -61,7 +61,7 @@ class Ignore:
         return bool(self.lines)
 
     def __call__(self, path: str) -> bool:
-        """Whether *path* is left out, whoever asks: a walk asks for the `run` of each directory."""
+        """Whether *path* is left out; a walk down to it asks `run` for each directory instead."""
         run = 0
         for at in (at for at, letter in enumerate(f"{path}/") if letter == "/"):
             run = self.run(path[:at], run)
