@@ -63,9 +63,9 @@ def test_a_base_that_is_not_there_is_told_with_its_line_and_a_stage_of_that_soun
             recipe(dockerfile(text, "Dockerfile"), Options(), base_of)
         return raised.value
 
-    near, far = failing(b"FROM alpine AS builder\nFROM biulder"), failing(b"FROM alpine\nFROM x")
+    near, far = failing(b"FROM alpine AS builder\nFROM buildr"), failing(b"FROM alpine\nFROM x")
 
-    assert near.message == "Dockerfile:2: docker.io/library/biulder: pull denied"
+    assert near.message == "Dockerfile:2: docker.io/library/buildr: pull denied"
     assert near.hint == "did you mean the stage builder? Only those above can be used"
     assert far.hint == "log in"
 
