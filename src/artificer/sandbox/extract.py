@@ -107,7 +107,9 @@ class Extraction:
         try:
             place = f"/proc/self/fd/{self._folder(path, make=False)}"
         except OSError:
-            return  # Something else took its place later on.
+            # Something else took its place later on.
+            self.implied.pop(path, None)
+            return
         entry = self._named.get(path)
         if entry is not None:
             self._set(place + "/.", entry)
