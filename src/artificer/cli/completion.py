@@ -17,7 +17,7 @@ BUILD = ""
 WORDS: Mapping[str, tuple[str, ...]] = {
     "cache": ("du", "prune", "verify"),
     "completion": tuple(SCRIPTS),
-    "doctor": ("auth",),
+    "doctor": ("auth", "run"),
     "registry": ("serve",),
 }
 """Words that some commands go on with."""

@@ -1,4 +1,4 @@
-"""``artificer doctor``: what this machine has, and how a registry lets us in."""
+"""``artificer doctor``: what this machine has, how a registry lets us in, how commands run."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ from artificer.registry.credential import Found
 from artificer.registry.problems import denied
 from artificer.registry.upload import Uploads
 from artificer.registry.wire import Wire
+from artificer.store.trees import STATE
 
 _MACHINE = """\
 Show what artificer finds on this machine: its store, libraries, proxies, and the files that
@@ -31,6 +32,10 @@ Knock at the registry of an image, and tell how it lets us in: where credentials
 and which answered, what the registry asked for, and which rights its token has. No secret is
 shown. The exit code says whether the image may be read (and, with --push, be pushed).
 """
+_RUN = """\
+Try every way to run commands of a Dockerfile on this machine, and tell what each lacks. The first
+that can be used is taken, unless `--rung` names another. All of them make the same layers.
+"""
 
 
 class Unwell(ArtificerError):
@@ -38,13 +43,17 @@ class Unwell(ArtificerError):
 
 
 def run(words: Sequence[str], session: Session) -> int:
-    """Examine the machine, or the way into a registry."""
+    """Examine the machine, the way into a registry, or the ways to run commands."""
     if words[1:2] == ["auth"]:
         return run_command(_auth_parser(), words[1:], session, _auth)
+    if words[1:2] == ["run"]:
+        return run_command(_run_parser(), words[1:], session, _ways)
     if len(words) > 1 and not words[1].startswith("-"):
-        raise Misused(f"no such command: doctor {words[1]}", hint="`doctor auth REF`, or `doctor`")
+        raise Misused(
+            f"no such command: doctor {words[1]}", hint="`doctor auth REF`, `doctor run`, `doctor`"
+        )
     if "-h" in words or "--help" in words:
-        pages = (_machine_parser(), _auth_parser())
+        pages = (_machine_parser(), _auth_parser(), _run_parser())
         session.out("\n\n".join(parser.format_help().rstrip("\n") for parser in pages))
         return 0
     return run_command(_machine_parser(), words, session, _machine)
@@ -64,6 +73,25 @@ def _auth_parser() -> Parser:
     add_access_options(parser)
     add_display_options(parser)
     return parser
+
+
+def _run_parser() -> Parser:
+    parser = bare_parser("doctor run", "[options]", _RUN)
+    add_common_options(parser)
+    return parser
+
+
+def _ways(args: Namespace, session: Session) -> int:
+    from artificer.cli.ways import ladder, ways
+
+    found = ways(f"{session.store_directory(args.store)}/{STATE}")
+    session.out(ladder(found))
+    if all(way.reason for way in found):
+        raise Unwell(
+            "no command of a Dockerfile can be run here",
+            hint="the last column says what would help; COPY, ADD and all else need none of it",
+        )
+    return 0
 
 
 def _machine(args: Namespace, session: Session) -> int:

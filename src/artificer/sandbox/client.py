@@ -32,6 +32,10 @@ class SandboxFailed(ArtificerError):
     """Something in the sandbox went wrong that is not the command's doing."""
 
 
+class NoSandbox(SandboxFailed):
+    """This machine lets us run no command."""
+
+
 class SandboxOptions(NamedTuple):
     """How commands are run.
 
@@ -165,7 +169,7 @@ class Sandbox:
         ours.send(json.dumps(options).encode())
         answer = self._answer(ours)
         if "error" in answer:
-            raise SandboxFailed(answer["error"], hint=answer["hint"])
+            raise NoSandbox(answer["error"], hint=answer["hint"])
         tried = tuple(Tried(name, reason) for name, _, reason in answer["tried"])
         self._chosen = Chosen(answer["name"], answer["identity"], tried)
 

@@ -1,10 +1,12 @@
 """Which rung this machine allows: each is tried in a process of its own, the best first."""
 
+import errno
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
+from artificer.sandbox import calls
 from artificer.sandbox.chroot import ChrootRung
 from artificer.sandbox.namespaces import FullMapRung, RangeMapRung, RootRung, SingleMapRung
 from artificer.sandbox.proot import ProotRung
@@ -17,6 +19,13 @@ class Tried(NamedTuple):
     name: str
     identity: str
     reason: str
+
+
+_NAMESPACES = {calls.CLONE_NEWUSER: "user", calls.CLONE_NEWNS: "mount"}
+_WHY = {
+    errno.EPERM: "not permitted (a seccomp profile, a capability, or the kernel's settings)",
+    errno.ENOSPC: "none is allowed (user.max_user_namespaces)",
+}
 
 
 class NoRung(ArtificerError):
@@ -72,7 +81,7 @@ def why_not(rung: Rung, state: str) -> str:
             rung.enter()
             rung.try_out(state)
         except OSError as error:
-            reason = (error.strerror or str(error)).encode("utf-8", "surrogateescape")
+            reason = _told(error).encode("utf-8", "surrogateescape")
         except ArtificerError as error:
             reason = error.message.encode("utf-8", "surrogateescape")
         finally:
@@ -83,3 +92,11 @@ def why_not(rung: Rung, state: str) -> str:
         reason = file.read()
     os.waitpid(child, 0)
     return reason.decode("utf-8", "surrogateescape").replace("\n", " ").lower()
+
+
+def _told(error: OSError) -> str:
+    why = error.strerror or str(error)
+    for flags, what in _NAMESPACES.items():
+        if f"unshare({flags:#x})" in why:
+            return f"no {what} namespace: {_WHY.get(error.errno or 0, why)}"
+    return why

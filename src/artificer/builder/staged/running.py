@@ -34,7 +34,9 @@ from artificer.layers.write import Known, Written, write_layer, write_tar
 from artificer.oci.digest import Digest
 from artificer.oci.image import Layer, Stored
 from artificer.sandbox import command as sandboxed
+from artificer.sandbox.client import NoSandbox
 from artificer.sandbox.command import Chain, Command, TreeLayer
+from artificer.sandbox.instead import instead
 
 if TYPE_CHECKING:
     from artificer.builder.known import Answer
@@ -52,6 +54,7 @@ class RunFailed(ArtificerError):
 def run_layer(command: RunCommand, ground: Ground, told: Told, shop: Shop) -> Layer:
     """Run *command* and return the layer of what it changed."""
     words = _command(command, ground, shop)
+    _see_to_sandbox(command, shop)
     with _root(chain_of(ground.layers, shop.reach), shop) as root:
         output = _Output(told.label, shop.reach.report)
         code = root.run(words, output.take)
@@ -100,6 +103,17 @@ class _Output:
 
 def _root(chain: Chain, shop: Shop) -> AbstractContextManager[Root]:
     return shop.sandbox().at(chain)
+
+
+def _see_to_sandbox(command: RunCommand, shop: Shop) -> None:
+    """Start the sandbox; where there can be none, say what can be written instead."""
+    try:
+        _ = shop.sandbox().rung
+    except NoSandbox as error:
+        way = instead(command.argv)
+        if way is None:
+            raise
+        raise NoSandbox(error.message, hint=f"without a command: {way}") from error
 
 
 def _failed(told: Told, code: int, last: Sequence[str]) -> RunFailed:

@@ -1,0 +1,57 @@
+"""Each way to run commands, and whether it can be used here: ``artificer doctor run``."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from artificer.cli.table import table
+from artificer.sandbox.ladder import rungs, why_not
+from artificer.sandbox.rung import Rung
+
+_NEEDS = {
+    "root": "root that may mount (CAP_SYS_ADMIN)",
+    "full-map": "root that may make user namespaces (a pod without a seccomp profile)",
+    "range-map": "user namespaces, newuidmap, ids in /etc/subuid and /etc/subgid",
+    "single-map": "user namespaces; owners of files are recorded",
+    "chroot": "root with the capabilities of a default pod; what reads /proc is served",
+    "proot": "the program proot, and to trace one's own processes; owners are lost without root",
+}
+
+
+class Way(NamedTuple):
+    """One way: *reason* is why it cannot be used here, "" where it can."""
+
+    name: str
+    identity: str
+    reason: str
+
+
+def ways(state: str) -> list[Way]:
+    """Try every way, the best first; *state* is where roots would be."""
+    os.makedirs(state, exist_ok=True)
+    return [_tried(rung, state) for rung in rungs()]
+
+
+def ladder(found: list[Way]) -> str:
+    """Return the page for people: which way is used, and what the others lack."""
+    rows = [
+        (way.name, "no" if way.reason else "yes", way.identity, line)
+        for way in found
+        for line in _lines(way)
+    ]
+    # The words of one way are told once.
+    shown = [
+        row if number == 0 or rows[number - 1][0] != row[0] else ("", "", "", row[3])
+        for number, row in enumerate(rows)
+    ]
+    return table(("way", "here", "owners", "what it needs"), shown)
+
+
+def _tried(rung: Rung, state: str) -> Way:
+    return Way(rung.name, rung.identity, why_not(rung, state))
+
+
+def _lines(way: Way) -> Iterator[str]:
+    yield _NEEDS[way.name]
+    if way.reason:
+        yield f"but: {way.reason}"
