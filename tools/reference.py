@@ -1,10 +1,12 @@
 """Write the pages of docs/reference that are made from the code.
 
 `commands.md` is what every command says for `--help`, `limits.md` the numbers of
-`artificer.limits`. `./dev docs` runs this. With `--check` nothing is written: the exit code says
-whether the pages are what they would be.
+`artificer.limits`, `docker-build.md` and `kaniko.md` what becomes of others' options. `./dev docs`
+runs this. With `--check` nothing is written: the exit code says whether the pages are what they
+would be.
 """
 
+import argparse
 import ast
 import io
 import os
@@ -16,6 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from artificer import limits
+from artificer.cli.dockerfile_grammar import dockerfile_parser
+from artificer.cli.dockerfile_refused import REFUSED
+from artificer.cli.kaniko_flags import FLAGS, SHORT
 from artificer.cli.main import COMMANDS, main
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -36,6 +41,39 @@ stream.
 | limit | number | on |
 |---|---|---|
 """
+DOCKER_HEAD = """\
+# Options of docker build
+
+<!-- Made by `./dev docs` from the grammar of `artificer build`: change it there. -->
+
+Every option of `docker build`, `docker buildx build` and `buildah build` does what it does there,
+or is refused by its name. How to use them: [Dockerfiles](../guides/dockerfiles.md).
+
+Switches may have a value, as with docker: `=true`, `=false`.
+
+| option | here |
+|---|---|
+"""
+REFUSED_HEAD = """
+## Refused
+
+A value in the last column asks for what is so anyway, and is taken.
+
+| option | why | instead | taken |
+|---|---|---|---|
+"""
+KANIKO_HEAD = """\
+# Flags of kaniko
+
+<!-- Made by `./dev docs` from `src/artificer/cli/kaniko_flags.py`: change it there. -->
+
+`artificer kaniko` takes the flags of kaniko's executor (Google's 1.24, and those that its
+successor added). How to move: [Dockerfiles](../guides/dockerfiles.md#coming-from-kaniko).
+
+| flag | here | what it does, or why not | instead |
+|---|---|---|---|
+"""
+FATES = {"same": "works", "own": "works", "usual": "so anyway", "refused": "refused"}
 
 
 def help_of(*words: str) -> str:
@@ -70,6 +108,49 @@ def limit_rows() -> Iterator[str]:
                 continue
 
 
+def docker_page() -> str:
+    """The whole page of docker's options."""
+    return "".join([DOCKER_HEAD, *docker_rows(), REFUSED_HEAD, *refused_rows()])
+
+
+def docker_rows() -> Iterator[str]:
+    """A row for each option that `artificer build` has for Dockerfiles."""
+    for action in dockerfile_parser()._actions:
+        if action.option_strings and action.help is not argparse.SUPPRESS:
+            names = ", ".join(f"`{name}`" for name in action.option_strings)
+            yield f"| {names} | {escaped(action.help or '')} |\n"
+
+
+def refused_rows() -> Iterator[str]:
+    """A row for each option that is refused."""
+    for names, refusal in REFUSED.items():
+        shown = ", ".join(f"`{name}`" for name in reversed(names.split()))
+        taken = ", ".join(f"`={value}`" for value in refusal.usual if len(value) > 1)
+        why, instead = escaped(refusal.reason), escaped(refusal.hint or "")
+        yield f"| {shown} | {why} | {instead} | {taken} |\n"
+
+
+def kaniko_page() -> str:
+    """The whole page of kaniko's flags."""
+    return KANIKO_HEAD + "".join(kaniko_rows())
+
+
+def kaniko_rows() -> Iterator[str]:
+    """A row for each flag of kaniko."""
+    short = {name: letter for letter, name in SHORT.items()}
+    for name, flag in FLAGS.items():
+        shown = f"`--{name}`" + (f", `{short[name]}`" if name in short else "")
+        fate = FATES[flag.fate]
+        if flag.values:
+            fate += ": " + ", ".join(f"`{value}`" for value in flag.values)
+        yield f"| {shown} | {fate} | {escaped(flag.text)} | {escaped(flag.hint)} |\n"
+
+
+def escaped(text: str) -> str:
+    """*text* in a cell of a table."""
+    return text.replace("|", "\\|")
+
+
 def sections() -> Iterator[str]:
     """The overview, the build, and each command in the order of the overview."""
     yield f"```text\n{help_of()}\n```\n"
@@ -102,7 +183,12 @@ def run(words: Sequence[str]) -> int:
     """Write the pages, or say which have drifted."""
     # Two places could still look at the terminal: argparse, and whatever colours its pages.
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
-    made = {"commands.md": commands_page(), "limits.md": limits_page()}
+    made = {
+        "commands.md": commands_page(),
+        "docker-build.md": docker_page(),
+        "kaniko.md": kaniko_page(),
+        "limits.md": limits_page(),
+    }
     if list(words) != ["--check"]:
         REFERENCE.mkdir(parents=True, exist_ok=True)
         for name, text in made.items():

@@ -18,12 +18,17 @@ OF_OTHERS = {
     "--sparse",  # tar's
 }
 
+OTHERS_TABLES = {"docker-build.md", "kaniko.md"}
+"""Pages whose tables name options that are refused."""
+
 
 def options(page: Path) -> Iterator[str]:
     """The options in a page's prose; of a table's row in it, only what is said of artificer."""
     prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     for line in prose.splitlines():
-        # In these pages the first column is another tool's.
+        if page.name in OTHERS_TABLES and line.startswith("|"):
+            continue
+        # In this page the first column is another tool's.
         own = line if page.name != "migrating.md" else line.rpartition(" | ")[2]
         for code in re.findall(r"`([^`]+)`", own):
             yield from re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)

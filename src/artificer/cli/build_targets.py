@@ -15,7 +15,6 @@ from artificer.cli.outputs import Outputs
 from artificer.cli.session import Session
 from artificer.cli.target_options import check_patterns, spelled, target_parser
 from artificer.cli.workspace import Workspace, opened
-from artificer.errors import Misused
 from artificer.frontends.buildfile.labels import Label, PackageId, parse_label
 from artificer.frontends.buildfile.load import Loaded
 from artificer.oci.image import Image, Index
@@ -43,16 +42,10 @@ def parser() -> Parser:
     """The words that it takes."""
     made = target_parser("build", "TARGET… [options]", _ABOUT)
     made.add_argument("targets", nargs="*", metavar="TARGET")
-    made.add_argument("-f", "--file", help="refused: a Dockerfile cannot be built yet")
     return made
 
 
 def _build(args: Namespace, session: Session) -> int:
-    if args.file is not None:
-        raise Misused(
-            "a Dockerfile cannot be built yet",
-            hint="declare the image in a BUILD file: `artificer init` writes one",
-        )
     check_patterns(args.targets, "build")
     with opened(args, session) as workspace:
         loaded = workspace.load(args.targets)

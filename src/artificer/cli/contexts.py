@@ -1,38 +1,29 @@
 """Contexts of Dockerfile builds, opened: whatever they are, they come to a directory."""
 
 import os
-import shutil
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from artificer import limits
 from artificer.builder.staged.contexts import Directory, NoContext
 from artificer.cli.dockerfile_place import DOCKERFILES, ignore_files, is_remote
 from artificer.cli.words import text_file
-from artificer.errors import ArtificerError, Misused
-from artificer.events import Note
-from artificer.http.request import Request, redacted
-from artificer.images import directory as unpacked
-from artificer.layers.archive import TAR_FORMATS
-from artificer.layers.header import BadArchive
-from artificer.layers.inflate import Bomb, Corrupt, plain
+from artificer.errors import Misused
+from artificer.http.request import redacted
 from artificer.layers.patterns import ignore_lines
-from artificer.layers.read import members
-from artificer.layers.tape import StreamTape
-from artificer.layers.whiteout import is_whiteout
-from artificer.sources.git import Git, checkout, subdirectory
 from artificer.sources.git_reference import is_git_reference, parse_git_reference
-from artificer.sources.url import Web
+
+if TYPE_CHECKING:
+    from artificer.sources.git import Git
+    from artificer.sources.url import Web
 
 _CHUNK = 1 << 18
 _HEAD = 512
-_MAGIC = slice(257, 262)
-_OK = 200
 
 
-class NoDockerfile(ArtificerError):
+class NoDockerfile(Misused):
     """There is no Dockerfile where one was looked for."""
 
 
@@ -57,7 +48,7 @@ class Opener:
     """A handle that opens contexts; what it unpacked is gone when it is closed."""
 
     def __init__(
-        self, folder: str, stdin: BinaryIO, web: Callable[[], Web], git: Callable[[], Git]
+        self, folder: str, stdin: BinaryIO, web: "Callable[[], Web]", git: "Callable[[], Git]"
     ) -> None:
         self._folder = folder
         self._stdin = stdin
@@ -68,6 +59,10 @@ class Opener:
 
     def close(self) -> None:
         """Remove what was unpacked."""
+        if not self._made:
+            return
+        import shutil
+
         for path in self._made:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -98,7 +93,7 @@ class Opener:
             return Directory(directory, _ignored(ignore_files(None, directory)))
         chunks = self._fetched(place) if is_remote(place) else _chunks(place)
         head, chunks = _begun(chunks)
-        if not is_archive(head):
+        if not _is_archive(head):
             raise NoContext(
                 f"--build-context {name}: {redacted(place)} is neither a directory nor an archive"
             )
@@ -116,27 +111,20 @@ class Opener:
         return iter(lambda: self._stdin.read(_CHUNK), b"")
 
     def _fetched(self, url: str) -> Iterator[bytes]:
-        web = self._web()
-        web.report(Note(f"fetching {redacted(url)}"))
-        size = 0
-        with web.send(Request("GET", url)) as response:
-            if response.status != _OK:
-                raise NoContext(f"{redacted(url)}: answered {response.status}")
-            for chunk in response.chunks():
-                web.stop.check()
-                size += len(chunk)
-                if size > limits.DOWNLOAD_BYTES:
-                    raise NoContext(f"{redacted(url)}: longer than {limits.DOWNLOAD_BYTES} bytes")
-                yield chunk
+        from artificer.cli.context_archive import download
+
+        return download(url, self._web())
 
     def _checked_out(self, text: str) -> str:
+        from artificer.sources.git import checkout, subdirectory
+
         reference = parse_git_reference(text)
         return subdirectory(checkout(reference, self._git()), reference)
 
     def _streamed(self, chunks: Iterable[bytes], words: Words, shown: str) -> Opened:
         """What came as one stream: an archive, or a Dockerfile alone."""
         head, chunks = _begun(chunks)
-        if is_archive(head):
+        if _is_archive(head):
             return self._inside(self._unpacked(chunks, shown), words)
         if os.path.isfile(words.context):
             raise NoContext(
@@ -151,19 +139,15 @@ class Opener:
         return Opened(Directory(self._fresh()), _text(chunks, shown), shown)
 
     def _unpacked(self, chunks: Iterable[bytes], shown: str) -> str:
+        from artificer.cli.context_archive import unpack
+
         path = self._fresh()
-        directory = unpacked.Directory(path, owners=False)
-        try:
-            for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
-                _check_name(member.entry.path)
-                directory.add(member.entry, member.chunks())
-        except (BadArchive, Bomb, Corrupt) as error:
-            raise type(error)(f"{shown}: {error.message}", hint=error.hint) from error
-        directory.finish()
+        unpack(chunks, path, shown)
         return path
 
     def _fresh(self) -> str:
-        path = tempfile.mkdtemp(prefix="context-", dir=self._folder)
+        path = os.path.join(self._folder, f"context-{secrets.token_hex(8)}")
+        os.mkdir(path, 0o700)
         self._made.append(path)
         return path
 
@@ -196,9 +180,10 @@ class Opener:
         return Opened(Directory(directory, _ignored(places)), text, path or "Dockerfile")
 
 
-def is_archive(head: bytes) -> bool:
-    """Whether what begins with *head* is a tar, compressed or not."""
-    return head[_MAGIC] == b"ustar" or any(form.begins(head) for form in TAR_FORMATS)
+def _is_archive(head: bytes) -> bool:
+    from artificer.cli.context_archive import is_archive
+
+    return is_archive(head)
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -207,11 +192,6 @@ def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     while len(head) < _HEAD and (more := next(rest, b"")):
         head += more
     return head, chain((head,), rest)
-
-
-def _check_name(path: str) -> None:
-    if is_whiteout(path):
-        raise BadArchive(f"a name that images cannot have: {path}")
 
 
 def _chunks(path: str) -> Iterator[bytes]:

@@ -65,6 +65,7 @@ def dockerfile_parser() -> Parser:
     _offline(parser)
     add_access_options(parser)
     _display(parser.add_argument_group("general").add_argument)
+    parser.set_defaults(git_authorization="")
     for name, refusal in REFUSED.items():
         parser.add_argument(
             *name.split(), nargs="?", action=_Refuse, refusal=refusal, help=SUPPRESS

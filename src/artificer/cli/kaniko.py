@@ -1,5 +1,6 @@
 """``artificer kaniko``: the command line of kaniko's executor, as a Dockerfile build."""
 
+import base64
 import os
 import re
 from argparse import SUPPRESS, Namespace
@@ -48,6 +49,11 @@ class Asked(NamedTuple):
     archive: str | None = None
     name_file: str | None = None
     name_tag_file: str | None = None
+    git_authorization: str = ""
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Asked({' '.join(self.words)})"
 
 
 def run(words: Sequence[str], session: Session) -> int:
@@ -127,6 +133,7 @@ def translated(words: Sequence[str], environ: Mapping[str, str]) -> Asked:
         _last(given, "tar-path"),
         _last(given, "image-name-with-digest-file"),
         _last(given, "image-name-tag-with-digest-file"),
+        _git_authorization(environ),
     )
 
 
@@ -232,6 +239,16 @@ def _git(rest: str, given: Given, environ: Mapping[str, str]) -> str:
     )
     tail = f"#{ref}" if ref else ""
     return f"{method}://{head}{'?' + query if query else ''}{tail}"
+
+
+def _git_authorization(environ: Mapping[str, str]) -> str:
+    """The header for the context's host: a token, or a user and a password, as kaniko has them."""
+    token, user = environ.get("GIT_TOKEN"), environ.get("GIT_USERNAME")
+    password = environ.get("GIT_PASSWORD")
+    if not token and not password:
+        return ""
+    words = f"{token}:" if token else f"{user or ''}:{password}"
+    return f"Basic {base64.b64encode(words.encode()).decode()}"
 
 
 def _registries(given: Given, pushed: Sequence[str]) -> Iterator[str]:

@@ -28,13 +28,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "build": Command("make targets of BUILD files", "artificer.cli.build_targets"),
+    "build": Command("build a Dockerfile, or targets of BUILD files", "artificer.cli.build"),
     "run": Command("load, push or start a target", "artificer.cli.run_target"),
     "test": Command("run tests of BUILD files", "artificer.cli.test_targets"),
     "query": Command("ask how targets hang together", "artificer.cli.query"),
     "clean": Command("remove the outputs of a workspace", "artificer.cli.clean"),
     "info": Command("tell where a workspace keeps what", "artificer.cli.info"),
     "init": Command("write a BUILD file out of a command line", "artificer.cli.init"),
+    "kaniko": Command("build a Dockerfile as kaniko's executor does", "artificer.cli.kaniko"),
     "plan": Command("say what a command line would build and send", "artificer.cli.plan"),
     "verify": Command("build twice, differently, and compare", "artificer.cli.verify"),
     "lock": Command("pin what tags stand for, in artificer.lock", "artificer.cli.lock"),

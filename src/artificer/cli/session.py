@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TextIO
@@ -29,6 +30,7 @@ class Session:
         self.stderr = stderr
         self.stop = Stop()
         self.signal = 0
+        self.started = time.time_ns()
         self.console = Console(stderr, environ)
         self._closing: list[object] = []
 

@@ -145,7 +145,7 @@ def jobs_of(args: Namespace, processors: int) -> int:
 
 
 def check_patterns(patterns: Sequence[str], command: str) -> None:
-    """Refuse what is no label: a directory for a Dockerfile, mostly."""
+    """Refuse what is no label: a Dockerfile's context, mostly."""
     if not patterns:
         raise Misused(
             f"{command} what?", hint=f"name a target, as `artificer {command} //nginx:nginx`"
@@ -154,6 +154,6 @@ def check_patterns(patterns: Sequence[str], command: str) -> None:
         bare = text.removeprefix("-") or text
         if _CONTEXT.match(bare) and not bare.startswith(("//", "...")):
             raise Misused(
-                f"{text} is no target: a Dockerfile's context cannot be built yet",
-                hint="targets are named as //package:name or //...; they stand in BUILD files",
+                f"{text} is no target but a Dockerfile's context",
+                hint="`artificer build` builds one; targets are named as //package:name or //...",
             )

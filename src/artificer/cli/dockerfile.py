@@ -1,0 +1,85 @@
+"""``artificer build CONTEXT``: the image that a Dockerfile describes, built and sent."""
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+
+from artificer.cli.connect import open_reach
+from artificer.cli.dockerfile_build import Result, Site, built, options_for
+from artificer.cli.dockerfile_call import answer, call_of
+from artificer.cli.dockerfile_grammar import dockerfile_parser, plain_words
+from artificer.cli.dockerfile_request import Request, request_of
+from artificer.cli.dockerfile_send import check_outputs, deliver
+from artificer.cli.dockerfile_sources import opener_of, sources_of
+from artificer.cli.kaniko import Asked
+from artificer.cli.session import Session
+from artificer.cli.words import store_limit
+from artificer.errors import Misused
+from artificer.frontends.dockerfile.parse import dockerfile
+from artificer.images.reach import Reach
+from artificer.oci.reference import Named
+
+_PROGRESS = {"tty": "auto", "rawjson": "json", "none": "quiet"}
+"""What docker calls kinds of progress."""
+
+After = Callable[[Result, Reach], None]
+
+
+def run(words: Sequence[str], session: Session) -> int:
+    """Build what *words* describe."""
+    return _carry_out(_parsed(words[1:], session), session, lambda result, reach: None)
+
+
+def run_kaniko(asked: Asked, session: Session) -> int:
+    """Build what kaniko was asked for."""
+    from artificer.cli.kaniko_files import write_kaniko_files
+
+    args = _parsed(asked.words, session)
+    args.git_authorization = asked.git_authorization
+    return _carry_out(
+        args,
+        session,
+        lambda result, reach: write_kaniko_files(asked, result.content, reach),
+    )
+
+
+def _parsed(words: Sequence[str], session: Session) -> Namespace:
+    parser = dockerfile_parser()
+    args = parser.parse_intermixed_args(plain_words(words, parser))
+    progress = _PROGRESS.get(args.progress, args.progress)
+    session.console.choose("quiet" if args.quiet else progress)
+    if args.pull == "newer":
+        args.pull = "always"
+    return args
+
+
+def _carry_out(args: Namespace, session: Session, after: After) -> int:
+    request = request_of(args, session.environ)
+    _check(request, args)
+    check_outputs(request)
+    call = call_of(args)
+    limit = store_limit(args.store_limit, session.environ)
+    reach = open_reach(args, session, request.outputs.references)
+    with reach.store.in_use():
+        opener = opener_of(args, request, reach, session)
+        opened = opener.open(request.words)
+        read = dockerfile(opened.text, opened.name)
+        site = Site(args, request, sources_of(args, request, reach, session), opener, session)
+        if call is not None:
+            options = options_for(request, request.platforms[0], opened)
+            return answer(call, read, options, opened.files, site)
+        result = built(read, opened, site)
+        deliver(result, request, args, reach, session)
+        after(result, reach)
+    if result.fresh:
+        from artificer.cli.upkeep import keep_within
+
+        keep_within(limit, reach.store, session)
+    return 0
+
+
+def _check(request: Request, args: Namespace) -> None:
+    if args.offline and any(isinstance(one, Named) for one in request.outputs.references):
+        raise Misused(
+            "--offline, but the image is to be sent to a registry",
+            hint="leave --offline out, or keep the image in the store: `-t NAME`",
+        )
