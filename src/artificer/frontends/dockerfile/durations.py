@@ -1,7 +1,6 @@
 """Durations as Go writes them: ``1h2m``, ``1.5s``, ``300ms``."""
 
 import re
-from fractions import Fraction
 
 _UNITS = {
     "ns": 1,
@@ -13,7 +12,7 @@ _UNITS = {
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_PART = re.compile(r"(?=\.?\d)(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _MOST = (1 << 63) - 1
 _LONGEST = 100
 
@@ -23,14 +22,15 @@ def nanoseconds(text: str) -> int | None:
     digits = text[1:] if text.startswith(("+", "-")) else text
     if digits == "0":
         return 0
-    total = Fraction(0)
+    total = 0
     at = 0
     while at < len(digits) <= _LONGEST:
         match = _PART.match(digits, at)
         if not match:
             return None
-        total += Fraction(match[1].rstrip(".")) * _UNITS[match[2]]
+        whole, fraction, unit = match[1], match[2], _UNITS[match[3]]
+        total += int(whole or "0") * unit + int(fraction or "0") * unit // 10 ** len(fraction)
         at = match.end()
     if not at or total > _MOST:
         return None
-    return -int(total) if text.startswith("-") else int(total)
+    return -total if text.startswith("-") else total
