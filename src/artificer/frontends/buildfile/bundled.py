@@ -60,6 +60,7 @@ _OTHERS = {
     "exec_group": "nothing",
     "configuration_field": "nothing",
     "repo_metadata": "nothing",
+    "cmd_helper": "nothing",
     "visibility": "nothing",
     "register_toolchains": "nothing",
     "register_execution_platforms": "nothing",
@@ -119,6 +120,19 @@ NATIVE_ELSEWHERE = (
         "starlark_doc_extract",
     ),
     *("cc_binary", "sh_binary", "toolchain", "xcode_config", "xcode_version", "genrule"),
+    *("Fileset", "android_device", "android_device_script_fixture"),
+    *(
+        "android_host_service_fixture",
+        "android_instrumentation_test",
+        "android_local_test",
+        "android_resources",
+        "android_sdk",
+    ),
+    *("android_tools_defaults_jar", "apple_static_library", "available_xcodes"),
+    *("cc_host_toolchain_alias", "cc_libc_top_alias", "cc_toolchain_alias", "fdo_prefetch_hints"),
+    *("java_host_runtime_alias", "java_plugins_flag_alias", "java_runtime_alias"),
+    *("java_toolchain_alias", "memprof_profile", "propeller_optimize", "py_runtime_pair"),
+    *("xcode_config_alias",),
 )
 """Rules that BUILD files may call without a load in some version of Bazel; ours come first."""
 

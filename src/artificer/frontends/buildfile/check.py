@@ -3,13 +3,16 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.schema import COMMON, TEST, Attribute, Kind, Rule
 
 # How a label that `Label()` made arrives here: a struct is a dictionary.
 CANONICAL = "canonical_"
+
+UNMATCHED = "\0select:"
+"""How a value begins that a select without a branch has; the error follows, then its hint."""
 
 
 class InvalidCall(ArtificerError):
@@ -42,8 +45,8 @@ def checked_attributes(rule: Rule, given: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(rule: Rule, name: str, value: Any) -> Any:
     attribute = _attribute(rule, name)
     plain = _plain(value)
-    if plain is None:
-        return None
+    if plain is None or _marked(plain):
+        return plain
     for kind in attribute.kinds:
         fits, made = _fit(kind, plain)
         if fits:
@@ -58,10 +61,38 @@ def _checked(rule: Rule, name: str, value: Any) -> Any:
             f"{rule.name}.{name} is one of {', '.join(attribute.values)}, not {made!r}",
             attribute=name,
         )
-    if attribute.refused and made and made != attribute.default:
-        message = f"{rule.name}.{name} is not supported: {attribute.refused}"
-        raise InvalidCall(message, attribute=name)
     return made
+
+
+class Refusal(NamedTuple):
+    """Why a call cannot become a target, though it may stand in its file."""
+
+    attribute: str
+    message: str
+    hint: str | None = None
+
+
+def refusal(rule: Rule, given: Mapping[str, Any]) -> Refusal | None:
+    """The first attribute of what is *given* that has no meaning here."""
+    for name, value in given.items():
+        found = _marked(value)
+        if found:
+            message, _, hint = found.removeprefix(UNMATCHED).partition("\0")
+            return Refusal(name, message, hint or None)
+        attribute = rule.attributes.get(name)
+        if attribute and attribute.refused and value and value != attribute.default:
+            return Refusal(name, f"{rule.name}.{name} is not supported: {attribute.refused}")
+    return None
+
+
+def _marked(value: Any) -> str:
+    """What a select without a branch left in *value*, "" if nothing did."""
+    if isinstance(value, str):
+        at = value.find(UNMATCHED)
+        return value[at:] if at >= 0 else ""
+    if isinstance(value, (list, tuple, dict)):
+        return next(filter(None, map(_marked, value)), "")
+    return ""
 
 
 def _attribute(rule: Rule, name: str) -> Attribute:

@@ -1,19 +1,21 @@
 """A BUILD file as it is evaluated, and the package that comes of it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.check import (
     CANONICAL,
     InvalidCall,
+    Refusal,
     checked_attributes,
     line_of,
     nearest,
+    refusal,
 )
 from artificer.frontends.buildfile.files import Files, matcher
 from artificer.frontends.buildfile.labels import PackageId, parse_label
-from artificer.frontends.buildfile.schema import Call, Rule
+from artificer.frontends.buildfile.schema import Call, Context, Rule
 from artificer.frontends.buildfile.scope import NotHere, Scope, Spot, Workshop
 from artificer.frontends.buildfile.settings import Configuration, Setting, setting_of
 
@@ -106,8 +108,7 @@ class PackageScope(Scope):
         if rule.convert is None and rule.repository is not None and not rule.replaces:
             raise NotHere(f"{rule.name} belongs in WORKSPACE, not in {self.kind}")
         call = checked_call(self.workshop, rule, attributes, spot, self.home)
-        further = tuple(rule.expand(call)) if rule.expand else ()
-        for each in further if rule.replaces else (call, *further):
+        for each in calls_of(call):
             self._add(each)
 
     def foreign(
@@ -231,6 +232,26 @@ class PackageScope(Scope):
 
     def module_version(self) -> None:
         """As with `module_name`."""
+
+
+def calls_of(call: Call) -> Iterable[Call]:
+    """What *call* declares: itself, and what its rule makes of it."""
+    rule = call.rule
+    refused = refusal(rule, call.attributes)
+    if refused is not None:
+        return (call._replace(rule=_refusing(rule, refused)),)
+    further = tuple(rule.expand(call)) if rule.expand else ()
+    return further if rule.replaces else (call, *further)
+
+
+def _refusing(rule: Rule, refused: Refusal) -> Rule:
+    """*rule* as what needs the call finds it: as in Bazel, the rest of the file is not lost."""
+
+    def refuse(call: Call, context: Context) -> NoReturn:
+        context.fail(call, *refused)
+
+    repository = refuse if rule.repository is not None else None
+    return rule._replace(convert=refuse, repository=repository)
 
 
 def _setting(call: Call) -> Setting:

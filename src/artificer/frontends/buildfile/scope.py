@@ -6,10 +6,11 @@ from typing import Any, NamedTuple, Protocol
 from artificer.builder.targets import Place
 from artificer.errors import ArtificerError
 from artificer.events import Note, Report
+from artificer.frontends.buildfile.check import UNMATCHED
 from artificer.frontends.buildfile.interpreter import Interpreter, frames_of
 from artificer.frontends.buildfile.labels import Label, PackageId, parse_label
 from artificer.frontends.buildfile.schema import Rule
-from artificer.frontends.buildfile.settings import Configuration
+from artificer.frontends.buildfile.settings import Configuration, InvalidSelect
 
 NATIVES = (
     *("bazel_dep", "bind", "choose", "declare", "defined", "existing_rules", "exports_files"),
@@ -99,11 +100,14 @@ class Scope:
         if not self.configuration.first_pass:
             self.workshop.report(Note(text))
 
-    def choose(self, keys: Sequence[str], message: str) -> int:
-        """Which branch of a select is taken."""
+    def choose(self, keys: Sequence[str], message: str) -> int | str:
+        """Which branch of a select is taken; or why none is, for a target that has the value."""
         self.selected = True
         labels = [self.workshop.canonical(parse_label(key, self.home)) for key in keys]
-        return self.workshop.choose(labels, message, self.configuration)
+        try:
+            return self.workshop.choose(labels, message, self.configuration)
+        except InvalidSelect as error:
+            return "\0".join((f"{UNMATCHED}{error.message}", error.hint or ""))
 
     def label(self, text: str, stack: str) -> dict[str, str]:
         """The fields of a `Label`; with a *stack*, relative to the file that calls."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from artificer.frontends.buildfile.labels import PackageId, parse_label
-from artificer.frontends.buildfile.package import checked_call
+from artificer.frontends.buildfile.package import calls_of, checked_call
 from artificer.frontends.buildfile.schema import Call, Rule, Rulebook
 from artificer.frontends.buildfile.scope import Scope, Spot, Workshop
 from artificer.frontends.buildfile.settings import Configuration
@@ -71,10 +71,8 @@ class WorkspaceScope(Scope):
         """A repository rule is called. Bazel lets a later call of the same name win."""
         rule = self.workshop.rule(key)
         call = checked_call(self.workshop, rule, attributes, self.spot(stack), self.home)
-        for each in rule.expand(call) if rule.expand else ():
-            self.calls[each.name] = each
+        self.calls.update((each.name, each) for each in calls_of(call) if each.name)
         if not rule.replaces and call.name:
-            self.calls[call.name] = call
             known = self._rule_set(call)
             if known:
                 self.renamed({call.name: known})

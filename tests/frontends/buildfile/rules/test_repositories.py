@@ -128,6 +128,8 @@ def test_an_archive_is_unpacked_with_a_build_file_of_ours(
 def test_patches_and_commands_of_an_archive_are_errors(workspace: Workspace) -> None:
     text = f'{HTTP}http_archive(name = "x", url = "http://x.com/y.zip", patch_cmds = ["ls"])\n'
     workspace.write({"WORKSPACE": text, "BUILD": ""})
+    workspace.load("//:all")
+    workspace.write({"BUILD": 'filegroup(name = "needs_it", srcs = ["@x//:file"])\n'})
 
     assert "commands are not run while fetching" in workspace.error("//:all").message
 

@@ -89,12 +89,12 @@ def test_a_file_whose_image_is_not_known_is_refused(workspace: Workspace) -> Non
     assert "container_import" in str(error.hint)
 
 
-def test_commands_in_containers_are_refused(workspace: Workspace) -> None:
+def test_commands_in_containers_need_a_sandbox(workspace: Workspace) -> None:
     text = 'container_test(name = "test", image = ":image", configs = ["run.yaml"])\n'
     workspace.write({"f": "hello\n", "run.yaml": "commandTests: [{name: x, command: ls}]\n"})
     workspace.write({"BUILD": LOAD + IMAGES + text})
 
-    assert "need a container" in workspace.error("//:test", tests=True).message
+    assert "need a sandbox" in workspace.error("//:test", tests=True).message
 
 
 def test_images_with_one_id_are_one(workspace: Workspace) -> None:

@@ -18,7 +18,14 @@ def subpackages(include, exclude = [], allow_empty = False):
     return _subpackages(include, exclude, allow_empty)
 
 def select(x, no_match_error = ""):
-    return list(x.values())[_choose([label_text(key) for key in x.keys()], no_match_error)]
+    values = list(x.values())
+    at = _choose([label_text(key) for key in x.keys()], no_match_error)
+    if type(at) == "int":
+        return values[at]
+
+    # Only a target that has the value cannot be made.
+    kind = type(values[0]) if values else "NoneType"
+    return [at] if kind == "list" else {at: at} if kind == "dict" else at
 
 def _label_of(parts):
     return struct(**parts)
