@@ -69,25 +69,27 @@ def check_of(value: str, at: Lines) -> Check:
     return check
 
 
-def _written(text: str, path: str) -> Iterator[tuple[str, str, Lines]]:
+def _written(
+    text: str, path: str, form: re.Pattern[str] = _LINE
+) -> Iterator[tuple[str, str, Lines]]:
+    """Yield key, value and place; behind a first line ``#!`` BuildKit reads all but escape."""
+    script = text.removeprefix("\ufeff").startswith("#!")
     for number, line in enumerate(_lines(text), 1):
-        match = _LINE.fullmatch(line)
-        if not match or match[1].lower() not in _KNOWN:
+        if script and number == 1:
+            continue
+        match = form.fullmatch(line)
+        key = match[1].lower() if match else ""
+        if not match or key not in _KNOWN:
             return
-        yield match[1].lower(), match[2].rstrip(), _at(line, number, path)
+        if not (script and key == "escape"):
+            yield key, match[2].rstrip(), _at(line, number, path)
 
 
 def _foreign_syntax(text: str, path: str) -> dict[str, tuple[str, Lines]]:
-    """Return a syntax behind ``#!``, after ``//``, or in JSON: what BuildKit reads as well."""
-    number = 2 if text.removeprefix("\ufeff").startswith("#!") else 1
-    for count, line in enumerate(_lines(text), 1):
-        if count < number:
-            continue
-        match = _LINE.fullmatch(line) if number == 2 else _SLASHES.fullmatch(line)
-        if not match:
-            break
-        if match[1].lower() == "syntax":
-            return {"syntax": (match[2].rstrip(), _at(line, count, path))}
+    """Return a syntax after ``//``, or in JSON: what BuildKit reads as well."""
+    for key, value, at in _written(text, path, _SLASHES):
+        if key == "syntax":
+            return {key: (value, at)}
     return _json_syntax(text, path)
 
 

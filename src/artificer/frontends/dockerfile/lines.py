@@ -42,7 +42,12 @@ def statements(text: str, path: str, escape: str = "\\") -> Iterator[Statement]:
     while at < len(physical):
         line = physical[at].strip(SPACES)
         if line.startswith("#"):
-            comments.append(line[1:].strip(SPACES))
+            comment = line[1:].strip(SPACES)
+            # An empty comment keeps what is above it apart from the instruction, as BuildKit says.
+            if comment:
+                comments.append(comment)
+            else:
+                comments.clear()
             at += 1
         elif not line or line == escape:
             comments = []
