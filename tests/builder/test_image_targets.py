@@ -429,7 +429,8 @@ def test_every_difference_from_the_structure_is_told(
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("commandTests: [{command: ls}]", "commandTests need a container"),
+        ("commandTests: [{command: ls}]", "commandTests need a sandbox"),
+        ("licenseTests: [{debian: true}]", "licences of packages are not judged"),
         ("fileExistenceTest: []", "unknown section fileExistenceTest"),
         ("metadataTest: {usr: x}", "unknown metadata usr"),
         ("a: [", "is not YAML"),

@@ -28,6 +28,7 @@ from artificer.oci.image import Image, Layer
 from artificer.oci.reference import Reference
 
 if TYPE_CHECKING:
+    from artificer.sandbox.client import Sandbox
     from artificer.sources.git import Git
     from artificer.sources.url import Web
 
@@ -67,6 +68,7 @@ class GraphOptions(NamedTuple):
     cache: Cache | None = None
     web: "Web | None" = None
     git: "Git | None" = None
+    sandbox: "Callable[[], Sandbox] | None" = None
 
 
 class Flights:

@@ -1,6 +1,8 @@
 """A workspace as commands over targets have it: opened, loaded, and made."""
 
 import os
+import threading
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -25,9 +27,11 @@ from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.images.reach import Reach
 from artificer.oci.platform import Platform
+from artificer.sandbox.client import Sandbox, SandboxOptions
 from artificer.sources.git import Git, authorization_of
 from artificer.sources.git_reference import shown_url
 from artificer.sources.url import Web
+from artificer.store.trees import STATE
 
 
 class Unmade(ArtificerError):
@@ -50,6 +54,8 @@ class Workspace:
         self._store = session.store(args.store)
         self._reach: Reach | None = None
         self._stack = ExitStack()
+        self._sandbox: Sandbox | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "Workspace":
         self._stack.enter_context(self._store.in_use())
@@ -142,6 +148,7 @@ class Workspace:
             cache=cache_of(args),
             web=self.web(),
             git=self.git(),
+            sandbox=self.sandbox,
         )
 
     def web(self) -> Web:
@@ -167,6 +174,16 @@ class Workspace:
             lambda host: authorization_of(environ, host),
             offline=self.args.offline,
         )
+
+    def sandbox(self) -> Sandbox:
+        """Where tests run commands of an image; ends with the workspace."""
+        with self._lock:
+            if self._sandbox is None:
+                state = os.path.join(self._store.root, STATE)
+                options = SandboxOptions(started=time.time_ns())
+                made = Sandbox(state, options, self.session.report, self.session.stop)
+                self._sandbox = self._stack.enter_context(made)
+            return self._sandbox
 
     def _tree(self, graph: Graph, one: TargetId) -> str:
         """A directory with the files that *one* yields: a repository that had to be fetched."""

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from artificer import limits
+from artificer.builder.actions.command_tests import CommandTests
 from artificer.builder.actions.gathered import RefusedRule
 from artificer.builder.products import File as Input
 from artificer.builder.products import Passed
@@ -67,12 +68,11 @@ def _config(file: Input) -> dict[str, Any]:
             f"{file.short}: unknown section {unknown[0]}",
             hint=f"known are {', '.join(sorted(_SECTIONS))}",
         )
-    for section in ("commandTests", "licenseTests"):
-        if config.get(section):
-            raise RefusedRule(
-                f"{file.short}: {section} need a container, and none can be started here yet",
-                hint="keep them in a file of their own, for a machine with a container engine",
-            )
+    if config.get("licenseTests"):
+        raise RefusedRule(
+            f"{file.short}: licenseTests: licences of packages are not judged",
+            hint="an SBOM lists them",
+        )
     return config
 
 
@@ -92,6 +92,7 @@ def _checks(
         if not isinstance(metadata, dict):
             raise WrongConfig(f"{file.short}: metadataTest is not an object")
         yield "metadata", list(_metadata(metadata, image.settings, file))
+    yield from CommandTests(config, image, file.short, task).results()
 
 
 def _tests(config: Mapping[str, Any], section: str, file: Input) -> list[dict[str, Any]]:
