@@ -1,10 +1,6 @@
 """Every rule of Dockerfiles has a case."""
 
-from pathlib import Path
-
 from tools.dockerfile_rules import SECTIONS, dockerfile_page, rules, subjects
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "dockerfile-rules.md"
 
 
 def test_there_is_a_case_for_every_subject_and_no_other() -> None:
@@ -20,4 +16,3 @@ def test_the_page_lists_every_rule() -> None:
     page = dockerfile_page()
 
     assert page.count("\n| ") == len(rules()) + len(SECTIONS)
-    assert page == PAGE.read_text(encoding="utf-8"), "run `./dev docs`"

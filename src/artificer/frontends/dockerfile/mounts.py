@@ -139,8 +139,6 @@ def _value(name: str, value: str | None, at: Lines) -> str | bool | int:
 
 
 def _check(options: MountOptions, at: Lines) -> None:
-    if options.type in ("bind", "cache", "tmpfs") and not options.target:
-        raise invalid(at, f"a mount of type {options.type} needs a target", word="--mount")
     if options.target and options.target.strip("/.") == "" and options.target.startswith("/"):
         raise invalid(at, "nothing can be mounted at /", word="--mount")
     if options.type in ("secret", "ssh", "tmpfs") and options.readonly is (

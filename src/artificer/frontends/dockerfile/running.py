@@ -138,6 +138,7 @@ class _Mounts:
                 return self._ssh(options)
 
     def _target(self, path: str) -> str:
+        # Without a target (which the reference asks for) BuildKit takes the working directory.
         target = absolute(self._scope.workdir, path)
         if target == "/":
             raise invalid(self._at, "nothing can be mounted at /", word="--mount")
