@@ -98,6 +98,9 @@ SUBSTITUTION_DEPTH = 100
 DOCKERFILE_BYTES = 16 * MIB
 """A Dockerfile."""
 
+INSTRUCTIONS = 200_000
+"""Instructions of a Dockerfile: each takes a kilobyte once it is read."""
+
 INSTRUCTION_CHARACTERS = 1 * MIB
 """One instruction of a Dockerfile, its lines joined; heredocs count apart."""
 

@@ -94,3 +94,11 @@ def test_a_heredoc_longer_than_the_limit_is_refused() -> None:
     assert dockerfile(f"FROM a\nRUN <<E\n{text}E\n".encode(), "D").stages
     with pytest.raises(InvalidDockerfile, match=r"D:2: a heredoc of more than"):
         dockerfile(f"FROM a\nRUN <<E\na{text}E\n".encode(), "D")
+
+
+def test_more_instructions_than_the_limit_are_refused() -> None:
+    lines = b"USER a\n" * (limits.INSTRUCTIONS - 1)
+
+    assert dockerfile(b"FROM a\n" + lines, "D").stages
+    with pytest.raises(InvalidDockerfile, match=r"^D:200001: more than 200000 instructions"):
+        dockerfile(b"FROM a\nUSER a\n" + lines, "D")

@@ -32,7 +32,9 @@ def dockerfile(data: bytes, path: str) -> Dockerfile:
     arguments: list[Arg] = []
     stages: list[tuple[From, list[Instruction]]] = []
     empty: list[Lines] = []
-    for statement in statements(text, path, given.escape):
+    for count, statement in enumerate(statements(text, path, given.escape), 1):
+        if count > limits.INSTRUCTIONS:
+            raise invalid(statement.at, f"more than {limits.INSTRUCTIONS} instructions")
         instruction = instruction_of(statement, given.escape)
         if statement.empty_lines:
             empty.append(statement.at)
