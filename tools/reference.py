@@ -1,9 +1,9 @@
 """Write the pages of docs/reference that are made from the code.
 
 `commands.md` is what every command says for `--help`, `limits.md` the numbers of
-`artificer.limits`, `docker-build.md` and `kaniko.md` what becomes of others' options. `./dev docs`
-runs this. With `--check` nothing is written: the exit code says whether the pages are what they
-would be.
+`artificer.limits`, `docker-build.md` and `kaniko.md` what becomes of others' options,
+`dockerfile-rules.md` the rules that case files hold. `./dev docs` runs this. With `--check`
+nothing is written: the exit code says whether the pages are what they would be.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from artificer import limits
 from artificer.cli.dockerfile_grammar import dockerfile_parser
@@ -23,7 +24,29 @@ from artificer.cli.dockerfile_refused import REFUSED
 from artificer.cli.kaniko_flags import FLAGS, SHORT
 from artificer.cli.main import COMMANDS, main
 
-REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+CHECKOUT = Path(__file__).resolve().parents[1]
+REFERENCE = CHECKOUT / "docs" / "reference"
+CASES = CHECKOUT / "tests" / "cases" / "dockerfile"
+"""Each case of a Dockerfile begins with its rule; `rules.txt` lists what there are rules of."""
+
+SECTIONS = {
+    "6.1": "Lines, comments and directives",
+    "6.2": "Instructions",
+    "6.3": "COPY and ADD",
+    "6.4": "RUN",
+    "6.5": "Variables",
+    "6.6": "Stages, contexts and history",
+    "6.8": "Checks and calls",
+}
+RULES_HEAD = """\
+# Rules of Dockerfiles
+
+<!-- Made by `./dev docs` from the first lines of `tests/cases/dockerfile/*/*.txt`. -->
+
+What a Dockerfile means here, one rule a line, each with the case that holds it: a Dockerfile and
+what it comes to. Where this is BuildKit's reading and not the reference's, and what is an error
+here: [decision 24](../decisions/0024-dockerfiles-as-buildkit.md).
+"""
 COMMANDS_HEAD = """\
 # Commands
 
@@ -130,6 +153,50 @@ def refused_rows() -> Iterator[str]:
         yield f"| {shown} | {why} | {instead} | {taken} |\n"
 
 
+class Rule(NamedTuple):
+    """A rule: what it is of (``6.2 FROM``), what it says, and the case that holds it."""
+
+    subject: str
+    text: str
+    case: str
+
+
+def subjects() -> list[str]:
+    """What there have to be rules of."""
+    return (CASES / "rules.txt").read_text(encoding="utf-8").splitlines()
+
+
+def rules() -> list[Rule]:
+    """The rules of all cases, in the order of `subjects`."""
+    order = {subject: number for number, subject in enumerate(subjects())}
+    found = [rule_of(path) for path in sorted(CASES.glob("*/*.txt"))]
+    return sorted(found, key=lambda rule: (order.get(rule.subject, len(order)), rule.case))
+
+
+def dockerfile_page() -> str:
+    """The whole page of rules."""
+    return "".join((RULES_HEAD, *rule_rows()))
+
+
+def rule_of(path: Path) -> Rule:
+    """The rule of the case in *path*."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("rule ")
+    subject, _, text = first.partition(": ")
+    return Rule(subject, text, f"{path.parent.name}/{path.stem}")
+
+
+def rule_rows() -> Iterator[str]:
+    """A row for each rule, below the heading of its section."""
+    section = ""
+    for rule in rules():
+        number, _, name = rule.subject.partition(" ")
+        if number != section:
+            section = number
+            yield f"\n## {SECTIONS[section]}\n\n| of | rule | case |\n|---|---|---|\n"
+        text = (rule.text or "a rule of `--check`").replace("|", "\\|").replace("<", "\\<")
+        yield f"| {name} | {text} | `{rule.case}` |\n"
+
+
 def kaniko_page() -> str:
     """The whole page of kaniko's flags."""
     return KANIKO_HEAD + "".join(kaniko_rows())
@@ -186,6 +253,7 @@ def run(words: Sequence[str]) -> int:
     made = {
         "commands.md": commands_page(),
         "docker-build.md": docker_page(),
+        "dockerfile-rules.md": dockerfile_page(),
         "kaniko.md": kaniko_page(),
         "limits.md": limits_page(),
     }

@@ -1,6 +1,6 @@
 """Every rule of Dockerfiles has a case."""
 
-from tools.dockerfile_rules import SECTIONS, dockerfile_page, rules, subjects
+from tools.reference import SECTIONS, dockerfile_page, rules, subjects
 
 
 def test_there_is_a_case_for_every_subject_and_no_other() -> None:
