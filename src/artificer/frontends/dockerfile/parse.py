@@ -22,12 +22,7 @@ from artificer.frontends.dockerfile.lines import statements
 
 def dockerfile(data: bytes, path: str) -> Dockerfile:
     """Read the Dockerfile *data*; *path* is what errors call it."""
-    if len(data) > limits.DOCKERFILE_BYTES:
-        raise InvalidDockerfile(
-            f"{path}: a Dockerfile of more than {limits.DOCKERFILE_BYTES} bytes"
-        )
-    # Comments may be in any encoding; of instructions only UTF-8 is taken.
-    text = data.decode("utf-8", "surrogateescape")
+    text = _text(data, path)
     given = directives(text, path)
     arguments: list[Arg] = []
     stages: list[tuple[From, list[Instruction]]] = []
@@ -69,6 +64,14 @@ def trigger(expression: str, image: str) -> Trigger:
     if isinstance(instruction, From | Onbuild | Maintainer):
         raise invalid(found[0].at, f"ONBUILD cannot trigger {keyword(instruction)}")
     return instruction
+
+
+def _text(data: bytes, path: str) -> str:
+    if len(data) > limits.DOCKERFILE_BYTES:
+        most = limits.DOCKERFILE_BYTES
+        raise InvalidDockerfile(f"{path}: a Dockerfile of more than {most} bytes")
+    # Comments may be in any encoding; of instructions only UTF-8 is taken.
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _too_early(instruction: Instruction) -> InvalidDockerfile:
