@@ -21,6 +21,7 @@ from artificer.sandbox.ondisk import node_of
 from artificer.store.lock import lock, lock_shared, try_lock
 
 _CHUNK = 1 << 18
+_FORMAT = 1
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -100,7 +101,7 @@ class Trees:
         except (OSError, ValueError):
             same, told = False, {}
         # What was not yet written to disk when a machine went down may be there in part.
-        if not same or told["boot"] != self._boot:
+        if not same or (told.get("format"), told.get("boot")) != (_FORMAT, self._boot):
             os.close(descriptor)
             if same:
                 self.remove(name)
@@ -134,6 +135,7 @@ class Trees:
             return known
         implied = sorted(told.implied)
         document = {
+            "format": _FORMAT,
             "boot": self._boot,
             "implied": implied,
             "owners": told.owners,

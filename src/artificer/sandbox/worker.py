@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import sys
 from typing import Any
 
 from artificer.errors import ArtificerError
@@ -52,8 +53,14 @@ class _Worker:
             raise
         except ArtificerError as error:
             self._failed(type(error).__name__, error.message, error.hint)
+        except (BrokenPipeError, ConnectionResetError):
+            raise
         except OSError as error:
             self._failed("OSError", _told(error), None)
+        except Exception as error:
+            # A fault of ours: the build is told which, and where it is written.
+            sys.excepthook(*sys.exc_info())
+            self._failed("Exception", f"the sandbox failed: {error!r}", None)
         else:
             protocol.send(self._asked, protocol.DONE, words)
 
