@@ -11,6 +11,7 @@ from artificer.errors import Misused
 
 _LABELS = ("//", ":", "@", "-//", "-:", "-@", "...")
 _BUILD_FILES = ("BUILD", "BUILD.bazel")
+_ROOT_FILES = ("MODULE.bazel", "WORKSPACE.bazel", "WORKSPACE")
 _PATHS = ("/", "./", "../", "~")
 
 
@@ -81,7 +82,7 @@ def _is_context(word: str) -> bool:
     if is_remote(word) or word == "-" or word.startswith(_PATHS) or word in {".", ".."}:
         return True
     if not os.path.isdir(word):
-        return os.path.isfile(word) and not _has(".", _BUILD_FILES)
+        return not _in_workspace() and ":" not in word
     if _has(word, DOCKERFILES):
         return True
     if _has(word, _BUILD_FILES):
@@ -90,6 +91,16 @@ def _is_context(word: str) -> bool:
         f"{word} has neither a Dockerfile nor a BUILD file",
         hint=f"`-f FILE` says where the Dockerfile is; `//{word.rstrip('/')}:NAME` is a target",
     )
+
+
+def _in_workspace() -> bool:
+    """Whether a word may be a target's at all."""
+    here = os.getcwd()
+    while not _has(here, _ROOT_FILES):
+        if here == os.path.dirname(here):
+            return False
+        here = os.path.dirname(here)
+    return True
 
 
 def _has(directory: str, names: Sequence[str]) -> bool:

@@ -176,7 +176,10 @@ class Opener:
             text = _text(_chunks(path), path)
         places = (words.ignore_file,) if words.ignore_file else ignore_files(path, directory)
         if words.ignore_file and not os.path.isfile(words.ignore_file):
-            raise Misused(f"--ignorefile: there is no {words.ignore_file}")
+            raise Misused(
+                f"--ignorefile: there is no {words.ignore_file}",
+                hint="it is relative to where you are, not to the context",
+            )
         return Opened(Directory(directory, _ignored(places)), text, path or "Dockerfile")
 
 
@@ -226,7 +229,10 @@ def _below(directory: str, below: str | None) -> str:
         return directory
     path = os.path.realpath(os.path.join(directory, below.lstrip("/")))
     if not f"{path}/".startswith(f"{os.path.realpath(directory).rstrip('/')}/"):
-        raise Misused(f"--context-sub-path {below} leads out of the context")
+        raise Misused(
+            f"--context-sub-path {below} leads out of the context",
+            hint="it is relative to the context's root",
+        )
     if not os.path.isdir(path):
         raise NoContext(f"--context-sub-path: the context has no directory {below}")
     return path

@@ -15,7 +15,7 @@ from artificer.builder.staged.contexts import Contexts, Directory
 from artificer.builder.staged.ignore import Ignore
 from artificer.builder.staged.shop import Ask, Maker, Remote, Sandbox, Shop
 from artificer.builder.staged.steps import Steps
-from artificer.builder.stages import ContextFiles
+from artificer.builder.stages import ContextFiles, Recipe
 from artificer.cli.contexts import Opened, Opener
 from artificer.cli.dockerfile_request import Request
 from artificer.cli.dockerfile_sources import git_of, web_of
@@ -167,9 +167,15 @@ def _image(dockerfile: Dockerfile, platform: Platform, opened: Opened, site: Sit
     for warning in made.warnings:
         site.session.report(warning)
     shop = site.shop(made, opened.files)
-    found = build_stages(made.recipe, shop)
+    found = build_stages(_for_platform(made.recipe, platform), shop)
     shop.steps.share(found.layers)
     return found
+
+
+def _for_platform(made: Recipe, platform: Platform) -> Recipe:
+    """*made*, whose stages are for *platform* unless they say something else."""
+    stages = (stage._replace(platform=stage.platform or platform) for stage in made.stages)
+    return made._replace(stages=tuple(stages))
 
 
 def _check(

@@ -87,7 +87,9 @@ def request_of(args: Namespace, environ: Mapping[str, str]) -> Request:
 def caches_of(args: Namespace) -> Caches:
     """What ``--cache-repo``, ``--cache-to`` and ``--cache-from`` say."""
     if args.cache_readonly and args.cache_repo is None:
-        raise Misused("--cache-readonly without a --cache-repo")
+        raise Misused(
+            "--cache-readonly without a --cache-repo", hint="name it: `--cache-repo REPO`"
+        )
     found: list[StepCache] = []
     if args.cache_repo is not None:
         name = _repository(args.cache_repo, "--cache-repo")
@@ -148,7 +150,7 @@ def _cache(text: str, option: str) -> tuple[str, dict[str, str]]:
 def _needed(given: dict[str, str], key: str, text: str) -> str:
     value = given.pop(key, "")
     if not value:
-        raise Misused(f"{text}: it lacks {key}=…")
+        raise Misused(f"{text}: it lacks {key}=…", hint=f"write type=…,{key}=…")
     return value
 
 
