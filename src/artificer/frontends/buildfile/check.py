@@ -52,6 +52,8 @@ def _checked(rule: Rule, name: str, value: Any) -> Any:
         if fits:
             break
     else:
+        if rule.open:
+            return plain  # Of another's rule we know nothing: cc_toolchain_suite has its own.
         raise InvalidCall(
             f"{rule.name}.{name} is a {_described(attribute)}, not {_kind_of(plain)}",
             attribute=name,

@@ -76,6 +76,10 @@ _ALL = (
         {
             "constraint_values": labels(),
             "parents": labels(),
+            "cpu_constraints": labels(),
+            "os_constraints": labels(),
+            "host_platform": ANY,
+            "target_platform": ANY,
             "remote_execution_properties": string(),
             "flags": strings(),
             "required_settings": labels(),

@@ -1,6 +1,7 @@
 """Starlark, evaluated within limits; its errors told as ours. The only user of `starlark`."""
 
 import re
+import resource
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -52,6 +53,8 @@ class Interpreter:
         self._pending: BaseException | None = None
         self._checks = 0
         self._depth = 0
+        self._resident = 0
+        self._full = False
 
     def line(self, path: str, line: int) -> str:
         """The *line* of the file *path*, as it was evaluated."""
@@ -115,6 +118,8 @@ class Interpreter:
         loader = starlark.FileLoader(self._guarded(load))
         if not self._depth:
             self._checks = 0
+            self._resident = _resident_bytes()
+            self._full = False
         self._depth += 1
         try:
             starlark.eval_with(self._options(), module, ast, _GLOBALS, file_loader=loader)
@@ -136,7 +141,10 @@ class Interpreter:
 
     def _is_enough(self) -> bool:
         self._checks += 1
-        return self._checks > limits.BUILD_FILE_CHECKS
+        if self._checks % _WEIGHED == 0:
+            grown = _resident_bytes() - self._resident
+            self._full = grown > limits.BUILD_FILE_MEMORY
+        return self._full or self._checks > limits.BUILD_FILE_CHECKS
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """*function*, whose exception is kept: Starlark would keep only its words."""
@@ -162,6 +170,9 @@ class Interpreter:
     def _translated(self, told: str, path: str) -> BuildFileError:
         found = _ERROR.search(told)
         message = found[1].strip() if found else told.strip().split("\n", 1)[0]
+        if self._full:
+            most = limits.BUILD_FILE_MEMORY // limits.MIB
+            message = f"evaluation takes more than {most} MiB of memory: it was stopped"
         return self._placed(*_reworded(message), told, path)
 
     def _placed(self, message: str, hint: str | None, told: str, path: str) -> BuildFileError:
@@ -183,6 +194,17 @@ class Interpreter:
 
 
 _SHOWN_FRAMES = 8
+# To ask for the memory costs as much as a thousand instructions.
+_WEIGHED = 32
+
+
+def _resident_bytes() -> int:
+    """The memory that the process has; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb", buffering=0) as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def frames_of(stack: str) -> list[Frame]:
