@@ -71,7 +71,7 @@ class _Fold:
     def made(self) -> Made:
         """Carry out all instructions."""
         count = sum(1 for one in self._stage.instructions if one.step is not None)
-        name = self._stage.name or f"stage {self._number}"
+        name = self._stage.name or f"stage-{self._number}"
         done = 0
         for instruction in self._stage.instructions:
             self._shop.reach.stop.check()
