@@ -14,7 +14,7 @@ from artificer.layers.patterns import InvalidPattern, translated
 
 _WILD = re.compile(r"[*?\[\\]")
 
-_Tried = list[tuple[int, Callable[[str], object]]]
+Match = Callable[[str], object]
 
 
 class Pattern(NamedTuple):
@@ -22,6 +22,23 @@ class Pattern(NamedTuple):
 
     run: int
     text: str
+
+
+class Tried(NamedTuple):
+    """Patterns that have to be tried: *any* of them first, then those of each run."""
+
+    any: Match
+    runs: tuple[tuple[int, Match], ...]
+
+    def highest(self, text: str, best: int) -> int:
+        """Return the highest run of which a pattern names *text*, or *best* if that is higher."""
+        if self.runs[0][0] > best and self.any(text):
+            for run, match in self.runs:
+                if run <= best:
+                    break
+                if match(text):
+                    return run
+        return best
 
 
 class Ignore:
@@ -35,6 +52,7 @@ class Ignore:
         "_endings",
         "_exact",
         "_names",
+        "_on_name",
         "_tops",
         "lines",
     )
@@ -47,11 +65,18 @@ class Ignore:
         self._above: dict[str, int] = {}
         self._below: dict[str, int] = {}
         tops: dict[str, list[Pattern]] = {}
+        on_name: list[Pattern] = []
         for pattern in _in_runs(self.lines):
             if not leaves_out(pattern.run):
                 self._note(pattern)
-            if not self._looked_up(pattern):
+            if self._looked_up(pattern):
+                continue
+            name = pattern.text.removeprefix("**/")
+            if name != pattern.text and "/" not in name and "**" not in name:
+                on_name.append(pattern._replace(text=name))
+            else:
                 tops.setdefault(_top(pattern.text), []).append(pattern)
+        self._on_name = _tried(on_name)
         self._at_top = _tried(tops.pop("", []))
         self._anywhere = _tried(tops.pop("/", []))
         self._tops = {top: _tried(found) for top, found in tops.items()}
@@ -73,12 +98,13 @@ class Ignore:
         best = max(above, self._exact.get(path, 0), self._names.get(name, 0))
         for length, endings in self._endings.items():
             best = max(best, endings.get(name[-length:], 0))
+        if self._on_name is not None:
+            best = self._on_name.highest(name, best)
         top, slash, _ = path.partition("/")
-        if slash:
-            best = _highest(self._tops.get(top, ()), path, best)
-        else:
-            best = _highest(self._at_top, path, best)
-        return _highest(self._anywhere, path, best)
+        tried = self._tops.get(top) if slash else self._at_top
+        if tried is not None:
+            best = tried.highest(path, best)
+        return best if self._anywhere is None else self._anywhere.highest(path, best)
 
     def takes_in_below(self, path: str, run: int) -> bool:
         """Whether something below *path*, which *run* leaves out, may be taken in again."""
@@ -134,23 +160,19 @@ def _top(text: str) -> str:
     return "/" if slash and _WILD.search(top) else top if slash else ""
 
 
-def _highest(tried: Iterable[tuple[int, Callable[[str], object]]], path: str, best: int) -> int:
-    for run, match in tried:
-        if run <= best:
-            break
-        if match(path):
-            return run
-    return best
-
-
-def _tried(patterns: list[Pattern]) -> _Tried:
+def _tried(patterns: list[Pattern]) -> Tried | None:
+    if not patterns:
+        return None
     runs: dict[int, list[str]] = {}
     for run, text in patterns:
         runs.setdefault(run, []).append(translated(text))
-    return [
-        (run, re.compile(f"(?:{'|'.join(texts)})\\Z", re.DOTALL).match)
-        for run, texts in sorted(runs.items(), reverse=True)
-    ]
+    compiled = [(run, _matching(texts)) for run, texts in sorted(runs.items(), reverse=True)]
+    whole = _matching([text for texts in runs.values() for text in texts])
+    return Tried(whole, tuple(compiled))
+
+
+def _matching(texts: list[str]) -> Match:
+    return re.compile(f"(?:{'|'.join(texts)})\\Z", re.DOTALL).match
 
 
 def _in_runs(patterns: Iterable[str]) -> Iterable[Pattern]:

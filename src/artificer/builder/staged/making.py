@@ -23,6 +23,7 @@ from artificer.builder.work import Work
 from artificer.images.files import NoSuchFile, index_of, read_file
 from artificer.layers.entry import Entry
 from artificer.layers.index import File, Index
+from artificer.layers.tar import BLOCK_SIZE
 from artificer.layers.tree import Tree
 from artificer.layers.write import HELD
 from artificer.oci.digest import Digest
@@ -89,7 +90,7 @@ class StageMaker:
 
     def _written(self, entries: list[Entry], ground: Ground, told: Told) -> Layer:
         # A tar that is held in memory anyway costs nothing to ask about.
-        held = sum(entry.size for entry in entries) <= HELD
+        held = sum(entry.size + 2 * BLOCK_SIZE for entry in entries) <= HELD
         shop = self._shop
         work = Work(ground.kind, shop.reach, shop.known, None, [], expected=held)
         return piece_layer(Piece(told.title, entries), work)
