@@ -81,6 +81,7 @@ class Evaluation:
         self._given = given
         self._expander = expander
         self._done: dict[int, _Done] = {}
+        self._others: dict[tuple[Reference, Platform], StageImage] = {}
         self._depth = 0
 
     def all(self) -> None:
@@ -262,7 +263,7 @@ class Evaluation:
             return None
         step, line = self._step(plan, scope, instruction)
         for origin in _origins(step):
-            self._note(origin, self._given.options.platform)
+            self._note(origin, scope.platform)
         title = " ".join(at.code.split())
         return Instruction(
             step, line, title if len(title) <= _TITLE else f"{title[:_TITLE]}…", at.place
@@ -287,7 +288,8 @@ class Evaluation:
         self, plan: StagePlan, scope: Scope, instruction: ast.Copy | ast.Add | ast.Run
     ) -> tuple[Step, str]:
         def origin(text: str) -> From:
-            return self._origin(text, plan, instruction.at)
+            found, platform = self._origin(text, plan, instruction.at)
+            return self._seen(found, platform, scope.platform, instruction.at)
 
         match instruction:
             case ast.Copy(origin=name):
@@ -312,19 +314,32 @@ class Evaluation:
         step = MakeDirectory(whole, scope.user) if whole != "/" else None
         return step, f"WORKDIR {whole}"
 
-    def _origin(self, text: str, plan: StagePlan, at: ast.Lines) -> From:
-        """What ``--from`` names: an earlier stage, a context or an image."""
+    def _origin(self, text: str, plan: StagePlan, at: ast.Lines) -> tuple[From, Platform]:
+        """What ``--from`` names: an earlier stage, a context or an image; for which platform."""
         found = self._given.graph.origin(text, plan.number, at)
         if isinstance(found, int):
             self.need(found)
-            return self._done[found].origin
+            origin, scope = self._done[found]
+            return origin, scope.platform
+        # Whatever the stage is for: BuildKit takes an image for what is built for.
         platform = self._given.options.platform
         context = self._given.contexts.find(found, platform)
         if context is None:
-            return self._image(found, plan.number, at)
+            return self._image(found, plan.number, at), platform
         if isinstance(context.source, StageName):
-            return self._context(context, plan, platform).origin
-        return context.source
+            return self._context(context, plan, platform).origin, platform
+        return context.source, platform
+
+    def _seen(self, origin: From, platform: Platform, here: Platform, at: ast.Lines) -> From:
+        """*origin* for a stage that is for the platform *here*: an image of another is a stage."""
+        if isinstance(origin, (StageImage, ContextFiles, Scratch)) or platform == here:
+            return origin
+        if (origin, platform) not in self._others:
+            self._note(origin, platform)
+            other = None if platform == self._given.options.platform else platform
+            self.stages.append(Stage("", origin, other, (), {}, at.place))
+            self._others[origin, platform] = StageImage(len(self.stages) - 1)
+        return self._others[origin, platform]
 
     def _note(self, origin: From, platform: Platform) -> None:
         if isinstance(origin, ContextFiles):
