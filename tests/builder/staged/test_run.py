@@ -152,7 +152,7 @@ def test_a_command_that_fails_says_where_how_and_its_last_words(shop: Workshop) 
         "Dockerfile:2: RUN fail: it ended with exit code 3\n  running\n  half"
     )
     assert caught.value.exit_code == 1
-    assert CommandOutput("stage 0 1/1", "half") in shop.heard
+    assert CommandOutput("stage-0 1/1", "half") in shop.heard
 
 
 def test_nothing_is_left_of_a_command_that_failed(shop: Workshop) -> None:
