@@ -4,6 +4,8 @@ import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from artificer.frontends.dockerfile.calls.check import check_json
 from artificer.frontends.dockerfile.calls.tables import marked_lines
@@ -11,6 +13,7 @@ from artificer.frontends.dockerfile.lint.check import violations
 from artificer.frontends.dockerfile.lint.rules import RULES
 from artificer.frontends.dockerfile.parse import dockerfile
 from tests.frontends.dockerfile.call_case import Case
+from tests.frontends.dockerfile.test_lines import fastest
 
 CASES = os.path.join(os.path.dirname(__file__), "../../cases/dockerfile/calls")
 
@@ -81,3 +84,50 @@ def test_an_excerpt_has_some_lines_around(first: int, last: int, shown: list[int
 
 def test_an_excerpt_shows_no_control_characters() -> None:
     assert "\x1b" not in marked_lines(["FROM \x1b[31m"], "D", 1, 1)
+
+
+LINES = st.sampled_from(
+    [
+        *(
+            "FROM scratch",
+            "FROM a AS B",
+            "from b as c",
+            "FROM --platform=x/y $I",
+            "ARG I=a",
+            "ARG",
+        ),
+        *("ENV a b", "ENV $a=b c=$d", "# check=skip=all", "# check=", "# c it", "", "RUN a \\"),
+        *(
+            "COPY a b",
+            "COPY --from=b a b",
+            "ADD $x /",
+            "CMD a",
+            "CMD []",
+            "ENTRYPOINT a",
+            "SHELL []",
+        ),
+        *("WORKDIR a", "WORKDIR $a", "EXPOSE $p/TCP 1:2", "EXPOSE ${", "USER ", "MAINTAINER a"),
+        *("RUN --mount=type=cache,target=$a b", "RUN --mount=id=$b,type=ssh a", "ONBUILD RUN a"),
+        *("# check=error=true", "# escape=`", "HEALTHCHECK NONE", "LABEL a=${b:?c}", "FROM ${x#}"),
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=12))
+def test_whatever_is_asked_has_an_answer_or_an_error(lines: list[str]) -> None:
+    for call in ("check", "check json", "targets", "targets json", "outline", "outline json"):
+        case = Case.read(f"rule any\ncall {call}\nignore a\n----\n{chr(10).join(lines)}\n----\n")
+
+        assert case.result() or "outline" in call
+
+
+def test_the_time_to_check_grows_as_the_lines() -> None:
+    def check(count: int) -> None:
+        lines = "".join(f"ENV a{n}=$b{n}\nLABEL c{n}=$d{n}\nUSER e\n" for n in range(count))
+        case = Case.read(f"rule any\n----\nFROM scratch\n{lines}----\n")
+        case.result()
+
+    small = fastest(lambda: check(200))
+    large = fastest(lambda: check(1600))
+
+    assert large < 0.1 + 20 * small

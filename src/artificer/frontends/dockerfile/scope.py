@@ -18,6 +18,7 @@ _ORDER = (
 )
 """The fields of ``config`` as docker writes them; others follow in the order of the base."""
 
+_SUGGESTED = 100
 _SETS = ("ExposedPorts", "Volumes", "Labels")
 
 
@@ -69,8 +70,10 @@ class Expander:
 
     def _remember(self, at: Lines, expansion: Expansion, scope: "Scope") -> None:
         missing = expansion.missing - scope.arguments.keys() - SCAN_ARGUMENTS
-        known = tuple(scope.variables)
-        self.undefined += (Undefined(at, name, known) for name in sorted(missing))
+        if missing:
+            # Among more names than this none is suggested: each would cost time and memory.
+            known = tuple(scope.variables) if len(scope.variables) <= _SUGGESTED else ()
+            self.undefined += (Undefined(at, name, known) for name in sorted(missing))
 
 
 class Scope:

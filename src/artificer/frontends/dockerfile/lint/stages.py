@@ -13,6 +13,7 @@ from artificer.frontends.dockerfile.options import Options, platform_arguments
 from artificer.frontends.dockerfile.recipe import Made
 from artificer.oci.reference import InvalidReference, parse_name
 
+_SUGGESTED = 100
 _RESERVED = ("scratch", "context")
 _TARGET_PLATFORM = re.compile(r"""["']?(\$TARGETPLATFORM|\$\{TARGETPLATFORM\})["']?""")
 
@@ -54,13 +55,13 @@ def default_violations(dockerfile: Dockerfile) -> Iterator[Violation]:
 def evaluated_violations(dockerfile: Dockerfile, made: Made) -> Iterator[Violation]:
     """Yield what shows when a FROM is evaluated."""
     declared = [name for arg in dockerfile.arguments for name, _ in arg.arguments]
-    known = [*declared, *platform_arguments(Options())]
-    for at, name in made.undefined_in_from:
-        near = _near(name, known, "")
+    known = [*platform_arguments(Options()), *declared]
+    for count, (at, name) in enumerate(made.undefined_in_from):
+        near = _near(name, known[:_SUGGESTED], "") if count < _SUGGESTED else ""
         detail = f"FROM argument '{name}' is not declared{near}"
         yield Violation(rules.UNDEFINED_ARG_IN_FROM, at, detail)
-    for undefined in made.undefined:
-        near = _near(undefined.name, undefined.known, "$")
+    for count, undefined in enumerate(made.undefined):
+        near = _near(undefined.name, undefined.known, "$") if count < _SUGGESTED else ""
         detail = f"Usage of undefined variable '${undefined.name}'{near}"
         yield Violation(rules.UNDEFINED_VAR, undefined.at, detail)
     for mismatch in made.mismatched:
