@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from artificer.errors import Unauthorized
+from artificer.errors import ArtificerError, Unauthorized
+from artificer.frontends.dockerfile.contexts import named_context
 from artificer.frontends.dockerfile.errors import InvalidDockerfile
 from artificer.frontends.dockerfile.options import Options
 from artificer.frontends.dockerfile.parse import dockerfile
@@ -108,3 +111,42 @@ def test_a_dockerfile_of_many_lines_takes_linear_time() -> None:
     made("\n".join(("FROM a AS x", *lines, "FROM a AS s0", *stages)), Options(all_stages=True))
 
     assert time.process_time() - started < 10
+
+
+NAMES = (
+    *("FROM", "RUN", "COPY", "ADD", "ENV", "ARG", "LABEL", "CMD", "ENTRYPOINT", "SHELL"),
+    *("WORKDIR", "USER", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ONBUILD COPY"),
+    *("MAINTAINER", "ONBUILD RUN"),
+)
+WORDS = (
+    *("a", "$A", "${B:-x}", "${C?no}", "'q q'", '"d $A"', "/", "..", "./x/../y", "a*", "\\$"),
+    *(
+        "https://h/x.git",
+        "https://h/x",
+        "git@h:x.git",
+        '["a","b"]',
+        "1:2",
+        ":",
+        "65536",
+        "1-2/udp",
+    ),
+    *("A=1", "B=$A", "=", "--", "--from=a", "--from=0", "--from=9", "--chown=$A", "--chmod=9"),
+    *("--mount=type=cache,target=$A", "--mount=from=a,target=x", "--network=none", "--parents"),
+    *("--exclude=$A", "--checksum=$A", "--keep-git-dir", "SIGTERM", "NONE", "CMD", "AS", "b"),
+    *("scratch", "busybox", "$TARGETARCH", "{}", "é", "--interval=1s", "\\", "<<EOF\n$A ${B\nEOF"),
+)
+LINES = st.tuples(st.sampled_from(NAMES), st.lists(st.sampled_from(WORDS), max_size=4))
+
+
+@given(lines=st.lists(LINES, max_size=6), value=st.sampled_from(("", "x", "/y z")))
+def test_any_dockerfile_is_evaluated_or_refused(
+    lines: list[tuple[str, list[str]]], value: str
+) -> None:
+    text = "\n".join(("FROM alpine AS a", *(f"{name} {' '.join(words)}" for name, words in lines)))
+    options = Options(build_args={"A": value}, contexts=(named_context("b=./b"),))
+    try:
+        result = made(text, options, busybox={"OnBuild": ["COPY --from=a x y"]})
+    except ArtificerError as error:
+        assert error.message
+    else:
+        assert result.recipe.stages[result.recipe.target]
