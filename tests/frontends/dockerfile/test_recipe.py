@@ -146,7 +146,6 @@ def test_any_dockerfile_is_evaluated_or_refused(
     options = Options(build_args={"A": value}, contexts=(named_context("b=./b"),))
     try:
         result = made(text, options, busybox={"OnBuild": ["COPY --from=a x y"]})
-    except ArtificerError as error:
-        assert error.message
-    else:
-        assert result.recipe.stages[result.recipe.target]
+    except ArtificerError:
+        return
+    assert result.recipe.stages[result.recipe.target]
