@@ -86,6 +86,9 @@ BUILD_FILE_CHAIN = 1000
 BUILD_FILE_CALLS = 200
 """Calls within calls while a BUILD file is evaluated."""
 
+BUILD_FILE_MEMORY = 1024 * MIB
+"""What the process may grow by while a BUILD file is evaluated, as far as loops are concerned."""
+
 BUILD_FILE_CHECKS = 200_000
 """How often the interpreter may ask whether to go on: about 40 million turns of a loop."""
 

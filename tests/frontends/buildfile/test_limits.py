@@ -27,6 +27,18 @@ def test_a_giant_loop_is_stopped(tmp_path: Path) -> None:
     assert "evaluation takes too long" in message
 
 
+def test_a_loop_that_fills_the_memory_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BUILD_FILE_MEMORY", 64 * limits.MIB)
+    text = "def f():\n    x = []\n    for i in range(1 << 30):\n        x.append('%d' % i)\nf()\n"
+
+    message = _error(tmp_path, text)
+
+    assert message.startswith("BUILD:3:")
+    assert "evaluation takes more than 64 MiB of memory" in message
+
+
 def test_many_files_may_each_take_their_time(tmp_path: Path) -> None:
     loop = "[None for i in range(100000)]\n"
     root = write(tmp_path, {f"p{n}/BUILD": f"x = {loop}filegroup(name = 'a')" for n in range(20)})

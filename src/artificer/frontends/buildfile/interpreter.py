@@ -1,7 +1,7 @@
 """Starlark, evaluated within limits; its errors told as ours. The only user of `starlark`."""
 
+import os
 import re
-import resource
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -202,7 +202,7 @@ def _resident_bytes() -> int:
     """The memory that the process has; 0 where the system does not tell."""
     try:
         with open("/proc/self/statm", "rb", buffering=0) as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
 
