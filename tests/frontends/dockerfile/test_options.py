@@ -70,8 +70,8 @@ def test_a_context_for_the_platform_comes_first() -> None:
 def test_build_arguments_for_the_builder_are_read() -> None:
     given = {
         "BUILDKIT_INLINE_CACHE": "1",
-        "BUILDKIT_MULTI_PLATFORM": "true",
-        "BUILDKIT_CONTEXT_KEEP_GIT_DIR": "T",
+        "BUILDKIT_MULTI_PLATFORM": "false",
+        "BUILDKIT_CONTEXT_KEEP_GIT_DIR": "0",
         "BUILDKIT_CACHE_MOUNT_NS": "team",
         "BUILDKIT_DOCKERFILE_CHECK": "skip=all",
         "BUILDKIT_SYNTAX": "docker/dockerfile:1",
@@ -79,8 +79,6 @@ def test_build_arguments_for_the_builder_are_read() -> None:
 
     assert controls(given) == Controls(
         inline_cache=True,
-        multi_platform=True,
-        keep_git_dir=True,
         cache_namespace="team",
         check="skip=all",
     )
@@ -94,6 +92,8 @@ def test_build_arguments_for_the_builder_are_read() -> None:
         ("BUILDKIT_BUILD_NAME", "x"),
         ("BUILDKIT_SYNTAX", "other/front:1"),
         ("BUILDKIT_MULTI_PLATFORM", "maybe"),
+        ("BUILDKIT_MULTI_PLATFORM", "1"),
+        ("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "true"),
     ],
 )
 def test_those_that_cannot_be_honoured_are_refused_by_name(name: str, value: str) -> None:

@@ -29,9 +29,21 @@ _NO_EFFECT = frozenset(
     )
 )
 _REFUSED = {
-    "BUILDKIT_SANDBOX_HOSTNAME": "commands see the name of this machine",
+    "BUILDKIT_SANDBOX_HOSTNAME": "the host name that commands see is not chosen",
     "BUILDKIT_BUILD_NAME": "nothing shows the name of a build",
 }
+_SWITCHES = {
+    "BUILDKIT_MULTI_PLATFORM": (
+        "one platform gives an image, several give an index",
+        "name several with --platform",
+    ),
+    "BUILDKIT_CONTEXT_KEEP_GIT_DIR": (
+        "what is said of a repository stands in its URL",
+        "add `?keep-git-dir=true` to it",
+    ),
+}
+"""Build arguments of which only what is so anyway can be said: why, and the way out."""
+
 _TRUE = frozenset(("1", "t", "true"))
 _FALSE = frozenset(("", "0", "f", "false"))
 
@@ -69,8 +81,6 @@ class Controls(NamedTuple):
     """
 
     inline_cache: bool = False
-    multi_platform: bool = False
-    keep_git_dir: bool = False
     cache_namespace: str = ""
     check: str | None = None
 
@@ -80,6 +90,9 @@ def controls(build_args: Mapping[str, str]) -> Controls:
     for name, reason in _REFUSED.items():
         if name in build_args:
             raise Misused(f"the build argument {name} is refused: {reason}", hint="leave it out")
+    for name, (reason, hint) in _SWITCHES.items():
+        if _flag(build_args, name):
+            raise Misused(f"the build argument {name} is refused: {reason}", hint=hint)
     syntax = build_args.get("BUILDKIT_SYNTAX")
     if syntax and not is_own_syntax(syntax):
         raise Misused(
@@ -88,8 +101,6 @@ def controls(build_args: Mapping[str, str]) -> Controls:
         )
     return Controls(
         _flag(build_args, "BUILDKIT_INLINE_CACHE"),
-        _flag(build_args, "BUILDKIT_MULTI_PLATFORM"),
-        _flag(build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"),
         build_args.get("BUILDKIT_CACHE_MOUNT_NS", ""),
         build_args.get("BUILDKIT_DOCKERFILE_CHECK"),
     )
