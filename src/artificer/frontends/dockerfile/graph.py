@@ -2,12 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Misused
 from artificer.frontends.dockerfile.contexts import Contexts, NamedContext, StageName
-from artificer.frontends.dockerfile.errors import invalid
+from artificer.frontends.dockerfile.errors import invalid, suggestion
 from artificer.frontends.dockerfile.instructions import (
     Copy,
     Dockerfile,
@@ -91,8 +90,7 @@ class StageGraph:
             found = int(text)
         if found is None:
             names = [plan.lines.start.name for plan in self.plans if plan.lines.start.name]
-            close = get_close_matches(text.lower(), names, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+            hint = suggestion(text.lower(), names) or f"there are {', '.join(names)}"
             raise Misused(f"no stage is called {text!r}", hint=hint if names else None)
         return found
 
