@@ -27,7 +27,10 @@ REPLACED = frozenset(
 )
 """Files of others that `SKYLIB` stands in for."""
 
-HELPERS = {"@rules_pkg": ("REMOVE_BASE_DIRECTORY", "pkg_attributes", "strip_prefix")}
+HELPERS = {
+    "@rules_pkg": ("REMOVE_BASE_DIRECTORY", "pkg_attributes", "strip_prefix"),
+    "@tar.bzl": ("mutate",),
+}
 """What `SKYLIB` has of files of others that are rules for the rest."""
 
 FUNCTIONS = (

@@ -11,6 +11,7 @@ from artificer.frontends.buildfile.rules import (
     oci,
     pkg,
     refused,
+    tar_bzl,
     tests,
     users,
 )
@@ -29,6 +30,7 @@ RULES = {
     **cc.RULES,
     **languages.RULES,
     **tests.RULES,
+    **tar_bzl.RULES,
 }
 
 _NATIVE = frozenset(
@@ -64,6 +66,7 @@ _REPO_RULES = {name: name for name in http.RULES}
 _OCI = {name: name for name in oci.RULES}
 _PKG = {"pkg_tar": "pkg_tar", **{name: name for name in mapping.RULES}}
 _PKG_OF_2017 = {"pkg_tar": "pkg_tar_of_2017", "pkg_deb": "pkg_deb"}
+_TARS = {name: name for name in tar_bzl.RULES}
 _GO = {name: name for name in ("go_binary", "go_library", "go_source", "go_test")}
 
 _MODULES = {
@@ -96,7 +99,9 @@ _MODULES = {
     "@io_bazel_rules_python": {},
     "@rules_python": {},
     "@rules_java": {},
-    "@aspect_bazel_lib": {},
+    "@aspect_bazel_lib": _TARS | {"write_file": "write_file", "copy_file": "copy_file"},
+    "@bazel_lib": {"write_file": "write_file", "copy_file": "copy_file"},
+    "@tar.bzl": _TARS,
     "@aspect_rules_py": {},
     "@aspect_rules_js": {},
     "@platforms": {},

@@ -162,7 +162,7 @@ def _with_tars(call: Call) -> tuple[Call, ...]:
 
 
 def _index(call: Call, context: Context) -> Target:
-    platforms = [_platform(text, context) for text in call.strings("platforms")]
+    platforms = [platform_named(text, context) for text in call.strings("platforms")]
     images = call.strings("images")
     if platforms and len(images) != 1:
         context.fail(call, "platforms", "platforms are for a single image", hint="name one image")
@@ -174,7 +174,7 @@ def _index(call: Call, context: Context) -> Target:
     return IndexTarget(targets, _dict(call, context, "annotations"))
 
 
-def _platform(text: str, context: Context) -> Platform:
+def platform_named(text: str, context: Context) -> Platform:
     """What a ``platform()`` of the workspace says; else a name such as ``@x//:linux_arm64``."""
     named = context.call(text) if text.startswith((":", "//", "@//")) else None
     if named is not None and named.rule.name == "platform":
