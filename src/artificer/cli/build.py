@@ -50,7 +50,7 @@ def is_of_dockerfile(words: Sequence[str]) -> bool:
             hint="name a Dockerfile's context, as `artificer build .`, "
             "or a target of a BUILD file, as `artificer build //nginx:nginx`",
         )
-    return len(named) == 1 and _is_context(named[0])
+    return any(map(_is_place, named)) or (len(named) == 1 and _is_context(named[0]))
 
 
 def _positional(words: Sequence[str], valued: frozenset[str]) -> Iterator[str]:
@@ -77,10 +77,13 @@ def _is_short(word: str) -> bool:
     return word[:2] in {"-f", "-t", "-o"} and word[1:2] != "-"
 
 
+def _is_place(word: str) -> bool:
+    """Whether *word* is no name of a target, whatever is there."""
+    return is_remote(word) or word.startswith(_PATHS) or word in {".", "..", "-"}
+
+
 def _is_context(word: str) -> bool:
     """Whether *word* names a context; a directory with a Dockerfile does, whatever it is else."""
-    if is_remote(word) or word == "-" or word.startswith(_PATHS) or word in {".", ".."}:
-        return True
     if not os.path.isdir(word):
         return not _in_workspace() and ":" not in word
     if _has(word, DOCKERFILES):

@@ -34,6 +34,9 @@ from artificer.oci.platform import Platform
 if TYPE_CHECKING:
     from artificer.builder.staged.remote import Remotes
 
+_TOLD = 3
+_EXPLAINED = 100_000
+
 
 class Result(NamedTuple):
     """What came of it: one image, or an index of several; *fresh* is what was made now."""
@@ -102,6 +105,7 @@ class Site:
             inline=request.caches.inline or made.controls.inline_cache,
             running=staged.Running(request.hosts, staged.Secrets(secrets), request.agents),
             jobs=jobs_of(self.args, len(os.sched_getaffinity(0))),
+            explained=_EXPLAINED if self.args.explain else _TOLD,
         )
 
     def _fetched(self, ask: Ask, options: staged.Options) -> Remote:

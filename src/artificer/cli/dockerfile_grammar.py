@@ -49,21 +49,16 @@ class _Refuse(Action):
 def dockerfile_parser() -> Parser:
     """The parser of a Dockerfile build's words; see `plain_words`."""
     parser = bare_parser("build", "CONTEXT [-f DOCKERFILE] [-t NAME…] [options]", _ABOUT)
-    parser.add_argument("context", nargs="?", metavar="CONTEXT")
-    _inputs(parser.add_argument_group("the Dockerfile").add_argument)
+    inputs = parser.add_argument_group("the Dockerfile").add_argument
+    inputs("context", nargs="?", metavar="CONTEXT", help="what COPY and ADD read")
+    _inputs(inputs)
     _runs(parser.add_argument_group("commands that are run").add_argument)
     _image(parser.add_argument_group("the image").add_argument)
     _outputs(parser.add_argument_group("where it goes").add_argument)
     _cache(parser.add_argument_group("what is known already").add_argument)
-    parser.add_argument_group("registries").add_argument(
-        "--pull",
-        choices=("always", "missing", "never", "newer"),
-        default="always",
-        metavar="WHEN",
-        help="when a tag is looked up anew: always, missing, never (always)",
-    )
-    _offline(parser)
-    add_access_options(parser)
+    registries = parser.add_argument_group("registries").add_argument
+    _lookup(registries)
+    add_access_options(parser, registries)
     _display(parser.add_argument_group("general").add_argument)
     parser.set_defaults(git_authorization="")
     for name, refusal in REFUSED.items():
@@ -286,10 +281,15 @@ def _cache(add: Add) -> None:
     )
 
 
-def _offline(parser: Parser) -> None:
-    parser.add_argument(
-        "--offline", action="store_true", help="use the store alone, and never the network"
+def _lookup(add: Add) -> None:
+    add(
+        "--pull",
+        choices=("always", "missing", "never", "newer"),
+        default="always",
+        metavar="WHEN",
+        help="when a tag is looked up anew: always, missing, never (always)",
     )
+    add("--offline", action="store_true", help="use the store alone, and never the network")
 
 
 def _display(add: Add) -> None:

@@ -23,7 +23,17 @@ class Parser(argparse.ArgumentParser):
                 "another option, or nothing, stands where its value should be; "
                 "a value with a dash: --option=-value"
             )
+        unknown = message.removeprefix("unrecognized arguments: ").split()
+        if unknown[0] != message.split()[0] and (near := self._near(unknown[0])):
+            hint = f"did you mean {near}?"
         raise Misused(message, hint=hint)
+
+    def _near(self, word: str) -> str | None:
+        """The option that *word* may have been meant for."""
+        from difflib import get_close_matches
+
+        found = get_close_matches(word.partition("=")[0], self._option_string_actions, 1, 0.75)
+        return found[0] if found else None
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -76,10 +86,12 @@ def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = Tru
     _access(add)
 
 
-def add_access_options(parser: argparse.ArgumentParser) -> None:
-    """Add what decides how registries are reached, and as whom."""
+def add_access_options(
+    parser: argparse.ArgumentParser, add: Callable[..., object] | None = None
+) -> None:
+    """Add what decides how registries are reached, and as whom, to the group of *add*, if any."""
     parser.set_defaults(dest_creds=None)
-    _access(parser.add_argument_group("registries").add_argument)
+    _access(add or parser.add_argument_group("registries").add_argument)
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:

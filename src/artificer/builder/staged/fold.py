@@ -22,7 +22,6 @@ from artificer.oci.edit import Line, continued, converted
 from artificer.oci.image import Blob, Image, Layer
 
 _ACCOUNTS_BYTES = 4 * 1024 * 1024
-_MOST_TOLD = 20
 
 
 class StepFailed(ArtificerError):
@@ -141,8 +140,9 @@ class _Fold:
         where = f"{instruction.place.path}\0{name}\0{told.label}"
         changes = (*self._shop.steps.explain(where, parts.hashed()), *parts.changed)
         if changes:
-            more = len(changes) - _MOST_TOLD
-            shown = (*changes[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else []))
+            most = self._shop.options.explained
+            more = len(changes) - most
+            shown = (*changes[:most], *([f"and {more} more"] if more > 0 else []))
             self._shop.reach.report(StepChanged(*told, shown))
 
 

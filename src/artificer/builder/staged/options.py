@@ -73,7 +73,7 @@ class Options(NamedTuple):
 
     *epoch* is SOURCE_DATE_EPOCH: the time of what has none of its own; *stamp* says the same, and
     more, of the image. When *inline*, layers say in an annotation which instruction they are. At
-    most *jobs* stages are built at once.
+    most *jobs* stages are built at once, and of what is made again *explained* reasons are told.
     """
 
     contexts: Mapping[str, Directory] = MappingProxyType({})
@@ -87,3 +87,4 @@ class Options(NamedTuple):
     inline: bool = False
     running: Running = Running()
     jobs: int = 2
+    explained: int = 3
