@@ -53,6 +53,8 @@ class GitServer:
         self.root = root
         self.authorization = authorization
         self.asked: list[str] = []
+        self.old = False
+        self.broken = 0
         self.port = 0
 
     def url(self, name: str) -> str:
@@ -77,6 +79,10 @@ def serving_git(root: Path, authorization: str = "") -> Iterator[GitServer]:
 
         def _answer(self, data: bytes) -> None:
             served.asked.append(self.path)
+            if served.broken:
+                served.broken -= 1
+                self.send_error(503)
+                return
             if authorization and self.headers.get("Authorization") != authorization:
                 self.send_response(401)
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
@@ -94,7 +100,8 @@ def serving_git(root: Path, authorization: str = "") -> Iterator[GitServer]:
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "CONTENT_LENGTH": str(len(data)),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                # Of old, only branches and tags were given, not single commits.
+                "GIT_PROTOCOL": "" if served.old else self.headers.get("Git-Protocol", ""),
                 "REMOTE_ADDR": "127.0.0.1",
             }
             done = subprocess.run(

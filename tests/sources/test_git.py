@@ -2,8 +2,11 @@
 
 import base64
 import os
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -265,6 +268,58 @@ def test_a_commit_on_no_tip_is_found_in_the_whole_history(tool: Git, tmp_path: P
 
     assert checkout(GitReference(f"file://{tmp_path}/app", first), tool).commit == first
     assert checkout(GitReference(f"{tmp_path}/app", first), tool).commit == first
+
+
+def test_a_server_of_old_is_asked_for_names_and_then_for_everything(
+    server: GitServer, tool: Git
+) -> None:
+    server.old = True
+    first = commit(server.root / "app", {"a": "1"})
+    git(server.root / "app", "tag", "-a", "-m", "one", "v1")
+    second = commit(server.root / "app", {"a": "2"})
+    middle = commit(server.root / "app", {"a": "3"})
+    last = commit(server.root / "app", {"a": "4"})
+    url = server.url("app")
+
+    found = {ref: checkout(GitReference(url, ref), tool).commit for ref in ("v1", "main", second)}
+    git_dir = checkout(GitReference(url, "v1", keep_git_dir=True), tool)
+
+    assert found == {"v1": first, "main": last, second: second}
+    assert middle not in git(Path(git_dir.directory), "log", "--format=%H")
+    with pytest.raises(NotInGit, match="has no commit"):
+        checkout(GitReference(url, "b" * 40), tool)
+
+
+def test_a_server_that_only_has_files_will_do(server: GitServer, tool: Git) -> None:
+    first = commit(server.root / "app", {"a": "1"})
+    last = commit(server.root / "app", {"a": "2"})
+    git(server.root / "app", "update-server-info")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(server.root))
+    files = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=files.serve_forever, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{files.server_address[1]}/app/.git"
+
+    found = [checkout(GitReference(url, ref), tool).commit for ref in ("main", "", first)]
+
+    files.shutdown()
+    files.server_close()
+    thread.join()
+    assert found == [last, last, first]
+
+
+def test_a_server_that_is_too_busy_is_asked_again(server: GitServer, tool: Git) -> None:
+    found = commit(server.root / "app", {"a": "1"})
+    server.broken = 1
+
+    assert checkout(GitReference(server.url("app")), tool).commit == found
+
+
+def test_what_ssh_says_is_the_reason(tool: Git) -> None:
+    with pytest.raises(ArtificerError) as raised:
+        checkout(GitReference("ssh://git@127.0.0.1:1/app"), tool)
+
+    assert "ssh" in raised.value.message.removeprefix("ssh://")
 
 
 def test_nothing_of_this_machine_is_run(

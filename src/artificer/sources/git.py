@@ -19,6 +19,7 @@ from artificer.sources.git_program import (
     Program,
     done,
     failure,
+    patiently,
     program,
     run,
 )
@@ -214,8 +215,11 @@ def _looked_up(reference: GitReference, place: _Place) -> _Revision:
     ref = reference.ref or "HEAD"
     url = place.program.url
     words = ["ls-remote", "--quiet", "--", url, ref, f"{ref}^{{}}"]
-    out = done(place.program, words, place.program.home, limit=limits.GIT_REFS_BYTES)
-    lines = out.decode("utf-8", "replace").splitlines()
+    home = place.program.home
+    ended = patiently(place.program, words, home, limit=limits.GIT_REFS_BYTES)
+    if ended.code:
+        raise failure(place.program, ended)
+    lines = ended.out.decode("utf-8", "replace").splitlines()
     there = {match[2]: match[1] for line in lines if (match := _HASHED.fullmatch(line))}
     for name in (ref, f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}"):
         if name in there:
@@ -281,13 +285,14 @@ def _history(reference: GitReference, revision: _Revision, place: _Place) -> Non
     """Fetch *revision*: alone if the server gives single commits, else with all that it has."""
     tries = [revision.commit]
     if revision.name and revision.name != "HEAD":
-        named = f"+{revision.name}:{revision.name}"
         tag = revision.name.startswith("refs/tags/")
+        # Not onto a branch of its own name: that is the one which is checked out.
+        named = f"+{revision.name}:{revision.name if tag else 'refs/artificer/wanted'}"
         # A tag is part of what .git tells; otherwise names could have moved meanwhile.
         tries.insert(0 if tag and reference.keep_git_dir else 1, named)
     for one in tries:
         words = ["fetch", "--quiet", "--depth=1", "--no-tags", "--", "origin", one]
-        ended = run(place.program, words, place.tree, watch=_watch(place))
+        ended = patiently(place.program, words, place.tree, watch=_watch(place))
         if not ended.code and _has(revision.commit, place):
             return
         if ended.code and not _WHOLE.search(ended.said):

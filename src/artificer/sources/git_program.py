@@ -36,6 +36,14 @@ _ABSENT = re.compile(
     r"repository .* (not exported|does not exist)",
     re.IGNORECASE,
 )
+_PASSING = re.compile(
+    r"early EOF|RPC failed|unexpected disconnect|reset by peer|timed out|"
+    r"The requested URL returned error: (5\d\d|429)",
+    re.IGNORECASE,
+)
+_PAUSES = (1.0, 3.0)
+# What git says when ssh has said why.
+_NO_REASON = "fatal: Could not read from remote repository"
 _SECRET = re.compile(r"(authorization:\s*)\S.*|//[^/@\s]+@", re.IGNORECASE)
 
 
@@ -134,6 +142,23 @@ def done(
     return ended.out
 
 
+def patiently(
+    git: Program,
+    words: Sequence[str],
+    folder: str,
+    *,
+    limit: int = 1 << 20,
+    watch: Callable[[], None] = lambda: None,
+) -> Ended:
+    """`run`, a few times where a connection broke or a server was too busy."""
+    for pause in _PAUSES:
+        ended = run(git, words, folder, limit=limit, watch=watch)
+        if not ended.code or not _PASSING.search(ended.said):
+            return ended
+        git.stop.wait(pause)
+    return run(git, words, folder, limit=limit, watch=watch)
+
+
 def failure(git: Program, ended: Ended) -> ArtificerError:
     """Why git failed, for a person."""
     where = shown_url(git.url)
@@ -156,6 +181,8 @@ def _told(said: str) -> str:
         if line.startswith(("fatal:", "error:", "remote: fatal", "ERROR", "remote: ERROR"))
     ]
     found = (marked or lines[-1:] or [""])[0]
+    if found.startswith(_NO_REASON):
+        found = lines[0]
     found = _SECRET.sub(lambda match: match[1] or "//", found)
     return "".join(letter for letter in found if letter.isprintable())[:_SAID]
 
