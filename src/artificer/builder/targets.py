@@ -80,7 +80,7 @@ class Put(NamedTuple):
 
     By name alone where *strip* is None (rules_docker flattens); else each keeps its path below
     the workspace, from which the prefix *strip* is taken ("" takes nothing). *name* is the exact
-    path of a single file instead.
+    path of a single file instead. With *linked* each is a link to where it is in that directory.
     """
 
     source: Source
@@ -89,6 +89,7 @@ class Put(NamedTuple):
     name: str | None = None
     mode: int | None = None
     owner: tuple[int, int] | None = None
+    linked: str = ""
 
 
 class Content(NamedTuple):

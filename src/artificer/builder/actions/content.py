@@ -136,6 +136,10 @@ class _Packer:
 
     def _file(self, put: Put, file: File) -> Entry:
         path = self._path(put, file)
+        if put.linked:
+            top = image_path(f"{self._content.directory}/{put.directory}", self._task)
+            link = f"/{put.linked}{path.removeprefix(top)}"
+            return self._made(path, SYMLINK, 0o777)._replace(link=link)
         if file.kind != "file":
             return self._other(put, file, path)
         mode = self._modes.get(path, put.mode)

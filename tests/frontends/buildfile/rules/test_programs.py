@@ -260,6 +260,50 @@ def test_a_library_of_go_that_nothing_could_import_is_an_error(workspace: Worksp
     assert "//:l has no importpath" in error.message
 
 
+def test_each_dependency_has_a_layer_that_images_share(workspace: Workspace) -> None:
+    public = 'visibility = ["//visibility:public"]'
+    layers = 'layers = ["//lib:lower", "//lib:upper", ":plain"], data = ["own.txt"]'
+    programs = "".join(
+        f'cc_image(name = "{name}", srcs = ["{name}.c"], {layers})\n' for name in ("one", "two")
+    )
+    plain = 'load("@io_bazel_rules_docker//container:container.bzl", "container_layer")\n'
+    plain += 'container_layer(name = "plain", files = ["own.txt"], directory = "/plain")\n'
+    workspace.write(
+        {
+            "lib/BUILD": f'cc_library(name = "lower", data = ["lower.txt"], {public})\n'
+            f'cc_library(name = "upper", deps = [":lower"], data = ["d/upper.txt"], {public})\n',
+            "lib/lower.txt": "lower",
+            "lib/d/upper.txt": "upper",
+            "own.txt": "own",
+            "one.c": "int main(void) { return 0; }\n",
+            "two.c": "int main(void) { return 1; }\n",
+            "BUILD": LOAD + plain + programs,
+        }
+    )
+
+    one, two = workspace.image("//:one"), workspace.image("//:two")
+    members = [workspace.members("//:one", at) for at in range(4)]
+
+    assert [layer.diff_id for layer in one.layers[:3]] == [
+        layer.diff_id for layer in two.layers[:3]
+    ]
+    files = [
+        {path: member.linkname for path, member in each.items() if not member.isdir()}
+        for each in members
+    ]
+    assert files[:3] == [
+        {"app/test/lib/lower.txt": ""},
+        {"app/test/lib/d/upper.txt": ""},
+        {"plain/own.txt": ""},
+    ]
+    assert files[3] == {
+        "app/one.binary": "",
+        "app/one.binary.runfiles/test/own.txt": "",
+        "app/one.binary.runfiles/test/lib/lower.txt": "/app/test/lib/lower.txt",
+        "app/one.binary.runfiles/test/lib/d/upper.txt": "/app/test/lib/d/upper.txt",
+    }
+
+
 def test_scripts_and_copies_are_programs_and_files(workspace: Workspace) -> None:
     load = (
         'load("@bazel_skylib//rules:write_file.bzl", "write_file")\n'
