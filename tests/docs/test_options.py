@@ -15,6 +15,7 @@ PAGES = sorted(
 )
 OF_OTHERS = {
     "--compile-bytecode",  # uv's
+    "--ignore",  # Bazel's --ignore_all_rc_files
     "--sparse",  # tar's
 }
 
