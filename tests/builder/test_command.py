@@ -311,6 +311,8 @@ WORDS = Words(("s1", "s2"), ("pkg/out",), "pkg", LOCATED, {"MODE": "fast"})
         ("$(@D) $(RULEDIR) $(BINDIR)", "pkg pkg ."),
         ("$(MODE) ${MODE}", "fast fast"),
         ("$$HOME $$(date)", "$HOME $(date)"),
+        ('\'\\"\' "x" "$(locations :two)"', '\'\\"\' "x" "pkg/a pkg/b c"'),
+        ("it\\'s '$(locations :two)'", "it\\'s 'pkg/a pkg/b c'"),
     ],
 )
 def test_a_variable_stands_for(text: str, wanted: str) -> None:

@@ -1,14 +1,19 @@
 """Make variables in commands: ``$(location …)``, ``$@``, ``$(SRCS)`` and their like."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
 
 _VARIABLE = re.compile(r"\$(?:\$|([@<^])|\(([^()]*)\)|\{([^{}]*)\}|(\w)?)")
 _FUNCTIONS = {"location", "execpath", "rootpath", "rlocationpath"}
+_QUOTES = re.compile(r"\\.|[\"']", re.DOTALL)
+_SPECIAL = re.compile(r'[\\"$`]')
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+
+
+Quote = Callable[[str], str]
 
 
 class WrongWord(ArtificerError):
@@ -34,45 +39,59 @@ def expanded(command: str, words: Words) -> str:
     def value(match: re.Match[str]) -> str:
         if match[0] == "$$":
             return "$"
+        quote = _quote_at(command, match.start())
         if match[1]:
-            return _short(match[1], words)
+            return _short(match[1], words, quote)
         name = match[2] if match[2] is not None else match[3]
         if name is None:
             raise WrongWord(
                 f"a lone `$` in the command: …{match[0]}…", hint="write `$$` for the shell's own"
             )
-        return _long(name.strip(), words)
+        return _long(name.strip(), words, quote)
 
     return _VARIABLE.sub(value, command)
 
 
-def _short(name: str, words: Words) -> str:
+def _quote_at(command: str, at: int) -> Quote:
+    """How a path is written at *at*: as words of its own, or within the quotes around it."""
+    open_quote = ""
+    for match in _QUOTES.finditer(command, 0, at):
+        if match[0][0] != "\\" and open_quote in {"", match[0]}:
+            open_quote = "" if open_quote else match[0]
+    return {'"': _within, "'": str}.get(open_quote, quoted)
+
+
+def _within(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", text)
+
+
+def _short(name: str, words: Words, quote: Quote) -> str:
     if name == "@":
-        return quoted(_only(words.outs, "$@", "output"))
+        return quote(_only(words.outs, "$@", "output"))
     if name == "<":
-        return quoted(_only(words.sources, "$<", "source"))
-    return " ".join(map(quoted, words.sources))
+        return quote(_only(words.sources, "$<", "source"))
+    return " ".join(map(quote, words.sources))
 
 
-def _long(name: str, words: Words) -> str:
+def _long(name: str, words: Words, quote: Quote) -> str:
     function, _, label = name.partition(" ")
     label = label.strip()
     if function in _FUNCTIONS and label:
-        return quoted(_only(_files(label, words), f"$({name})", "file"))
+        return quote(_only(_files(label, words), f"$({name})", "file"))
     if function.removesuffix("s") in _FUNCTIONS and label:
-        return " ".join(map(quoted, _files(label, words)))
+        return " ".join(map(quote, _files(label, words)))
     folder = words.package or "."
     known = {
-        "SRCS": " ".join(map(quoted, words.sources)),
-        "OUTS": " ".join(map(quoted, words.outs)),
-        "RULEDIR": quoted(folder),
+        "SRCS": " ".join(map(quote, words.sources)),
+        "OUTS": " ".join(map(quote, words.outs)),
+        "RULEDIR": quote(folder),
         "BINDIR": ".",
         "GENDIR": ".",
-        "@D": quoted(_folder(words)),
+        "@D": quote(_folder(words)),
         **words.variables,
     }
     if name in {"@", "<"}:
-        return _short(name, words)
+        return _short(name, words, quote)
     if name not in known:
         raise WrongWord(
             f"$({name}) is not known in a command",

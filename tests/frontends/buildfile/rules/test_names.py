@@ -210,6 +210,29 @@ def test_the_tarball_of_rules_oci_1_is_what_is_loaded_now(workspace: Workspace) 
     assert saved["RepoTags"] == ["docker.io/library/a:1"]
 
 
+def test_the_tarball_of_rules_oci_0_has_repotags(workspace: Workspace) -> None:
+    text = (
+        'load("@rules_oci//oci:defs.bzl", "oci_image", "oci_tarball")\n'
+        'oci_image(name = "image", os = "linux", architecture = "amd64")\n'
+        'oci_tarball(name = "tarball", image = ":image", repotags = ["a:1"])\n'
+    )
+    workspace.write({"BUILD": text})
+
+    assert [name for name, _ in workspace.product("//:tarball").images] == ["a:1"]
+
+
+def test_an_image_with_a_tag_is_a_bundle_of_one(workspace: Workspace) -> None:
+    text = (
+        'load("@io_bazel_rules_docker//contrib:with-tag.bzl", build = "container_image")\n'
+        'build(name = "image", cmd = ["x"], tag = "gcr.io/build/with:tag")\n'
+    )
+    workspace.write({"BUILD": text})
+
+    ((name, image),) = workspace.product("//:image").images
+    assert name == "gcr.io/build/with:tag"
+    assert image == workspace.image("//:image-internal")
+
+
 @pytest.mark.parametrize("name", sorted(REASONS))
 def test_a_rule_that_is_not_done_is_refused_with_a_reason_when_it_is_needed(
     workspace: Workspace, name: str

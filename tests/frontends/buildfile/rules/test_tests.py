@@ -72,6 +72,16 @@ def test_the_same_rule_is_there_under_its_new_name(workspace: Workspace) -> None
     assert _test(workspace, load) == "passed"
 
 
+def test_the_tar_that_is_loaded_is_tested_as_its_image(workspace: Workspace) -> None:
+    load = (
+        'load("@rules_oci//oci:defs.bzl", "oci_tarball")\n'
+        'oci_tarball(name = "tar", image = ":image", repo_tags = ["a:1"])\n'
+        'container_test(name = "test", image = ":tar", configs = ["good.yaml"], driver = "tar")\n'
+    )
+
+    assert _test(workspace, load) == "passed"
+
+
 @pytest.mark.parametrize("given", ["", 'image = ":image", image_tar = ":image.tar"'])
 def test_exactly_one_image_is_tested(workspace: Workspace, given: str) -> None:
     error = workspace.wrong(f'{LOAD}{IMAGES}container_test(name = "test", {given})\n', "//:test")

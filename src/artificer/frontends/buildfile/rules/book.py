@@ -22,6 +22,7 @@ RULES = {
     **generic.RULES,
     **http.RULES,
     **docker.RULES,
+    docker.WITH_TAG.name: docker.WITH_TAG,
     **docker_transfer.RULES,
     **oci.RULES,
     **pkg.RULES,
@@ -62,6 +63,9 @@ _DOCKER["oci_push"] = "docker_oci_push"
 _DOCKER["repositories"] = "repositories"
 _PUSHES = {"container_push": "container_push_all", "docker_push": "container_push_all"}
 _PUSH_FILES = ("contrib:push-all.bzl", "docker/contrib:push-all.bzl")
+_WITH_TAG = dict.fromkeys(
+    ("container_image", "docker_image", "docker_build", "oci_image"), docker.WITH_TAG.name
+)
 _REPO_RULES = {name: name for name in http.RULES}
 _OCI = {name: name for name in oci.RULES}
 _PKG = {"pkg_tar": "pkg_tar", **{name: name for name in mapping.RULES}}
@@ -72,7 +76,9 @@ _GO = {name: name for name in ("go_binary", "go_library", "go_source", "go_test"
 _MODULES = {
     "@io_bazel_rules_docker": _DOCKER,
     **{f"@io_bazel_rules_docker//{file}": _PUSHES for file in _PUSH_FILES},
+    "@io_bazel_rules_docker//contrib:with-tag.bzl": _WITH_TAG,
     "@rules_docker": _DOCKER,
+    "@rules_docker//contrib:with-tag.bzl": _WITH_TAG,
     **{f"@rules_docker//{file}": _PUSHES for file in _PUSH_FILES},
     "@rules_oci": _OCI,
     "@rules_pkg": _PKG,

@@ -30,6 +30,7 @@ from artificer.frontends.buildfile.rules.values import (
 )
 from artificer.frontends.buildfile.schema import (
     ANY,
+    COMMON,
     Attribute,
     Call,
     Context,
@@ -232,6 +233,28 @@ _FLATTEN = Rule(
     _flatten,
     outputs=("{name}.tar", "{name}.json"),
 )
+
+
+def _inside_bundle(call: Call) -> tuple[Call, ...]:
+    """The image ``NAME-internal``, and the bundle *call* that gives it its tag."""
+    inner = f"{call.name}-internal"
+    own = {name: value for name, value in call.attributes.items() if name != "tag"}
+    shared = {name: value for name, value in own.items() if name in COMMON}
+    images = {call.string("tag"): f":{inner}"}
+    return (
+        call._replace(rule=_IMAGE, name=inner, attributes={**own, "name": inner}),
+        call._replace(rule=_BUNDLE, attributes={**shared, "images": images}),
+    )
+
+
+WITH_TAG = Rule(
+    "container_image_with_tag",
+    {**IMAGE, "tag": string(mandatory=True)},
+    expand=_inside_bundle,
+    replaces=True,
+)
+"""What contrib:with-tag.bzl calls container_image."""
+
 RULES = rules_of(
     *(_IMAGE, _LAYER, _BUNDLE, _FLATTEN),
     *(_IMAGE._replace(name=name) for name in ("docker_image", "docker_build")),

@@ -189,7 +189,9 @@ def platform_named(text: str, context: Context) -> Platform:
 
 
 def _load(call: Call, context: Context) -> Target:
-    names = _list(call, context, "repo_tags")
+    # Until rules_oci 1 it was one word.
+    older = "repotags" in call.rule.attributes and call.given("repotags")
+    names = _list(call, context, "repotags" if older else "repo_tags")
     loader = call.value("loader" if call.rule is _LOAD else "command")
     return Load(
         image=context.target(call.string("image")),
@@ -290,7 +292,10 @@ RULES = rules_of(
         _push,
     ),
     _LOAD,
-    _LOAD._replace(name="oci_tarball", attributes={**_LOAD.attributes, "command": label()}),
+    _LOAD._replace(
+        name="oci_tarball",
+        attributes={**_LOAD.attributes, "command": label(), "repotags": _LIST_OR_FILE},
+    ),
     Rule("oci_image_digest", {"image": label(mandatory=True)}, _digest),
     Rule("oci_pull", PULL, repository=_pull),
 )

@@ -1,6 +1,7 @@
 """Tests of images: their structure, that they are the same, that they come out the same."""
 
 from artificer.builder.targets import (
+    Output,
     Refused,
     Reproducible,
     SameImage,
@@ -22,12 +23,18 @@ from artificer.frontends.buildfile.schema import (
     strings,
 )
 
+_LOADED = {"oci_tarball", "oci_load"}
+
 
 def _structure(call: Call, context: Context) -> Target:
     given = [name for name in ("image", "image_tar", "image_config") if call.value(name)]
     if len(given) != 1:
         context.fail(call, "", "exactly one of image, image_tar and image_config is needed")
     source = context.source(call.string(given[0]))
+    named = context.call(call.string(given[0]))
+    if named is not None and named.rule.name in _LOADED:
+        # rules_oci names the tar that these make, which is of an image.
+        source = Output(context.of(named).target(named.string("image")))
     if isinstance(source, SourceFile):
         return Refused(
             call.rule.name,
