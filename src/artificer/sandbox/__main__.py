@@ -16,6 +16,7 @@ from typing import Any
 from artificer.errors import ArtificerError
 from artificer.sandbox import calls
 from artificer.sandbox.ladder import chosen
+from artificer.sandbox.namespaces import SingleMapRung
 from artificer.sandbox.rung import Place, Rung, Times
 from artificer.sandbox.worker import serve
 
@@ -38,7 +39,10 @@ def main() -> None:
     except OSError as error:
         _send(control, {"error": str(error), "hint": None})
         return
-    _send(control, {"name": rung.name, "identity": rung.identity, "tried": tried})
+    # Where owners may be lost, layers are not those of others.
+    lossy = told["allow_lost_owners"] and rung.name == SingleMapRung.name
+    identity = "lost" if lossy else rung.identity
+    _send(control, {"name": rung.name, "identity": identity, "tried": tried})
     _serve(control, rung, _place(told))
 
 

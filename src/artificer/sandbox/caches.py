@@ -23,7 +23,8 @@ class Kept(NamedTuple):
 def taken(folder: str, identity: str, sharing: Literal["shared", "private", "locked"]) -> Kept:
     """Return the cache *identity* below *folder*; it is in use until its lock is closed.
 
-    A locked one is waited for; instead of a private one that is in use, there is another.
+    A locked one is waited for; instead of a private one that is in use, there is another. Who
+    gets a new one has it alone, fills it, and says so by `share`.
     """
     name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     if sharing == "private":
@@ -35,17 +36,26 @@ def taken(folder: str, identity: str, sharing: Literal["shared", "private", "loc
             os.close(descriptor)
     place = f"{folder}/{name}"
     descriptor = _opened(place)
-    if sharing == "locked":
+    if sharing == "locked" or not os.path.isdir(f"{place}/{_FILES}"):
         lock(descriptor)
     else:
         lock_shared(descriptor)
-    return _kept(place, descriptor)
+    kept = _kept(place, descriptor)
+    if not kept.new:
+        share(kept, sharing)
+    return kept
+
+
+def share(kept: Kept, sharing: Literal["shared", "private", "locked"]) -> None:
+    """Let others have *kept*, too, if that is how it is shared."""
+    if sharing == "shared":
+        lock_shared(kept.lock)
 
 
 def prune(folder: str, older_than: float) -> int:
     """Remove caches that nobody used for *older_than* seconds; give how many went."""
     gone = 0
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+    for name in sorted(os.listdir(folder)):
         place = f"{folder}/{name}"
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -62,9 +72,10 @@ def _opened(place: str) -> int:
     while True:
         os.makedirs(place, exist_ok=True)
         try:
-            return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            continue
+            continue  # A prune took it just now.
+        return descriptor
 
 
 def _kept(place: str, descriptor: int) -> Kept:

@@ -75,6 +75,14 @@ class Changes(NamedTuple):
     chunks: Iterator[bytes]
 
 
+class Pruned(NamedTuple):
+    """What a prune removed: bytes of unpacked layers, and how many whole roots and caches."""
+
+    freed: int
+    roots: int
+    caches: int
+
+
 class Sandbox:
     """A handle on the process in which roots are made; it is started when first needed.
 
@@ -104,15 +112,29 @@ class Sandbox:
     @contextlib.contextmanager
     def at(self, chain: Chain) -> Iterator["Root"]:
         """Make a root of *chain*, whose layers are unpacked if they are not yet."""
+        with self._worker() as worker:
+            root = Root(worker, self._stop)
+            root.ask(protocol.OPEN, chain)
+            yield root
+
+    def prune(self, older_than: float, *, with_caches: bool = False) -> Pruned:
+        """Remove unpacked layers that nobody used for *older_than* seconds; caches if asked.
+
+        Only here can it be done: most of it belongs to ids that only a namespace has.
+        """
+        with self._worker() as worker:
+            words = {"older_than": older_than, "caches": with_caches}
+            return Pruned(*Root(worker, self._stop).ask(protocol.PRUNE, words))
+
+    @contextlib.contextmanager
+    def _worker(self) -> Iterator[socket.socket]:
         _ = self.rung
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, self._lock:
                 assert self._control is not None  # noqa: S101 - as above
                 socket.send_fds(self._control, [b"work"], [theirs.fileno()])
-            root = Root(ours, self._stop)
-            root.ask(protocol.OPEN, chain)
-            yield root
+            yield ours
 
     def close(self) -> None:
         """End all processes; what they held is removed."""

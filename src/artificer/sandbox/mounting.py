@@ -4,12 +4,12 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable
 from typing import NamedTuple, assert_never
 
 from artificer.errors import ArtificerError
+from artificer.layers.entry import DIRECTORY
 from artificer.sandbox import calls
-from artificer.sandbox.caches import taken
+from artificer.sandbox.caches import Kept, share, taken
 from artificer.sandbox.command import Bind, Cache, Chain, Command, Mount, Secret, Socket, Tmpfs
 from artificer.sandbox.inside import Action, bind, mode_at, mount_at
 from artificer.sandbox.ondisk import Node, node_of, set_node
@@ -48,6 +48,7 @@ class Mounts:
         self._points = Points(base.root)
         self._overlays: list[str] = []
         self._locks: list[int] = []
+        self._caches: dict[str, Kept] = {}
         self._private = f"{base.folder}/private"
         os.makedirs(self._private, exist_ok=True)
 
@@ -59,6 +60,7 @@ class Mounts:
             point(path, directory=True)
         for path in FILES:
             point(path, directory=False)
+        self._take_caches()
         own = [self._prepared(number, one) for number, one in enumerate(command.mounts)]
         self._points.restore()
         return (
@@ -130,15 +132,23 @@ class Mounts:
         mount_overlay(folder, "m", trees, upper, userxattr=self._base.userxattr)
         return folder
 
+    def _take_caches(self) -> None:
+        """Take all caches at once, in one order everywhere: else two commands might deadlock."""
+        caches = {one.id: one for one in self._command.mounts if isinstance(one, Cache)}
+        for _, one in sorted(caches.items()):
+            self._caches[one.id] = kept = taken(self._base.caches, one.id, one.sharing)
+            self._locks.append(kept.lock)
+
     def _cache(self, number: int, mount: Cache) -> Action:
-        kept = taken(self._base.caches, mount.id, mount.sharing)
-        self._locks.append(kept.lock)
+        kept = self._caches[mount.id]
         if kept.new:
-            node = Node("5", mount.mode, mount.uid, mount.gid)
+            node = Node(DIRECTORY, mount.mode, mount.uid, mount.gid)
             if mount.chain:
                 folder = self._overlay(number, mount.chain, writable=False)
                 copy_tree(_source(f"{folder}/m", mount.path), kept.path, marked=self._base.marked)
             set_node(kept.path, node, marked=self._base.marked)
+            share(kept, mount.sharing)
+            self._caches[mount.id] = kept._replace(new=False)
         self._point(mount.target, directory=True)
         root = self._base.root
         return lambda: _bind_at(kept.path, root, mount.target, read_only=mount.readonly)
@@ -211,7 +221,3 @@ def copy_tree(source: str, target: str, *, marked: bool) -> None:
         set_node(other, node_of(one, status), marked=marked)
         times = status.st_atime_ns, status.st_mtime_ns
         os.utime(other, ns=times, follow_symlinks=False)
-
-
-Install = Callable[[], int]
-"""Puts the command under a filter; returns its listener, or -1."""

@@ -20,7 +20,7 @@ from artificer.sandbox.command import (
     TreeLayer,
 )
 
-OPEN, RUN, CHANGES, ADOPT, EXTEND = b"O", b"R", b"C", b"A", b"X"
+OPEN, RUN, CHANGES, ADOPT, EXTEND, PRUNE = b"O", b"R", b"C", b"A", b"X", b"P"
 DONE, FAILED = b"K", b"E"
 
 _HEAD = struct.Struct(">cI")

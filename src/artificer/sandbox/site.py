@@ -22,6 +22,8 @@ from artificer.sandbox.users import Identity, identity
 from artificer.sandbox.waiting import Waiting, Watch
 from artificer.store.lock import try_lock
 
+_YOUNG = 60.0
+
 
 class Ground(NamedTuple):
     """What a rung's roots have in common.
@@ -227,8 +229,9 @@ def _work_folder(state: str, ids: str) -> tuple[str, int]:
     return folder, descriptor
 
 
-def sweep(above: str) -> None:
-    """Remove the folders of processes that were killed."""
+def sweep(above: str) -> int:
+    """Remove the folders of processes that were killed; give how many there were."""
+    gone = 0
     for name in os.listdir(above):
         path = f"{above}/{name}"
         try:
@@ -237,7 +240,9 @@ def sweep(above: str) -> None:
             continue
         try:
             # One that was made just now may not be locked yet.
-            if time.time() - os.fstat(descriptor).st_mtime > 60 and try_lock(descriptor):
+            if time.time() - os.fstat(descriptor).st_mtime > _YOUNG and try_lock(descriptor):
                 shutil.rmtree(path, ignore_errors=True)
+                gone += 1
         finally:
             os.close(descriptor)
+    return gone

@@ -104,7 +104,7 @@ class Trees:
         if not same or (told.get("format"), told.get("boot")) != (_FORMAT, self._boot):
             os.close(descriptor)
             if same:
-                self.remove(name)
+                _removed(path)
             return None
         os.utime(descriptor)
         owners = {path: (uid, gid) for path, (uid, gid) in told["owners"].items()}
@@ -119,7 +119,9 @@ class Trees:
             extraction = Extraction(
                 f"{part}/root", self._manner, lambda path: look_of(path, below)
             )
-            unpack(layer, extraction)
+            # A prune removes what is old and not held.
+            with _Held(part, os.O_RDONLY | os.O_DIRECTORY):
+                unpack(layer, extraction)
             return self.keep(part, layer.diff_id, extraction, below)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
@@ -153,34 +155,35 @@ class Trees:
             raise WrongLayer(f"the files of {diff_id} went while they were unpacked")
         return tree
 
-    def remove(self, name: str) -> int:
-        """Remove a tree that nobody uses; give the bytes that were freed."""
-        path = f"{self._folder}/{name}"
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return 0
-        try:
-            if not try_lock(descriptor):
-                return 0
-            gone = f"{self._folder}/.gone-{os.getpid()}-{time.monotonic_ns()}"
-            os.rename(path, gone)
-            size = sum(_sizes(gone))
-            shutil.rmtree(gone, ignore_errors=True)
-            return size
-        finally:
-            os.close(descriptor)
 
-    def prune(self, older_than: float) -> int:
-        """Remove what nobody used for *older_than* seconds; give the bytes that were freed."""
-        freed = 0
-        for name in sorted(os.listdir(self._folder)):
-            path = f"{self._folder}/{name}"
-            if name.endswith(".lock"):
-                continue
-            if time.time() - os.stat(path).st_mtime >= older_than:
-                freed += self.remove(name)
-        return freed
+def prune(folder: str, older_than: float) -> int:
+    """Remove trees that nobody used for *older_than* seconds; give the bytes that were freed.
+
+    What processes that were killed have left in *folder* goes, too.
+    """
+    freed = 0
+    for name in sorted(os.listdir(folder)):
+        if not name.endswith(".lock"):
+            freed += _removed(f"{folder}/{name}", older_than)
+    return freed
+
+
+def _removed(path: str, older_than: float = 0) -> int:
+    """Remove a tree that nobody uses; give the bytes that were freed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        if time.time() - os.fstat(descriptor).st_mtime < older_than or not try_lock(descriptor):
+            return 0
+        gone = f"{os.path.dirname(path)}/.gone-{os.getpid()}-{time.monotonic_ns()}"
+        os.rename(path, gone)
+        size = sum(_sizes(gone))
+        shutil.rmtree(gone, ignore_errors=True)
+        return size
+    finally:
+        os.close(descriptor)
 
 
 class Told(NamedTuple):
@@ -193,13 +196,14 @@ class Told(NamedTuple):
 
 
 class _Held:
-    """Holds a lock file, so that of those who want to do one thing only one does it."""
+    """Holds a file's lock, so that of those who want to do one thing only one does it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, flags: int = os.O_RDWR | os.O_CREAT) -> None:
         self._path = path
+        self._flags = flags
 
     def __enter__(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(self._path, self._flags | os.O_CLOEXEC, 0o600)
         lock(self._descriptor)
 
     def __exit__(self, *_: object) -> None:

@@ -11,6 +11,7 @@ from artificer.oci.digest import Digest
 from artificer.sandbox import protocol
 from artificer.sandbox.layer import entries_of, send_tar, tar_size
 from artificer.sandbox.rung import Cut, Place, Rung, Site
+from artificer.sandbox.upkeep import Pruned, prune
 
 _BUFFER = 1 << 20
 
@@ -43,6 +44,7 @@ class _Worker:
             protocol.RUN: self._run,
             protocol.ADOPT: self._adopt,
             protocol.EXTEND: self._extend,
+            protocol.PRUNE: self._prune,
         }
         try:
             if frame.kind == protocol.CHANGES:
@@ -89,6 +91,9 @@ class _Worker:
 
     def _extend(self, words: Any, _: int) -> None:
         self._root.extend(protocol.chain_of(words))
+
+    def _prune(self, words: Any, _: int) -> Pruned:
+        return prune(self._place.state, words["older_than"], with_caches=words["caches"])
 
     def _changes(self) -> None:
         entries = entries_of(self._root.changes())
