@@ -9,7 +9,9 @@ any: their owners are kept aside. Whoever looks (stat, getxattr) sees what was s
 import errno
 import os
 import stat
+import weakref
 from contextlib import suppress
+from ctypes import get_errno
 
 from artificer.sandbox.impostor import ID_CALLS, Impostors
 from artificer.sandbox.listener import Answer, Call
@@ -31,6 +33,7 @@ from artificer.sandbox.tracee import (
     AT_SYMLINK_NOFOLLOW,
     Spot,
     Tracee,
+    open_below,
     signed,
 )
 
@@ -47,6 +50,7 @@ _XATTR = tuple(
 )
 _STAT = ("stat", "lstat", "fstat", "newfstatat", "statx")
 _XATTR_AT = ("setxattrat", "getxattrat", "listxattrat", "removexattrat")
+_ROOTS = ("chroot", "pivot_root")
 _DEVICES = When(1, (stat.S_IFCHR, stat.S_IFBLK), mask=0o170000)
 
 
@@ -54,7 +58,7 @@ def recording_filter() -> bytes:
     """Return the filter of a command whose calls a `Recorder` answers."""
     return program(
         (
-            *(Rule(call, NOTIFY) for call in (*_STAT, *_CHOWN, *_XATTR, *ID_CALLS)),
+            *(Rule(call, NOTIFY) for call in (*_STAT, *_CHOWN, *_XATTR, *ID_CALLS, *_ROOTS)),
             Rule("mknod", NOTIFY, (_DEVICES,)),
             Rule("mknodat", NOTIFY, (_DEVICES._replace(argument=2),)),
             # Newer than the C libraries: all of them can do without.
@@ -76,12 +80,14 @@ class Recorder:
         self.aside = aside
         self._upper = os.fsencode(upper)
         self._impostors = Impostors()
+        self._root: int | None = None
         self._answers: dict[str, Answer] = {
             **dict.fromkeys(_STAT, self._stat),
             **dict.fromkeys(_CHOWN, self._chown),
             **dict.fromkeys(_XATTR, self._xattr),
             **dict.fromkeys(ID_CALLS, self._impostors.answer),
             **dict.fromkeys(("mknod", "mknodat"), self._mknod),
+            **dict.fromkeys(_ROOTS, self._changed_root),
         }
 
     def answer(self, call: Call) -> int | None:
@@ -174,9 +180,7 @@ class Recorder:
     def _shown(self, call: Call, spot: Spot, result: int) -> int | None:
         """Write what the file should be, where it is not what the kernel sees."""
         tracee = call.tracee
-        # What comes after each open is the most frequent of all, and few files are marked.
-        often = not spot.path and not self.aside and spot.directory >= 0
-        if often and not is_marked(f"/proc/{tracee.tid}/fd/{spot.directory}"):
+        if not self.aside and self._is_plain(tracee, spot):
             return None
         with tracee.opened(spot) as handle:
             marks = self._marks(handle, os.fstat(handle))
@@ -184,6 +188,35 @@ class Recorder:
                 return None
             tracee.write(result, status_with(call, handle, marks))
         return 0
+
+    def _is_plain(self, tracee: Tracee, spot: Spot) -> bool:
+        """Whether it is quickly seen that a file has no marks: nearly all of them have none."""
+        if not spot.path:
+            number = spot.directory
+            return number >= 0 and not is_marked(f"/proc/{tracee.tid}/fd/{number}")
+        if not spot.path.startswith(b"/") or spot.path.startswith(b"/proc/"):
+            return False
+        root = self._root_of(tracee)
+        if root < 0:
+            return False
+        handle = open_below(root, spot.path, follow=spot.follow)
+        if handle < 0:
+            # What is not there is looked for most of all.
+            return get_errno() in {errno.ENOENT, errno.ENOTDIR}
+        try:
+            return not is_marked(_HANDLE % handle)
+        finally:
+            os.close(handle)
+
+    def _root_of(self, tracee: Tracee) -> int:
+        """The root that all processes have, or -1 once one of them has changed it."""
+        if self._root is None:
+            root = self._root = os.open(f"/proc/{tracee.tid}/root", os.O_PATH | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, root)
+        return self._root
+
+    def _changed_root(self, _: Call) -> None:
+        self._root = -1
 
     def _xattr(self, call: Call) -> int | None:
         name, words, tracee = call.name, call.arguments, call.tracee

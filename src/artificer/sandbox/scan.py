@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from artificer.layers.entry import BLOCK, CHAR, FILE, SYMLINK, Entry, stat_of
 from artificer.layers.whiteout import whiteout
+from artificer.sandbox.layer import above_all
 from artificer.sandbox.ondisk import Node, node_of, set_time
 from artificer.sandbox.rung import Found, NotPossible, Times
 from artificer.sandbox.snapshot import More, Snapshot, plain_node
@@ -109,7 +110,18 @@ def told(area: Area, changed: Candidates, telling: Telling) -> list[Found]:
     for path in sorted(entries.keys() - alike, key=lambda path: path.count("/"), reverse=True):
         set_time(f"{area.root}/{path}", entries[path].mtime)
     found = [Found(entry, path in alike) for path, entry in entries.items()]
+    told = [*(entries.keys() - alike), *changed.gone]
+    found += [_folder(path, area, telling) for path in sorted(above_all(told) - entries.keys())]
     return found + [Found(whiteout(path, telling.times.epoch)) for path in changed.gone]
+
+
+def _folder(path: str, area: Area, telling: Telling) -> Found:
+    """Return a directory that did not change, but something below it did."""
+    place = f"{area.root}/{path}"
+    status = os.lstat(place)
+    seconds = telling.times.seconds(status.st_mtime_ns)
+    shown = telling.shown(node_of(place, status), status)
+    return Found(_entry(path, place, status, shown, seconds), same=True)
 
 
 def noted(area: Area, changed: Candidates, same: Collection[str]) -> None:

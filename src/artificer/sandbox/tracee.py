@@ -5,11 +5,13 @@ import errno
 import os
 import re
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from artificer.sandbox.calls import RESOLVE_IN_ROOT, libc, openat2
+from artificer.sandbox.numbers import CALLS
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -19,6 +21,9 @@ _PATH_MAX = 4096
 _FIRST = 64
 
 _NAME = b"/proc/self/fd/%d"
+_OPENAT2 = CALLS.get("openat2", 0)
+_FOLLOWED = struct.pack("QQQ", os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT)
+_NOT_FOLLOWED = struct.pack("QQQ", os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW, 0, RESOLVE_IN_ROOT)
 _OWN_HANDLE = re.compile(rb"/(?:proc/(?:thread-)?self|dev)/fd/([0-9]{1,9})(|/.*)", re.DOTALL)
 
 
@@ -179,6 +184,15 @@ class Tracee:
         if top != b"/" and (named == top or named.startswith(top + b"/")):
             named = named[len(top) :] or b"/"
         return named + b"/" + path
+
+
+def open_below(root: int, path: bytes, *, follow: bool) -> int:
+    """Open (O_PATH) the absolute *path* of a process whose root is *root*; -1 if it cannot be.
+
+    Nothing but one call: this is asked for each file that is looked at.
+    """
+    how = _FOLLOWED if follow else _NOT_FOLLOWED
+    return int(libc.syscall(_OPENAT2, root, path.lstrip(b"/") or b".", how, len(how)))
 
 
 def signed(word: int) -> int:
