@@ -74,7 +74,7 @@ def untouched(registry: Registry, repository: str) -> None:
             "another option",
         ),
         (("-e",), "argument -e/--env: expected one argument", "another option"),
-        (("--targ", "x"), "unrecognized arguments: --targ x", "did you mean --target?"),
+        (("--targ", "x"), "unrecognized arguments: --targ x", "did you mean --tar?"),
         (("--nope",), "unrecognized arguments: --nope", "--help"),
         (("-t", "x", "stray"), "unrecognized arguments: stray", "--help"),
         (("-b", "a", "-b", "b"), "-b is given twice", "--help"),
