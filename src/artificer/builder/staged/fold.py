@@ -139,7 +139,8 @@ class _Fold:
         name = self._stage.name or str(self._number)
         where = f"{instruction.place.path}\0{name}\0{told.label}"
         changes = (*self._shop.steps.explain(where, parts.hashed()), *parts.changed)
-        if changes:
+        # What is carried out in any case needs no reason.
+        if changes and not self._shop.options.afresh.has(self._stage.name, self._number):
             most = self._shop.options.explained
             more = len(changes) - most
             shown = (*changes[:most], *([f"and {more} more"] if more > 0 else []))
