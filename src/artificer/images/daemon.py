@@ -102,7 +102,9 @@ def _attempt(saved: Saved, without: Container[Digest], host: str | None, reach: 
 
     def body() -> Iterator[bytes]:
         nonlocal sent
-        for chunk in tarred(docker_parts([saved], reach, without=without), reach):
+        # Podman's would put a short name below localhost/.
+        parts = docker_parts([saved], reach, without=without, spelled=str)
+        for chunk in tarred(parts, reach):
             sent += len(chunk)
             yield chunk
 

@@ -1,7 +1,7 @@
 """What ``docker save`` writes (``docker-archive:FILE[:NAME]``), read and written."""
 
 import hashlib
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, NamedTuple, cast, get_args
 
 from artificer import limits
@@ -70,13 +70,21 @@ def saved_as(content: Content, name: Named | None) -> Saved:
     return Saved(images[0], (name._replace(digest=None),) if name else ())
 
 
+def _as_docker(name: Named) -> str:
+    return name.familiar
+
+
 def docker_parts(
-    saved: Sequence[Saved], reach: Reach, *, without: Container[Digest] = ()
+    saved: Sequence[Saved],
+    reach: Reach,
+    *,
+    without: Container[Digest] = (),
+    spelled: Callable[[Named], str] = _as_docker,
 ) -> Iterator[Part]:
     """Yield the members of an archive of *saved*, the listing first: it can be streamed.
 
     Layers whose diff_id is in *without* are listed, but not there: an engine that has them takes
-    such an archive, and nobody else.
+    such an archive, and nobody else. Names are *spelled* as docker does: `alpine:3.7`.
     """
     layers = {
         layer.diff_id: layer
@@ -84,17 +92,17 @@ def docker_parts(
         for layer in one.image.layers
         if layer.diff_id not in without
     }
-    yield part_of("manifest.json", dump([_listing(one) for one in saved]))
+    yield part_of("manifest.json", dump([_listing(one, spelled) for one in saved]))
     for config in dict.fromkeys(one.image.config for one in saved):
         yield part_of(f"{Digest.of(config).hex}.json", config)
     for layer in layers.values():
         yield _layer_part(layer, reach)
 
 
-def _listing(saved: Saved) -> dict[str, Any]:
+def _listing(saved: Saved, spelled: Callable[[Named], str]) -> dict[str, Any]:
     return {
         "Config": f"{Digest.of(saved.image.config).hex}.json",
-        "RepoTags": [str(name) for name in saved.names],
+        "RepoTags": [spelled(name) for name in saved.names],
         "Layers": [f"{layer.diff_id.hex}.tar" for layer in saved.image.layers],
     }
 

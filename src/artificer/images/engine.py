@@ -190,7 +190,7 @@ def _digests(words: Iterable[str]) -> Iterator[Digest]:
 
 def _into_nerdctl(image: Image, name: Named, nerdctl: Program, reach: Reach) -> None:
     sent = _Counted()
-    archive = tarred(docker_parts([saved_as(image, name)], reach), reach)
+    archive = tarred(docker_parts([saved_as(image, name)], reach, spelled=str), reach)
     nerdctl.run("load", data=sent.counting(archive))
     told = f"nerdctl:{name.familiar}"
     reach.report(EngineLoaded(told, image.config_descriptor.digest, sent.bytes, _size(image)))

@@ -117,6 +117,6 @@ def _docker_entry(image: Image, reference: OciArchive) -> dict[str, object]:
     named = reference.tag is not None and ":" in reference.tag
     return {
         "Config": blob_name(image.config_descriptor.digest),
-        "RepoTags": [str(parse_name(reference.tag or ""))] if named else [],
+        "RepoTags": [parse_name(reference.tag or "").familiar] if named else [],
         "Layers": [blob_name(layer.blob.digest) for layer in image.layers],
     }

@@ -207,7 +207,7 @@ def test_the_tarball_of_rules_oci_1_is_what_is_loaded_now(workspace: Workspace) 
     (tar,) = workspace.files("//:tar").values()
     assert workspace.files("//:tarball/tarball.tar") == {"tarball/tarball.tar": tar}
     (saved,) = json.loads(content_of(tar, "manifest.json"))
-    assert saved["RepoTags"] == ["docker.io/library/a:1"]
+    assert saved["RepoTags"] == ["a:1"]
 
 
 def test_the_tarball_of_rules_oci_0_has_repotags(workspace: Workspace) -> None:
