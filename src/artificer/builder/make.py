@@ -114,6 +114,10 @@ def _files(
 ) -> "Product":
     from artificer.builder import targets
 
+    if isinstance(target, targets.Command) and target.root is not None:
+        from artificer.builder.actions.run_in_image import ran
+
+        return ran(target, target.root, task)
     if isinstance(target, targets.Archive):
         from artificer.builder.actions.layer import archive_file
 

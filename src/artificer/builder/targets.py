@@ -72,9 +72,6 @@ Text = str | FromFile | Stamped
 Pairs = tuple[tuple[str, Text], ...]
 
 
-# What goes into a layer.
-
-
 class Put(NamedTuple):
     """Files into *directory* (an image's path without its first slash).
 
@@ -149,9 +146,6 @@ class Wishes(NamedTuple):
     run_flags: tuple[str, ...] = ()
 
 
-# Targets that fetch.
-
-
 class Pull(NamedTuple):
     """An image of a registry, by digest where one is known. Yields Image or Index."""
 
@@ -196,9 +190,6 @@ class Imported(NamedTuple):
     layers: tuple[Source, ...] = ()
 
 
-# Targets that make.
-
-
 class Group(NamedTuple):
     """Files under one name (filegroup, exports_files, alias). Yields Files, or what it names."""
 
@@ -211,6 +202,9 @@ class Command(NamedTuple):
     *command* is for ``/bin/sh -euc`` (or bash) with ``$(location …)`` and the like still in it:
     *locations* says what they stand for. *caches* are directories (name → environment variable)
     that are kept between runs and are no part of the key. What *tools* yield is on PATH.
+
+    With a *root* it is for ``/bin/sh -c`` in that image. It *yields* the image or the layer that
+    becomes of it, or the file *extract* of the image, which is called as *outs* says.
     """
 
     command: str
@@ -225,6 +219,10 @@ class Command(NamedTuple):
     stamped: bool = False
     timeout: float = 600.0
     directories: bool = False
+    root: Source | None = None
+    yields: Literal["files", "layer", "image"] = "files"
+    extract: str = ""
+    user: str = ""
 
 
 class Written(NamedTuple):

@@ -14,6 +14,7 @@ from artificer.builder.targets import (
     Output,
     Pull,
     Put,
+    Source,
     SourceFile,
     Target,
     TargetId,
@@ -49,7 +50,10 @@ class _Stack(NamedTuple):
 
 def image_of(target: ImageTarget, task: Task) -> Image:
     """Build *target*: its layers are made already, its own content where nobody knows it."""
-    base = _base(target, task)
+    platform = target.wishes.platform or task.id.platform
+    base = empty(platform or LINUX_AMD64, "oci")
+    if target.base is not None:
+        base = base_image(target.base, platform, task)
     stamp = stamp_of(target.wishes, task)
     stack = _Stack(base if target.format is None else converted(base, target.format))
     for one in target.layers:
@@ -64,22 +68,21 @@ def image_of(target: ImageTarget, task: Task) -> Image:
     return annotated(image, told)
 
 
-def _base(target: ImageTarget, task: Task) -> Image:
-    if target.base is None:
-        return empty(target.wishes.platform or task.id.platform or LINUX_AMD64, "oci")
-    if isinstance(target.base, Output):
-        product = task.products[target.base.target]
+def base_image(source: Source, platform: Platform | None, task: Task) -> Image:
+    """The image that *source* is: a target's, one of an index for *platform*, or a file's."""
+    if isinstance(source, Output):
+        product = task.products[source.target]
         if isinstance(product, Image):
             return product
         if isinstance(product, Index):
             # Not by way of an archive, which would have the layers of all platforms.
-            return _member(product, target.wishes.platform or task.id.platform, target.base)
+            return _member(product, platform, source)
     # As in 2017: what docker has saved, perhaps compressed.
-    file = task.file(target.base)
+    file = task.file(source)
     held = images_in(kept(file.path, file.digest, task), file.short, task.reach)
     if len(held) != 1:
-        raise WrongInput(f"{told(target.base)} holds {len(held)} images where one is needed")
-    return image_for(held[0].found, target.wishes.platform or task.id.platform)
+        raise WrongInput(f"{told(source)} holds {len(held)} images where one is needed")
+    return image_for(held[0].found, platform)
 
 
 def _member(index: Index, platform: Platform | None, source: Output) -> Image:

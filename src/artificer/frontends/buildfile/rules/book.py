@@ -11,6 +11,7 @@ from artificer.frontends.buildfile.rules import (
     oci,
     pkg,
     refused,
+    run_in_image,
     tar_bzl,
     tests,
     users,
@@ -30,6 +31,7 @@ RULES = {
     **users.RULES,
     **cc.RULES,
     **languages.RULES,
+    **run_in_image.RULES,
     **tests.RULES,
     **tar_bzl.RULES,
 }

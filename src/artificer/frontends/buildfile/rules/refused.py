@@ -15,20 +15,11 @@ from artificer.frontends.buildfile.schema import (
 )
 
 _LATER = "use a `command` with declared inputs and outputs, and put what it makes into the image"
-_RUN = "it runs commands in a container, which is not done yet"
 _PACKAGES = "packages are not resolved and configured yet"
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
 _ALL_PYTHON = "requirements:all"
 
 REASONS: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        (
-            "container_run_and_commit",
-            "container_run_and_extract",
-            "container_run_and_commit_layer",
-        ),
-        (_RUN, "make the files with a `command` or genrule, and add them with `files`"),
-    ),
     "dockerfile_image": (
         "Dockerfiles are not built from BUILD files yet",
         "build it apart, and pull or import the image",
