@@ -1,7 +1,9 @@
 """A root that is a directory: commands run in it, and a look at it tells what they changed."""
 
 import os
+import stat
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from hashlib import sha256
 
 from artificer.layers.entry import FILE, HARDLINK
@@ -37,6 +39,7 @@ class DirectorySite:
         self._run = run
         self._telling = Telling(place.times, shown, self._held)
         self._root = roots.take(chain)
+        self._top = os.stat(self._root.root)
         self._clean = True
         self._last: tuple[Candidates, frozenset[str]] = (Candidates({}, []), frozenset())
 
@@ -60,6 +63,7 @@ class DirectorySite:
     def adopt(self, diff_id: Digest) -> None:
         """Take the changes as the chain's next layer."""
         noted(self._area(), *self._last)
+        self._restore_top()
         chain = (*self._root.chain, str(diff_id))
         self._root = self._root._replace(chain=chain, since=clock(self._root.folder))
         self._clean = True
@@ -68,6 +72,7 @@ class DirectorySite:
         """Put *layers* upon the chain."""
         self._layers += layers
         self._root = self._roots.extended(self._root, layers)
+        self._top = os.stat(self._root.root)
 
     def close(self) -> None:
         """Keep the root for whoever wants the same; what was half done goes."""
@@ -75,6 +80,14 @@ class DirectorySite:
             self._roots.keep(self._root)
         else:
             self._roots.drop(self._root)
+
+    def _restore_top(self) -> None:
+        """Let the root itself, which is in no layer of changes, look as the chain says."""
+        top, path = self._top, self._root.root
+        with suppress(PermissionError):
+            os.chown(path, top.st_uid, top.st_gid)
+        os.chmod(path, stat.S_IMODE(top.st_mode))
+        os.utime(path, ns=(top.st_atime_ns, top.st_mtime_ns))
 
     def _area(self) -> Area:
         root = self._root

@@ -64,6 +64,7 @@ class Roots:
         if taken is None:
             folder = f"{self._folder}/{_WORK}{os.getpid()}-{time.monotonic_ns()}"
             os.makedirs(f"{folder}/root", 0o755)
+            os.utime(f"{folder}/root", (0, 0))
             taken = Unpacked(folder, (), set(), Snapshot(), 0, _opened(folder))
             try_lock(taken.lock)
         return self.extended(taken, chain[len(taken.chain) :])
@@ -72,7 +73,11 @@ class Roots:
         """Put *layers* upon *root*, in which nothing was changed."""
         before = root.snapshot
         for layer in layers:
-            unpack(layer, _Noting(root.root, Manner(APPLIED, self._marked), root.special))
+            times = os.stat(root.root)
+            noting = _Noting(root.root, Manner(APPLIED, self._marked), root.special)
+            unpack(layer, noting)
+            if not noting.names_root:
+                os.utime(root.root, ns=(times.st_atime_ns, times.st_mtime_ns))
         found = snapshot_of(root.root, root.special, self._skipped)
         # What files held that no layer on disk has is known as long as they are the same.
         for path in {*before.digests, *before.unread}:
