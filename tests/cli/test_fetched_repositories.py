@@ -205,6 +205,34 @@ def test_a_branch_is_pinned_by_the_lock(cli: Cli, work: Path, away: Path) -> Non
     assert (work / "artificer-bin" / "o").read_text() == "2\n"
 
 
+def test_a_library_of_c_of_another_repository_is_linked(cli: Cli, work: Path, away: Path) -> None:
+    build = (
+        'cc_library(name = "lib", srcs = ["lib.c"], hdrs = ["lib.h"], includes = ["."],\n'
+        '    visibility = ["//visibility:public"])\n'
+    )
+    files = {
+        "src/BUILD": build,
+        "src/lib.c": '#include "src/lib.h"\nint seven(void) { return 7; }\n',
+        "src/lib.h": "int seven(void);\n",
+    }
+    found = commit(away / "library", files)
+    (work / "WORKSPACE").write_text(
+        f'git_repository(name = "library", remote = "{away}/library", commit = "{found}")\n'
+    )
+    (work / "main.c").write_text(
+        '#include "src/lib.h"\n#include <lib.h>\nint main(void) { return seven(); }\n'
+    )
+    (work / "BUILD").write_text(
+        'cc_binary(name = "p", srcs = ["main.c"], deps = ["@library//src:lib"])\n'
+        'genrule(name = "g", tools = [":p"], outs = ["o"],\n'
+        '    cmd = "$(location :p) || echo $$? >$@")\n'
+    )
+
+    cli("build", "//:g")
+
+    assert (work / "artificer-bin" / "o").read_text() == "7\n"
+
+
 def test_links_of_a_repository_lead_nowhere_else(cli: Cli, work: Path, away: Path) -> None:
     build = (
         'package(default_visibility = ["//visibility:public"])\n'

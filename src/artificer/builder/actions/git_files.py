@@ -45,7 +45,7 @@ def _inside(root: str, target: GitTree, found: Checkout, task: Task) -> Iterator
         for name in sorted((*names_, *links), key=os.fsencode):
             path = os.path.realpath(f"{folder}/{name}")
             short = f"{folder}/{name}"[len(top) + 1 :]
-            if os.path.islink(f"{folder}/{name}") and not path.startswith(f"{root}/"):
+            if os.path.islink(f"{folder}/{name}") and not f"{path}/".startswith(f"{root}/"):
                 task.warn(f"{short} of {found.commit[:12]} leads out of it: left out")
             elif os.path.isfile(path):
                 yield short, path

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from artificer.builder.targets import Command, Group, Source, SourceFile, Target
 from artificer.frontends.buildfile.rules.closure import Member, closure, sources_of
-from artificer.frontends.buildfile.rules.values import package_path, rules_of
+from artificer.frontends.buildfile.rules.values import package_path, repository_of, rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     Attribute,
@@ -101,6 +101,9 @@ def _object(call: Call, context: Context) -> Target:
 def _options(members: Sequence[Member]) -> Iterator[str]:
     calls = [call for call, _ in members]
     own = calls[0]
+    # Headers of another repository are included by their paths in it.
+    for where in dict.fromkeys("/".join(repository_of(call)) for call in calls):
+        yield from (f"-I{where}",) if where else ()
     for call in calls:
         yield from (f"-D{text}" for text in call.strings("defines"))
         yield from (f"-I{package_path(call)}/{text}" for text in call.strings("includes"))
