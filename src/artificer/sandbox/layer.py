@@ -14,10 +14,30 @@ _CHUNK = 1 << 20
 
 
 def kept(found: Iterable[Found]) -> list[Found]:
-    """Leave out what did not change, unless a file that did is a hard link to it."""
+    """Leave out what did not change, unless what did is below it, or a hard link to it.
+
+    A directory that a layer has files below of, and not itself, becomes 0755 in docker and podman.
+    """
     listed = list(found)
-    linked = {_inode(one.entry) for one in listed if not one.same} - {0}
-    return [one for one in listed if not one.same or _inode(one.entry) in linked]
+    changed = [one for one in listed if not one.same]
+    linked = {_inode(one.entry) for one in changed} - {0}
+    above = above_all(one.entry.path for one in changed)
+    return [
+        one
+        for one in listed
+        if not one.same or _inode(one.entry) in linked or one.entry.path in above
+    ]
+
+
+def above_all(paths: Iterable[str]) -> set[str]:
+    """Return the directories above *paths*; the root is not among them."""
+    above: set[str] = set()
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in above:
+            above.add(parent)
+            parent = parent.rpartition("/")[0]
+    return above
 
 
 def entries_of(found: Iterable[Found]) -> list[Entry]:
