@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from artificer import limits
 from artificer.images.bytes_of import copy_to
+from artificer.images.docker_archive import saved_as, write_docker_archive
 from artificer.images.layout import NotALayout, find_in_layout, write_layout
 from artificer.images.oci_archive import find_in_oci_archive, write_oci_archive
 from artificer.images.place import Corrupt, NotFound, WrongPlatform, image_for, platforms, whole
@@ -46,6 +48,35 @@ def test_a_layout_keeps_its_other_images_and_unknown_files(tmp_path: Path) -> No
     assert image_for(find_in_layout(Layout(f"{tmp_path}/l", "one")), None) == three
     assert image_for(find_in_layout(Layout(f"{tmp_path}/l", "two")), None) == two
     assert (tmp_path / "l" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["oci", "oci-archive", "docker-archive"])
+def test_damage_in_the_store_is_noticed_goes_nowhere_and_is_removed(
+    tmp_path: Path, kind: str
+) -> None:
+    reach, _ = reach_of(f"{tmp_path}/store")
+    image = image_of(reach.store, ONE, TWO)
+    digest = image.layers[1].blob.digest
+    path = Path(reach.store.blob_path(digest))
+    path.chmod(0o644)
+    path.write_bytes(bytes(path.stat().st_size))
+    ways: dict[str, Callable[[], None]] = {
+        "oci": lambda: write_layout(image, Layout(f"{tmp_path}/out", "a"), reach),
+        "oci-archive": lambda: write_oci_archive(image, OciArchive(f"{tmp_path}/out", "a"), reach),
+        "docker-archive": lambda: write_docker_archive(
+            [saved_as(image, None)], f"{tmp_path}/out", reach
+        ),
+    }
+
+    with pytest.raises(Corrupt, match="it was damaged in the store") as caught:
+        ways[kind]()
+
+    assert caught.value.hint is not None
+    assert reach.store.has(digest) is None
+    left = {path.name for path in (tmp_path / "out").rglob("*")} if kind == "oci" else ()
+    assert "index.json" not in left
+    assert digest.hex not in left
+    assert kind == "oci" or not (tmp_path / "out").exists()
 
 
 def test_many_writers_of_one_layout_lose_nothing(tmp_path: Path) -> None:

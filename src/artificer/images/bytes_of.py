@@ -12,7 +12,7 @@ from artificer.http.request import Body, file_body
 from artificer.images.place import Corrupt
 from artificer.images.reach import Reach
 from artificer.oci.descriptor import Descriptor
-from artificer.oci.digest import hasher_of
+from artificer.oci.digest import Digest, hasher_of
 from artificer.oci.image import Blob, Remote, Stored, Urls
 
 _PROGRESS = 8 * 1024 * 1024
@@ -54,10 +54,21 @@ def _body_at_origin(blob: Blob, reach: Reach) -> Body:
 def chunks_of(blob: Blob, reach: Reach) -> Iterator[bytes]:
     """Yield *blob*'s bytes from the first to the last; `Corrupt` if they are not what it names."""
     body = body_of_blob(blob, reach)
-    told = _watched(body.open(0), blob.descriptor, reach)
-    if reach.store.has(blob.digest) is not None:
-        return told
-    return checked(told, blob.descriptor)
+    told = checked(_watched(body.open(0), blob.descriptor, reach), blob.descriptor)
+    if reach.store.has(blob.digest) == blob.descriptor.size:
+        return _of_store(told, blob.digest, reach)
+    return told
+
+
+def _of_store(chunks: Iterator[bytes], digest: Digest, reach: Reach) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except Corrupt as error:
+        reach.store.discard(digest)
+        raise Corrupt(
+            f"{error.message} any more: it was damaged in the store",
+            hint="it is removed from there: do the same again, then it is made or fetched anew",
+        ) from error
 
 
 def original_chunks(blob: Blob, reach: Reach) -> Iterator[bytes]:
@@ -77,10 +88,13 @@ def into_store(blob: Blob, reach: Reach) -> str:
 def copy_to(blob: Blob, path: str, reach: Reach) -> None:
     """Put *blob* into the file *path*, as a hard link to the store's where that is possible.
 
-    The file is there whole or not at all.
+    The file is there whole or not at all, and it is what its digest names: a link is read once,
+    too, or damage in the store would go on from here.
     """
     partial = _partial(path)
     if reach.store.has(blob.digest) == blob.descriptor.size:
+        for _ in chunks_of(blob, reach):
+            pass
         try:
             os.link(reach.store.blob_path(blob.digest), partial)
             os.replace(partial, path)
