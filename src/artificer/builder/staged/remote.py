@@ -74,10 +74,10 @@ class Remotes:
         web, url = self._web, ask.url
         data = web.store.record(_KIND, url)
         known = None if data is None else _Current.read(data)
-        if known is not None and (web.offline or digest not in {None, known.digest}):
-            known = known if web.offline else None
+        if known is not None and digest not in {None, known.digest}:
+            known = None
         if web.offline:
-            if known is None or digest not in {None, known.digest}:
+            if known is None:
                 raise NotFetched(f"{redacted(url)}: not in the store, and offline")
             return known
         headers = {} if known is None else known.conditions()
