@@ -52,6 +52,7 @@ class Fittings:
         with open(place, "xb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(data)
+        os.utime(place, (0, 0))
         self._settle()
         return place
 
