@@ -4,7 +4,6 @@ It is told by one descriptor, its control socket. It has one thread, enters the 
 rung once, and forks a worker for each root. When the build is gone, so is all this.
 """
 
-import contextlib
 import json
 import os
 import signal
@@ -48,11 +47,12 @@ def main() -> None:
 
 def _serve(control: socket.socket, rung: Rung, place: Place) -> None:
     workers: set[int] = set()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for workers
     while True:
         message, files, _, _ = socket.recv_fds(control, _MOST, 1)
         if not message:
             break
+        # Waited for, not ignored: what they used counts as the build's (`time artificer build`).
+        workers = {worker for worker in workers if _lives(worker)}
         worker = os.fork()
         if not worker:
             control.close()
@@ -63,7 +63,6 @@ def _serve(control: socket.socket, rung: Rung, place: Place) -> None:
 
 
 def _work(rung: Rung, place: Place, asked: socket.socket) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = 1
     try:
         calls.prctl(calls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -78,20 +77,16 @@ def _work(rung: Rung, place: Place, asked: socket.socket) -> None:
 def _end(workers: set[int]) -> None:
     """Let the workers clear up, whose sockets are closed, too; kill who takes too long."""
     end = time.monotonic() + _GRACE
-    while workers and time.monotonic() < end:
-        workers = {worker for worker in workers if _lives(worker)}
+    while (workers := {worker for worker in workers if _lives(worker)}) and time.monotonic() < end:
         time.sleep(0.005)
     for worker in workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
 
 
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _lives(worker: int) -> bool:
+    """Whether *worker* has not ended; of one that has, nothing is left."""
+    return os.waitpid(worker, os.WNOHANG)[0] == 0
 
 
 def _send(control: socket.socket, words: dict[str, Any]) -> None:
