@@ -80,6 +80,8 @@ def untouched(registry: Registry, repository: str) -> None:
         (("-b", "a", "-b", "b"), "-b is given twice", "--help"),
         (("-f", "x"), "no base image", "`-b scratch`"),
         (("-b", "scratch"), "no target", "`-t oci:DIR`"),
+        (("--timeout", "60", "--timeout", "5"), "--timeout is given twice", ""),
+        (("--pull", "always", "--pull", "always"), "--pull is given twice", ""),
         (("--timeout", "x"), "argument --timeout: not a number of seconds: 'x'", "--help"),
         (("--timeout", "0"), "argument --timeout: not a number", ""),
         (("--timeout=-1",), "argument --timeout: not a number", ""),

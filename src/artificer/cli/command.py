@@ -77,7 +77,11 @@ def add_platform(parser: Parser, meaning: str) -> None:
 def add_format(parser: Parser) -> None:
     """Add the choice between a page for people and JSON for programs."""
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how it is printed (text)"
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        action=Once,
+        help="how it is printed (text)",
     )
 
 

@@ -53,6 +53,8 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 class Once(argparse.Action):
     """An option that may be given once: a second one would silently win otherwise."""
 
+    given_to: argparse.Namespace | None = None
+
     def __call__(
         self,
         parser: argparse.ArgumentParser,
@@ -61,8 +63,10 @@ class Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Keep the value, or complain about a second one."""
-        if getattr(namespace, self.dest) is not None:
+        known = getattr(namespace, self.dest)
+        if known is not self.default or self.given_to is namespace:
             parser.error(f"{option_string} is given twice")
+        self.given_to = namespace
         setattr(namespace, self.dest, values)
 
 
@@ -76,6 +80,7 @@ def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = Tru
         "--pull",
         choices=("always", "missing", "never"),
         default="always",
+        action=Once,
         help="when a tag is looked up anew (always)",
     )
     add("--offline", action="store_true", help="use the store alone, and never the network")
@@ -140,6 +145,7 @@ def _connections(add: Callable[..., object]) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=60.0,
+        action=Once,
         help="without any progress (60)",
     )
 
@@ -171,6 +177,7 @@ def _display(add: Callable[..., object]) -> None:
         "--progress",
         choices=("auto", "plain", "json", "quiet"),
         default="auto",
+        action=Once,
         help="how progress is shown",
     )
     add("-q", "--quiet", action="store_true", help="show errors and warnings only")

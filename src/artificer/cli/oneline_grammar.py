@@ -130,6 +130,7 @@ def _rules(add: Callable[..., object]) -> None:
         "--layers",
         choices=("auto", "one"),
         default="auto",
+        action=Once,
         help="split large trees into several layers, or not",
     )
     add(

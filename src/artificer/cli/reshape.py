@@ -45,6 +45,7 @@ def _flatten_parser() -> Parser:
         "--compression",
         choices=("gzip", "zstd", "none"),
         default="gzip",
+        action=Once,
         help="of the layer (gzip)",
     )
     parser.add_argument(

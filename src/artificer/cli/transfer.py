@@ -235,6 +235,7 @@ def _save_parser() -> Parser:
         "--format",
         choices=("docker-archive", "oci-archive"),
         default="docker-archive",
+        action=Once,
         help="kind of archive (docker-archive)",
     )
     parser.add_argument("--name", metavar="NAME", action=Once, help="what to call it in there")
