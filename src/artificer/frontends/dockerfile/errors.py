@@ -40,7 +40,7 @@ def excerpt(text: str, number: int, column: int, width: int) -> str:
         letter if letter.isprintable() else " " for letter in text[start : start + _LONGEST]
     )
     carets = "^" * max(1, min(width, _LONGEST - (column - start)))
-    margin = f"{number:>4} | "
+    margin = f"  {number:>2} | "
     return f"{margin}{shown}\n{' ' * (len(margin) - 2)}| {' ' * (column - start)}{carets}"
 
 
