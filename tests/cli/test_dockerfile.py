@@ -485,3 +485,15 @@ def test_a_run_that_is_not_needed_needs_no_privilege(cli: Cli, app: Path) -> Non
     write(app, {"Dockerfile": f"FROM scratch AS no\nRUN false\n{COPY}"})
 
     assert files_of(cli, "app") == {"hello": "hello\n"}
+
+
+def test_verify_builds_a_dockerfile_twice(cli: Cli, app: Path, layout: Path) -> None:
+    cli("build", "-t", f"oci:{layout}:it", "app")
+    write(app, {"Dockerfile": "FROM base\nCOPY --from=more hello /x\n"})
+    words = (f"--build-context=base=oci-layout://{os.path.relpath(layout, app.parent)}:it",)
+
+    done = cli("verify", "build", *words, "--build-context=more=app", "app")
+
+    assert done.stdout.startswith("sha256:")
+    assert "Both are the same." in done.lines
+    assert "cannot be read twice" in cli("verify", "build", "-", code=2).error

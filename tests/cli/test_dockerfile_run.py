@@ -224,3 +224,13 @@ def test_cancelling_ends_the_command_and_leaves_nothing(hub: Cli, app: Path) -> 
     assert str(hub.store) not in Path("/proc/self/mountinfo").read_text()
     listed = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True)
     assert "sleep 1001" not in listed.stdout.splitlines()
+
+
+def test_verify_finds_the_file_that_is_another_one_each_time(hub: Cli, app: Path) -> None:
+    dockerfile(app, "RUN date >/dev/null; echo same >/same\n")
+    assert hub("verify", "build", "app").stdout.startswith("sha256:")
+    dockerfile(app, "RUN head -c 8 /dev/urandom | md5sum >/other\n")
+
+    done = hub("verify", "build", "app", code=1)
+
+    assert "/other" in done.error

@@ -16,6 +16,7 @@ from artificer.cli.words import store_limit
 from artificer.errors import Misused
 from artificer.frontends.dockerfile.parse import dockerfile
 from artificer.images.reach import Reach
+from artificer.oci.image import Image
 from artificer.oci.reference import Named
 
 _PROGRESS = {"tty": "auto", "rawjson": "json", "none": "quiet"}
@@ -26,14 +27,14 @@ After = Callable[[Result, Reach], None]
 
 def run(words: Sequence[str], session: Session) -> int:
     """Build what *words* describe."""
-    return _carry_out(_parsed(words[1:], session), session, lambda result, reach: None)
+    return _carry_out(parsed_dockerfile(words[1:], session), session, lambda result, reach: None)
 
 
 def run_kaniko(asked: Asked, session: Session) -> int:
     """Build what kaniko was asked for."""
     from artificer.cli.kaniko_files import write_kaniko_files
 
-    args = _parsed(asked.words, session)
+    args = parsed_dockerfile(asked.words, session)
     args.git_authorization = asked.git_authorization
     return _carry_out(
         args,
@@ -42,7 +43,19 @@ def run_kaniko(asked: Asked, session: Session) -> int:
     )
 
 
-def _parsed(words: Sequence[str], session: Session) -> Namespace:
+def image_of(words: Sequence[str], session: Session, reach: Reach) -> Image:
+    """Build what *words* describe, for one platform, and send it nowhere."""
+    parser = dockerfile_parser()
+    args = parser.parse_intermixed_args(plain_words(words, parser))
+    request = request_of(args, session.environ)
+    opener = opener_of(args, request, reach, session)
+    opened = opener.open(request.words)
+    site = Site(args, request, sources_of(args, request, reach, session), opener, session)
+    return built(dockerfile(opened.text, opened.name), opened, site).images[0]
+
+
+def parsed_dockerfile(words: Sequence[str], session: Session) -> Namespace:
+    """The options in *words*; from now on progress is shown as they say."""
     parser = dockerfile_parser()
     args = parser.parse_intermixed_args(plain_words(words, parser))
     progress = _PROGRESS.get(args.progress, args.progress)
@@ -53,9 +66,7 @@ def _parsed(words: Sequence[str], session: Session) -> Namespace:
 
 
 def _carry_out(args: Namespace, session: Session, after: After) -> int:
-    request = request_of(args, session.environ)
-    _check(request, args)
-    check_outputs(request)
+    request = checked_request(args, session)
     call = call_of(args)
     limit = store_limit(args.store_limit, session.environ)
     reach = open_reach(args, session, request.outputs.references)
@@ -77,9 +88,13 @@ def _carry_out(args: Namespace, session: Session, after: After) -> int:
     return 0
 
 
-def _check(request: Request, args: Namespace) -> None:
+def checked_request(args: Namespace, session: Session) -> Request:
+    """What *args* ask for; what no output could do is refused before anything is built."""
+    request = request_of(args, session.environ)
+    check_outputs(request)
     if args.offline and any(isinstance(one, Named) for one in request.outputs.references):
         raise Misused(
             "--offline, but the image is to be sent to a registry",
             hint="leave --offline out, or keep the image in the store: `-t NAME`",
         )
+    return request

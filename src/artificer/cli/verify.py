@@ -21,10 +21,12 @@ from artificer.errors import ArtificerError, Misused
 from artificer.events import Event, SocketSkipped, Warned
 from artificer.images.reach import Reach
 from artificer.layers.select import LocalPath, Source, TarFile
+from artificer.oci.image import Image
 from artificer.oci.reference import parse_reference
 from artificer.store.blobs import open_store
 
 _BASE = ("-b", "--base")
+_HINT = "what writes the inputs may still be running; else please report it"
 
 
 class NotReproducible(ArtificerError):
@@ -34,8 +36,12 @@ class NotReproducible(ArtificerError):
 def run(words: Sequence[str], session: Session) -> int:
     """Build what *words* describe twice, into stores of their own, and compare.
 
-    Without a base, the words are targets of BUILD files.
+    Without a base, the words are targets of BUILD files, or a Dockerfile's build.
     """
+    if words[1:2] == ["build"]:
+        from artificer.cli.verify_dockerfile import run_build
+
+        return run_build(words[1:], session)
     helping = "-h" in words or "--help" in words
     if helping or (len(words) > 1 and not any(word.startswith(_BASE) for word in words)):
         from artificer.cli.verify_targets import parser, run_in_workspace
@@ -59,22 +65,26 @@ def run(words: Sequence[str], session: Session) -> int:
 
 
 def _compared(target: Target, base: Base, args: Namespace, reach: Reach, session: Session) -> None:
-    with _own_store(reach, reach.report) as one, _own_store(reach, _only_warnings(reach)) as other:
+    with own_store(reach, reach.report) as one, own_store(reach, only_warnings(reach)) as other:
         session.say("Building as it is...")
         first = build(target, base, _sources(args, one, session))
         session.say("Building with other umask, time zone, directory and order of files...")
         moved = _moved(target, os.getcwd())
-        with _elsewhere():
+        with elsewhere():
             second = build(moved, base, _sources(args, other, session))
-        for left, right in zip(first.images, second.images, strict=True):
-            told = first_difference(left, right, one, other)
-            if told is not None:
-                raise NotReproducible(
-                    f"two builds differ, at first in {told}",
-                    hint="what writes the inputs may still be running; else please report it",
-                )
+        check_same(first.images, second.images, one, other)
     session.say("Both are the same.")
     session.out(_digest(first))
+
+
+def check_same(
+    images: Sequence[Image], others: Sequence[Image], one: Reach, other: Reach, hint: str = _HINT
+) -> None:
+    """Raise `NotReproducible` unless two builds, each into its own store, gave the same images."""
+    for left, right in zip(images, others, strict=True):
+        told = first_difference(left, right, one, other)
+        if told is not None:
+            raise NotReproducible(f"two builds differ, at first in {told}", hint=hint)
 
 
 def _digest(built: Built) -> str:
@@ -87,7 +97,7 @@ def _sources(args: Namespace, reach: Reach, session: Session) -> Sources:
 
 
 @contextmanager
-def _own_store(reach: Reach, report: Callable[[Event], None]) -> Iterator[Reach]:
+def own_store(reach: Reach, report: Callable[[Event], None]) -> Iterator[Reach]:
     """A store that remembers nothing, for the time of one build."""
     folder = tempfile.mkdtemp(prefix="verify-", dir=os.path.join(reach.store.root, "tmp"))
     try:
@@ -97,7 +107,9 @@ def _own_store(reach: Reach, report: Callable[[Event], None]) -> Iterator[Reach]
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _only_warnings(reach: Reach) -> Callable[[Event], None]:
+def only_warnings(reach: Reach) -> Callable[[Event], None]:
+    """What a second build of the same tells."""
+
     def report(event: Event) -> None:
         if isinstance(event, Warned) and not isinstance(event, SocketSkipped):
             reach.report(event)
@@ -106,7 +118,7 @@ def _only_warnings(reach: Reach) -> Callable[[Event], None]:
 
 
 @contextmanager
-def _elsewhere() -> Iterator[None]:
+def elsewhere() -> Iterator[None]:
     """Other circumstances that must not matter, for the time of one build."""
     scandir, listdir, here = os.scandir, os.listdir, os.getcwd()
     zone, mask = os.environ.get("TZ"), os.umask(0o077)
