@@ -22,7 +22,6 @@ ROWS = {
     ),
     "RD-87": ("@io_bazel_rules_docker//docker/package_managers:install_pkgs.bzl", "install_pkgs"),
     "RD-88": ("@io_bazel_rules_docker//docker/package_managers:apt_key.bzl", "add_apt_key"),
-    "RD-92": ("@io_bazel_rules_docker//contrib:dockerfile_build.bzl", "dockerfile_image"),
     "RD-93": ("@io_bazel_rules_docker//docker/toolchain_container:x.bzl", "toolchain_container"),
     "RD-97": ("@io_bazel_rules_docker//contrib:security_check.bzl", "security_check"),
     "RD-98": ("@io_bazel_rules_docker//contrib:rename_image.bzl", "rename_image"),

@@ -96,6 +96,40 @@ def test_a_file_is_taken_out_of_an_image_in_which_commands_ran(site: Cli, work: 
     assert found.read_text() == "made of file\n"
 
 
+def test_a_dockerfile_of_the_workspace_file_is_built_in_its_directory(
+    site: Cli, work: Path, alpine: BaseImage
+) -> None:
+    (work / "docker").mkdir()
+    (work / "docker" / "Dockerfile").write_text(
+        f"ARG WHO=nobody\nFROM {alpine.reference} AS first\nARG WHO\n"
+        "COPY g /g\nRUN echo $WHO $(cat /g) > /said\nFROM first\nENV SECOND=1\n"
+    )
+    (work / "docker" / "g").write_text("file\n")
+    (work / "docker" / "BUILD").write_text("")
+    (work / "WORKSPACE").write_text(
+        'load("@io_bazel_rules_docker//contrib:dockerfile_build.bzl", "dockerfile_image")\n'
+        'dockerfile_image(name = "made", dockerfile = "//docker:Dockerfile", target = "first",\n'
+        '    build_args = {"WHO": "me"})\n'
+    )
+    (work / "BUILD").write_text(
+        'docker_build(name = "image", base = "@made//image:dockerfile_image.tar", cmd = ["/x"])\n'
+        'docker_build(name = "same", base = "@made//image", cmd = ["/x"])\n'
+    )
+
+    insecure = f"--insecure-registry={alpine.reference.partition('/')[0]}"
+    first = site("build", insecure, "//:all")
+    again = site("build", insecure, "//:all")
+    (work / "docker" / "g").write_text("changed\n")
+    changed = site("build", insecure, "//:all")
+
+    assert first.stdout == again.stdout != changed.stdout
+    image, same = _config(work, "image"), _config(work, "same")
+    assert image["rootfs"] == same["rootfs"]
+    assert "SECOND=1" not in image["config"]["Env"]  # type: ignore[index]
+    assert image["config"]["Cmd"] == ["/x"]  # type: ignore[index]
+    assert "made in" not in again.stderr
+
+
 def test_a_command_that_fails_in_an_image_says_why(site: Cli, work: Path) -> None:
     done = site("build", "//:fails", code=1)
 

@@ -17,7 +17,15 @@ from artificer.builder.outcome import Failure, Outcome, Timing
 from artificer.builder.products import Files, Layers, Passed, Product
 from artificer.builder.results import Kept, Made, NotPortable, packed, unpacked
 from artificer.builder.target_key import Key, target_key
-from artificer.builder.targets import Declared, Graph, Pull, SourceFile, TargetId
+from artificer.builder.targets import (
+    Declared,
+    Graph,
+    Imported,
+    Pull,
+    SourceFile,
+    Target,
+    TargetId,
+)
 from artificer.builder.task import Again, Flights, GraphOptions, Task, Tools, WrongInput
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import TargetChanged, TargetDone, TargetFailed, TargetStarted
@@ -104,7 +112,7 @@ class _Build:
             started = time.monotonic()
             declared = self._declared(one)
             target = declared.target
-            if isinstance(target, Pull) or not self._all_hashed(declared):
+            if _looks_itself(target) or not self._all_hashed(declared):
                 return None
             task = self._task(declared)
             if costs_nothing(target, tests=self._options.tests):
@@ -119,7 +127,7 @@ class _Build:
             started = time.monotonic()
             declared = self._declared(one)
             task = self._task(declared)
-            if isinstance(declared.target, Pull):
+            if _looks_itself(declared.target):
                 return self._finished(one, made(task), started, "found")
             if costs_nothing(declared.target, tests=self._options.tests):
                 # `made` would run a test, also one that nobody asked for.
@@ -226,6 +234,13 @@ class _Build:
         if not isinstance(image, Image):
             raise WrongInput(f"{one} is no image")
         return Again(image, reach)
+
+
+def _looks_itself(target: Target) -> bool:
+    """Whether to make *target* is to see what is unchanged: no key of ours says it."""
+    return isinstance(target, Pull) or (
+        isinstance(target, Imported) and target.dockerfile is not None
+    )
 
 
 def _subject(task: Task) -> str:

@@ -182,12 +182,15 @@ class GitTree(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """An image given as a file (docker-save or OCI archive), or as its parts. Yields Image."""
+    """An image of a file (docker-save, OCI), of its parts, or of a *dockerfile*. Yields Image."""
 
     archive: Source | None = None
     config: Source | None = None
     manifest: Source | None = None
     layers: tuple[Source, ...] = ()
+    dockerfile: SourceFile | None = None
+    arguments: tuple[tuple[str, str], ...] = ()
+    stage: str = ""
 
 
 class Group(NamedTuple):
@@ -290,9 +293,6 @@ class Flattened(NamedTuple):
 
     image: TargetId
     name: str
-
-
-# Targets that act when they are run or tested.
 
 
 class Push(NamedTuple):

@@ -12,6 +12,7 @@ from artificer.builder.recipe import Cache
 from artificer.builder.targets import (
     Declared,
     FromFile,
+    Imported,
     Output,
     Pairs,
     Source,
@@ -25,6 +26,7 @@ from artificer.events import Warned
 from artificer.images.place import Found
 from artificer.images.reach import Reach
 from artificer.oci.image import Image, Layer
+from artificer.oci.platform import Platform
 from artificer.oci.reference import Reference
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What commands find their tools on, unless told otherwise."""
+
+Dockerfiles = Callable[[Imported, Platform | None], Image]
+"""Builds the image that a Dockerfile describes."""
 
 _TEXT_BYTES = 1024 * 1024
 
@@ -69,6 +74,7 @@ class GraphOptions(NamedTuple):
     web: "Web | None" = None
     git: "Git | None" = None
     sandbox: "Callable[[], Sandbox] | None" = None
+    dockerfiles: Dockerfiles | None = None
 
 
 class Flights:

@@ -13,7 +13,7 @@ from artificer.builder.known import Known
 from artificer.builder.lock import Lock, read_lock
 from artificer.builder.outcome import Outcome
 from artificer.builder.products import Files
-from artificer.builder.targets import Fetch, GitTree, Graph, TargetId
+from artificer.builder.targets import Fetch, GitTree, Graph, Imported, TargetId
 from artificer.builder.task import GraphOptions
 from artificer.cli.connect import guard_of, open_registry, open_wire
 from artificer.cli.oneline import cache_of, pull_of
@@ -26,6 +26,7 @@ from artificer.frontends.buildfile.files import find_root
 from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.images.reach import Reach
+from artificer.oci.image import Image
 from artificer.oci.platform import Platform
 from artificer.sandbox.client import Sandbox, SandboxOptions
 from artificer.sources.git import Git, authorization_of
@@ -149,6 +150,7 @@ class Workspace:
             web=self.web(),
             git=self.git(),
             sandbox=self.sandbox,
+            dockerfiles=self._dockerfile,
         )
 
     def web(self) -> Web:
@@ -184,6 +186,19 @@ class Workspace:
                 made = Sandbox(state, options, self.session.report, self.session.stop)
                 self._sandbox = self._stack.enter_context(made)
             return self._sandbox
+
+    def _dockerfile(self, target: Imported, platform: Platform | None) -> Image:
+        """The image that a Dockerfile describes; what builds it is loaded where one is."""
+        from artificer.cli.dockerfile import image_of
+
+        path = target.dockerfile.path if target.dockerfile is not None else ""
+        words = [os.path.dirname(path), f"--file={path}", f"--store={self._store.root}"]
+        words += [f"--build-arg={name}={value}" for name, value in target.arguments]
+        words += [f"--target={target.stage}"] if target.stage else []
+        words += [f"--platform={platform}"] if platform else []
+        words += ["--offline"] if self.args.offline else []
+        words += [f"--insecure-registry={one}" for one in self.args.insecure_registry]
+        return image_of(words, self.session, self.reach)
 
     def _tree(self, graph: Graph, one: TargetId) -> str:
         """A directory with the files that *one* yields: a repository that had to be fetched."""

@@ -82,7 +82,12 @@ def stored_file(path: str, short: str, task: Task) -> File:
 
 
 def imported(target: Imported, task: Task) -> Image:
-    """The image in an archive, or of the parts that *target* names."""
+    """The image in an archive, of the parts that *target* names, or of a Dockerfile."""
+    if target.dockerfile is not None:
+        build = task.tools.options.dockerfiles
+        if build is None:
+            raise Offline(f"{target.dockerfile.short} cannot be built: nothing may be")
+        return build(target, task.id.platform)
     if target.archive is not None:
         file = task.file(target.archive)
         held = images_in(kept(file.path, file.digest, task), file.short, task.reach)

@@ -58,7 +58,8 @@ def _quote_at(command: str, at: int) -> Quote:
     for match in _QUOTES.finditer(command, 0, at):
         if match[0][0] != "\\" and open_quote in {"", match[0]}:
             open_quote = "" if open_quote else match[0]
-    return {'"': _within, "'": str}.get(open_quote, quoted)
+    quotes: dict[str, Quote] = {'"': _within, "'": str}
+    return quotes.get(open_quote, quoted)
 
 
 def _within(text: str) -> str:

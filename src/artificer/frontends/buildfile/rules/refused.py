@@ -20,10 +20,6 @@ _UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
 _ALL_PYTHON = "requirements:all"
 
 REASONS: Mapping[str, tuple[str, str]] = {
-    "dockerfile_image": (
-        "Dockerfiles are not built from BUILD files yet",
-        "build it apart, and pull or import the image",
-    ),
     **dict.fromkeys(
         ("download_pkgs", "install_pkgs", "add_apt_key", "apt"),
         (_PACKAGES, "fetch the .deb files with http_file, and add them with `debs`"),

@@ -1,16 +1,19 @@
-"""container_run_and_commit and the like: commands in an image, without a container engine."""
+"""container_run_and_commit and dockerfile_image: commands in images, without an engine."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Literal
 
-from artificer.builder.targets import Command, Target
+from artificer.builder.targets import Command, Imported, SourceFile, Target
 from artificer.frontends.buildfile.rules.values import package_path, rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     Attribute,
     Call,
     Context,
+    Repository,
     Rule,
+    Synthetic,
     either,
     label,
     labels,
@@ -75,7 +78,34 @@ def _flags(call: Call, context: Context) -> tuple[str, dict[str, str]]:
     return user, env
 
 
+def _dockerfile(call: Call, context: Context) -> Mapping[str, Repository]:
+    """``@NAME//image``, and ``@NAME//image:dockerfile_image.tar``; the context is beside it."""
+    source = context.source(call.string("dockerfile"))
+    if not isinstance(source, SourceFile):
+        context.fail(call, "dockerfile", "the Dockerfile is to be a file of the workspace")
+    arguments = {**dict(call.pairs("build_args")), **dict(call.pairs("vars"))}
+    target = Imported(
+        dockerfile=source,
+        arguments=tuple((name, str(value)) for name, value in arguments.items()),
+        stage=call.string("target"),
+    )
+    outputs = {f"image:{name}": ("image:image", "image.tar") for name in _TARS}
+    return {call.name: Synthetic({"image:image": target}, outputs)}
+
+
+_TARS = ("dockerfile_image.tar", "image.tar")
 RULES = rules_of(
+    Rule(
+        "dockerfile_image",
+        {
+            "dockerfile": label(mandatory=True),
+            "build_args": string_dict(),
+            "vars": string_dict(),
+            "target": string(),
+            "docker_path": string(),
+        },
+        repository=_dockerfile,
+    ),
     Rule("container_run_and_commit", _ATTRIBUTES, _run, outputs=("{name}_commit.tar",)),
     Rule("container_run_and_commit_layer", _ATTRIBUTES, _run, outputs=("{name}-layer.tar",)),
     Rule(
