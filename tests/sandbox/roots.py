@@ -21,7 +21,13 @@ from tests.sandbox import pods
 
 WITH_IDS, WITHOUT_IDS = "u1", "u2"
 LONG_AGO = 1_000_000_000
-USERS = {"root": "", "full-map": "", "range-map": WITH_IDS, "single-map": WITHOUT_IDS}
+USERS = {
+    "root": "",
+    "full-map": "",
+    "range-map": WITH_IDS,
+    "single-map": WITHOUT_IDS,
+    "range-map-directory": WITH_IDS,
+}
 PODS = {"chroot": "root", "proot": "crio"}
 RUNGS = tuple(USERS)
 EVERYWHERE = (*RUNGS, *PODS)

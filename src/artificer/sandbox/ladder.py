@@ -11,6 +11,11 @@ from artificer.sandbox.chroot import ChrootRung
 from artificer.sandbox.namespaces import FullMapRung, RangeMapRung, RootRung, SingleMapRung
 from artificer.sandbox.proot import ProotRung
 from artificer.sandbox.rung import Rung
+from artificer.sandbox.unlayered import (
+    FullMapDirectoryRung,
+    RangeMapDirectoryRung,
+    RootDirectoryRung,
+)
 
 
 class Tried(NamedTuple):
@@ -39,6 +44,9 @@ def rungs() -> list[Rung]:
         FullMapRung(),
         RangeMapRung(),
         SingleMapRung(),
+        RootDirectoryRung(),
+        FullMapDirectoryRung(),
+        RangeMapDirectoryRung(),
         ChrootRung(),
         ProotRung(),
     ]

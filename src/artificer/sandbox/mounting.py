@@ -4,7 +4,8 @@ import contextlib
 import os
 import shutil
 import stat
-from typing import NamedTuple, assert_never
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, assert_never
 
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY
@@ -13,28 +14,35 @@ from artificer.sandbox.caches import Kept, share, taken
 from artificer.sandbox.command import Bind, Cache, Chain, Command, Mount, Secret, Socket, Tmpfs
 from artificer.sandbox.inside import Action, bind, mode_at, mount_at
 from artificer.sandbox.ondisk import Node, node_of, set_node
-from artificer.sandbox.overlay import Upper, mount_overlay
 from artificer.sandbox.points import Points, opened, real_path
 from artificer.sandbox.relay import relay
 from artificer.sandbox.system import FILES, FOLDERS, mount_dev, mount_files, mount_proc, mount_sys
-from artificer.sandbox.trees import Trees
 
 
 class BadMount(ArtificerError):
     """A mount that cannot be made as it is asked for."""
 
 
+class Lend(Protocol):
+    """Gives the files of a chain."""
+
+    def __call__(
+        self, folder: str, chain: Chain, /, *, writable: bool
+    ) -> AbstractContextManager[str]:
+        """Say where they are, for a while; what is written there is lost. *folder* is for it."""
+
+
 class Base(NamedTuple):
     """What mounts are made of: *root* is where they go, *folder* a place for this command's.
 
-    With *marked* there is one user only.
+    *lend* gives files of chains for as long as they are wanted, *caches* is where caches are. With
+    *marked* there is one user only, without *own_pids* no namespace of processes.
     """
 
     root: str
     folder: str
     caches: str
-    trees: Trees
-    userxattr: bool
+    lend: Lend
     marked: bool
     own_pids: bool
 
@@ -46,8 +54,7 @@ class Mounts:
         self._base = base
         self._command = command
         self._points = Points(base.root)
-        self._overlays: list[str] = []
-        self._locks: list[int] = []
+        self._taken = contextlib.ExitStack()
         self._caches: dict[str, Kept] = {}
         self._private = f"{base.folder}/private"
         os.makedirs(self._private, exist_ok=True)
@@ -61,7 +68,9 @@ class Mounts:
         for path in FILES:
             point(path, directory=False)
         self._take_caches()
-        own = [self._prepared(number, one) for number, one in enumerate(command.mounts)]
+        # The outer ones first.
+        mounts = sorted(command.mounts, key=lambda mount: mount.target)
+        own = [self._prepared(number, one) for number, one in enumerate(mounts)]
         self._points.restore()
         return (
             lambda: calls.mount("none", "/", None, calls.MS_REC | calls.MS_PRIVATE),
@@ -75,12 +84,7 @@ class Mounts:
 
     def release(self) -> None:
         """Unmount and unlock; take the mount points back that were made."""
-        for folder in self._overlays:
-            with contextlib.suppress(OSError):
-                calls.unmount(f"{folder}/m")
-            shutil.rmtree(folder, ignore_errors=True)
-        for descriptor in self._locks:
-            os.close(descriptor)
+        self._taken.close()
         self._points.take_back()
 
     def _prepared(self, number: int, mount: Mount) -> Action:
@@ -113,39 +117,31 @@ class Mounts:
             raise BadMount(f"cannot mount anything at {target}: {why}") from error
 
     def _bind(self, number: int, mount: Bind) -> Action:
-        folder = self._overlay(number, mount.chain, writable=mount.writable)
-        source = _source(f"{folder}/m", mount.path)
+        source = _source(self._lent(number, mount.chain, writable=mount.writable), mount.path)
         directory = os.path.isdir(source)
         self._point(mount.target, directory=directory)
         root, read_only = self._base.root, not mount.writable
         return lambda: _bind_at(source, root, mount.target, read_only=read_only)
 
-    def _overlay(self, number: int, chain: Chain, *, writable: bool) -> str:
-        """Mount *chain* somewhere and return the folder; the mount is its ``m``."""
-        trees = self._base.trees.chain(chain)
-        self._locks += [tree.lock for tree in trees]
+    def _lent(self, number: int, chain: Chain, *, writable: bool) -> str:
+        """Return where the files of *chain* are until the command is through."""
         folder = f"{self._base.folder}/mount-{number}"
-        for name in ("m", "u", "w"):
-            os.makedirs(f"{folder}/{name}")
-        self._overlays.append(folder)
-        upper = Upper("u", "w") if writable else None
-        mount_overlay(folder, "m", trees, upper, userxattr=self._base.userxattr)
-        return folder
+        return self._taken.enter_context(self._base.lend(folder, chain, writable=writable))
 
     def _take_caches(self) -> None:
         """Take all caches at once, in one order everywhere: else two commands might deadlock."""
         caches = {one.id: one for one in self._command.mounts if isinstance(one, Cache)}
         for _, one in sorted(caches.items()):
             self._caches[one.id] = kept = taken(self._base.caches, one.id, one.sharing)
-            self._locks.append(kept.lock)
+            self._taken.callback(os.close, kept.lock)
 
     def _cache(self, number: int, mount: Cache) -> Action:
         kept = self._caches[mount.id]
         if kept.new:
             node = Node(DIRECTORY, mount.mode, mount.uid, mount.gid)
             if mount.chain:
-                folder = self._overlay(number, mount.chain, writable=False)
-                copy_tree(_source(f"{folder}/m", mount.path), kept.path, marked=self._base.marked)
+                source = _source(self._lent(number, mount.chain, writable=False), mount.path)
+                copy_tree(source, kept.path, marked=self._base.marked)
             set_node(kept.path, node, marked=self._base.marked)
             share(kept, mount.sharing)
             self._caches[mount.id] = kept._replace(new=False)

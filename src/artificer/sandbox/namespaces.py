@@ -29,7 +29,7 @@ _SUBORDINATE = ("/etc/subuid", "/etc/subgid")
 _LEAST_IDS = 1000
 
 
-class _Overlays:
+class Overlays:
     """What all these rungs share: `enter` once, then roots of overlays."""
 
     name = ""
@@ -38,12 +38,13 @@ class _Overlays:
     _marked = False
 
     def __init__(self) -> None:
-        self._own_pids = True
+        self.own_pids = True
 
     def _enter_users(self) -> None:
         """Go to the user namespace, if there is one."""
 
-    def _ids(self) -> str:
+    def ids(self) -> str:
+        """Return how ids are mapped, for names of files."""
         return self.name
 
     def enter(self) -> None:
@@ -51,7 +52,7 @@ class _Overlays:
         self._enter_users()
         calls.unshare(calls.CLONE_NEWNS)
         calls.mount("none", "/", None, calls.MS_REC | calls.MS_PRIVATE)
-        self._own_pids = not _failure(_mount_new_proc)
+        self.own_pids = not _failure(_mount_new_proc)
 
     def try_out(self, state: str) -> None:
         """Mount an overlay below *state*; make, remove and give away files in it."""
@@ -63,7 +64,7 @@ class _Overlays:
             upper = Upper("upper", "work")
             mount_overlay(folder, "root", [tree], upper, userxattr=self._userxattr)
             try:
-                _use(f"{folder}/root", marked=self._marked)
+                use(f"{folder}/root", marked=self._marked)
             finally:
                 calls.unmount(f"{folder}/root")
         finally:
@@ -71,13 +72,13 @@ class _Overlays:
 
     def open(self, chain: Chain, place: Place) -> OverlaySite:
         """Make a root of *chain*."""
-        ids = self._ids()
+        ids = self.ids()
         opaque = USER if self._userxattr else TRUSTED
         trees = Trees(f"{place.state}/trees/{ids}", Manner(opaque, self._marked))
-        ground = Ground(ids, self._marked, self._userxattr, self._own_pids, self._watch)
+        ground = Ground(ids, self._marked, self._userxattr, self.own_pids, self.watch)
         return OverlaySite(chain, place, ground, trees)
 
-    def _watch(self, upper: str, aside: Owners) -> Watch:
+    def watch(self, upper: str, aside: Owners) -> Watch:
         """No user namespace lets anybody make devices: they are recorded."""
         recorder = Recorder(upper, aside)
         return Watch(
@@ -86,17 +87,18 @@ class _Overlays:
         )
 
 
-class RootRung(_Overlays):
+class RootRung(Overlays):
     """Root of the machine, or of a container that may mount."""
 
     name = "root"
     _userxattr = False
 
-    def _watch(self, _upper: str, _aside: Owners) -> Watch:
+    def watch(self, _upper: str, _aside: Owners) -> Watch:
+        """Root of the machine may do all that there is to record."""
         return Watch()
 
 
-class FullMapRung(_Overlays):
+class FullMapRung(Overlays):
     """Root that may not mount, but map all ids into a user namespace (a pod without seccomp)."""
 
     name = "full-map"
@@ -107,7 +109,7 @@ class FullMapRung(_Overlays):
         _enter_mapped(lambda process: _write_maps(process, maps))
 
 
-class RangeMapRung(_Overlays):
+class RangeMapRung(Overlays):
     """A user with subordinate ids, which newuidmap and newgidmap may map."""
 
     name = "range-map"
@@ -116,7 +118,8 @@ class RangeMapRung(_Overlays):
         super().__init__()
         self._user = os.geteuid()
 
-    def _ids(self) -> str:
+    def ids(self) -> str:
+        """Return how ids are mapped, and whose."""
         return f"{self.name}-{self._user}"
 
     def _enter_users(self) -> None:
@@ -129,7 +132,7 @@ class RangeMapRung(_Overlays):
         _enter_mapped(lambda process: _run_mappers(process, words))
 
 
-class SingleMapRung(_Overlays):
+class SingleMapRung(Overlays):
     """A user with one id only: what it cannot set is recorded."""
 
     name = "single-map"
@@ -139,7 +142,8 @@ class SingleMapRung(_Overlays):
         super().__init__()
         self._user = os.geteuid()
 
-    def _ids(self) -> str:
+    def ids(self) -> str:
+        """Return how ids are mapped, and whose."""
         return f"{self.name}-{self._user}"
 
     def _enter_users(self) -> None:
@@ -153,7 +157,8 @@ class SingleMapRung(_Overlays):
             _write(f"/proc/self/{name}", text)
         _become_root()
 
-    def _watch(self, upper: str, aside: Owners) -> Watch:
+    def watch(self, upper: str, aside: Owners) -> Watch:
+        """Record whatever one id cannot set."""
         recorder = Recorder(upper, aside)
         return Watch(
             lambda: install_listened(recording_filter()),
@@ -260,7 +265,7 @@ def _subordinate(path: str, user: int) -> _Range:
     return found
 
 
-def _use(root: str, *, marked: bool) -> None:
+def use(root: str, *, marked: bool) -> None:
     """Do what overlays that only seem to work do not let anybody do."""
     os.rmdir(f"{root}/gone")
     os.mkdir(f"{root}/gone")

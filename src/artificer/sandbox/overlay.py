@@ -1,11 +1,14 @@
 """Overlays: many trees as one, with or without a directory for what changes."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from artificer.sandbox.calls import MS_NODEV, MS_RDONLY, mount
-from artificer.sandbox.trees import Tree
+from artificer.sandbox.calls import MS_NODEV, MS_RDONLY, mount, unmount
+from artificer.sandbox.command import Chain
+from artificer.sandbox.trees import Tree, Trees
 
 # An upper directory holds all of what changed, and nothing that another mount could not read.
 _TRUSTED = ",redirect_dir=nofollow,metacopy=off,index=off,xino=off"
@@ -48,6 +51,31 @@ def mount_overlay(
             mount("overlay", target, "overlay", flags, options)
     finally:
         os.chdir("/")
+
+
+class Lender(NamedTuple):
+    """Lends files of chains as overlays of *trees*."""
+
+    trees: Trees
+    userxattr: bool
+
+    @contextlib.contextmanager
+    def lend(self, folder: str, chain: Chain, *, writable: bool) -> Iterator[str]:
+        """Mount *chain* in *folder* for a while and yield where; what is written there is lost."""
+        found = self.trees.chain(chain)
+        for name in ("m", "u", "w"):
+            os.makedirs(f"{folder}/{name}")
+        try:
+            upper = Upper("u", "w") if writable else None
+            mount_overlay(folder, "m", found, upper, userxattr=self.userxattr)
+            try:
+                yield f"{folder}/m"
+            finally:
+                unmount(f"{folder}/m")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            for tree in found:
+                os.close(tree.lock)
 
 
 def _links(folder: str, trees: Sequence[Tree]) -> list[str]:

@@ -158,7 +158,9 @@ class Recorder:
             place = b"/".join((os.fsencode(_HANDLE % handle), last))
             made = os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
-            mark_device(made, mode & ~tracee.umask(), device)
+            mode &= ~tracee.umask()
+            mark_device(made, mode, device)
+            os.fchmod(made, mode & 0o7777)
         finally:
             os.close(made)
         return 0

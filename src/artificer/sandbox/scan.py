@@ -107,7 +107,8 @@ def told(area: Area, changed: Candidates, telling: Telling) -> list[Found]:
     alike -= {path for path in doubtful if held.get(path) != digest_of(f"{area.root}/{path}")}
     _refuse_ambiguity(area.before, changed, alike)
     # The innermost first: what is done to names changes the times of their directories.
-    for path in sorted(entries.keys() - alike, key=lambda path: path.count("/"), reverse=True):
+    # Those that are alike may only be so by the time that they shall have.
+    for path in sorted(entries, key=lambda path: path.count("/"), reverse=True):
         set_time(f"{area.root}/{path}", entries[path].mtime)
     found = [Found(entry, path in alike) for path, entry in entries.items()]
     told = [*(entries.keys() - alike), *changed.gone]

@@ -10,16 +10,14 @@ from typing import NamedTuple
 from artificer.oci.digest import Digest
 from artificer.sandbox import calls
 from artificer.sandbox.command import Chain, Command
-from artificer.sandbox.inside import Inside, start
-from artificer.sandbox.mounting import Base, Mounts
+from artificer.sandbox.mounting import Base
 from artificer.sandbox.ondisk import Owners, set_node, set_time
-from artificer.sandbox.overlay import Upper, mount_overlay
-from artificer.sandbox.points import Points, read_file
-from artificer.sandbox.rung import Found, NotPossible, Place
+from artificer.sandbox.overlay import Lender, Upper, mount_overlay
+from artificer.sandbox.rung import Found, Place
+from artificer.sandbox.running import run_in
 from artificer.sandbox.trees import Told, Tree, Trees, root_of
 from artificer.sandbox.upper import Changes, Layers, changes_of
-from artificer.sandbox.users import Identity, identity
-from artificer.sandbox.waiting import Waiting, Watch
+from artificer.sandbox.waiting import Watch
 from artificer.store.lock import try_lock
 
 _YOUNG = 60.0
@@ -66,33 +64,18 @@ class OverlaySite:
 
     def run(self, command: Command, output: int) -> int:
         """Run *command* to its end."""
-        who = self._identity(command)
         self._mount()
+        ground = self._ground
         base = Base(
             self._root,
             f"{self._folder}/mounts",
-            f"{self._place.state}/caches/{self._ground.ids}",
-            self._trees,
-            self._ground.userxattr,
-            self._ground.marked,
-            self._ground.own_pids,
+            f"{self._place.state}/caches/{ground.ids}",
+            Lender(self._trees, ground.userxattr).lend,
+            ground.marked,
+            ground.own_pids,
         )
-        self._see_to_workdir(command)
-        mounts = Mounts(base, command)
-        watch = self._ground.watch(f"{self._part_path}/root", self._aside)
-        try:
-            actions = mounts.actions()
-            ground = self._ground
-            groups = not ground.marked
-            inside = Inside(
-                self._root, command, who, actions, ground.own_pids, groups, watch.install
-            )
-            code = Waiting(start(inside, output), watch, self._place.leash).code()
-        finally:
-            mounts.release()
-        if not self._place.allow_lost_owners:
-            watch.check()
-        return code
+        watch = ground.watch(f"{self._part_path}/root", self._aside)
+        return run_in(base, command, self._place, watch, output)
 
     def changes(self) -> list[Found]:
         """Return what differs from the chain."""
@@ -144,25 +127,6 @@ class OverlaySite:
             if os.path.lexists(f"{tree.root}/{path}"):
                 return None
         return None
-
-    def _identity(self, command: Command) -> Identity:
-        self._mount()
-        passwd, group = (read_file(self._root, path) for path in ("/etc/passwd", "/etc/group"))
-        who = identity(command.user, passwd, group)
-        if self._ground.marked and (who.uid or who.gid):
-            if not self._place.allow_lost_owners:
-                raise NotPossible(
-                    f"a command cannot run as user {command.user}: there is only one user id here",
-                    hint="give this user ids in /etc/subuid and /etc/subgid (and install "
-                    "newuidmap), or build as root or in a pod",
-                )
-            who = who._replace(uid=0, gid=0, groups=())
-        return who
-
-    def _see_to_workdir(self, command: Command) -> None:
-        """Make the working directory where it is missing, as all others do; it stays."""
-        with contextlib.suppress(OSError):
-            Points(self._root).make(command.cwd or "/", directory=True)
 
     @property
     def _part_path(self) -> str:

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from artificer.layers.entry import BLOCK, CHAR, DIRECTORY, FILE, SYMLINK, Entry, Stat, stat_of
+from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry, Stat, stat_of
 from artificer.layers.whiteout import is_whiteout, whiteout
 from artificer.sandbox.layer import kept
 from artificer.sandbox.ondisk import Owners, attributes, node_of, set_time
@@ -195,9 +195,6 @@ def _settle(place: str, entry: Entry, *, keep: bool) -> None:
         with contextlib.suppress(OSError):
             os.rmdir(place)
             return
-    if entry.kind in {CHAR, BLOCK}:
-        # A file that stands for a device looks as it does when it is unpacked.
-        os.chmod(place, entry.mode)
     set_time(place, entry.mtime)
 
 
