@@ -97,7 +97,7 @@ class Steps:
                 for event in failed:
                     self._reach.report(event)
                     if isinstance(event, Warned):
-                        self._caches.remove(cache)
+                        self._caches = [one for one in self._caches if one != cache]
                 origin: Origin = Remote(name.repository)
                 return _known(descriptor, origin, kind, f"the cache {name.repository} has it")
             case LocalCache(path):
