@@ -46,3 +46,8 @@ class Cancelled(ArtificerError):
 
     def __init__(self, message: str = "cancelled", *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
+
+
+def reason(error: OSError) -> str:
+    """What the system says of *error*, as messages say it: in lower case."""
+    return (error.strerror or str(error)).lower()

@@ -213,7 +213,7 @@ def test_a_file_that_shrank_or_went_is_an_error(connections: Connections, tmp_pa
             connections.send(Request("PUT", server.url, body=body))
         path.unlink()
         for gone in (body, body._replace(file=None)):
-            with pytest.raises(BodyChanged, match="blob: No such file"):
+            with pytest.raises(BodyChanged, match="blob: no such file"):
                 connections.send(Request("PUT", server.url, body=gone))
 
 

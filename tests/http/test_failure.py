@@ -38,13 +38,13 @@ def untrusted(reason: str) -> ssl.SSLCertVerificationError:
             socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
             Unreachable,
             69,
-            "r.example: there is no such host (Name or service not known)",
+            "r.example: there is no such host (name or service not known)",
         ),
         (
             socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
             NameNotResolved,
             75,
-            "r.example: the name cannot be looked up now (Temporary failure in name resolution)",
+            "r.example: the name cannot be looked up now (temporary failure in name resolution)",
         ),
         (TimeoutError("timed out"), TimedOut, 75, "r.example: no connection in time"),
         (

@@ -281,7 +281,7 @@ def test_a_store_that_may_only_be_read_is_read(store: Store) -> None:
     )
 
     assert done.stderr == ""
-    assert "cannot be used: Permission denied" in done.stdout
+    assert "cannot be used: permission denied" in done.stdout
     assert "--store" in done.stdout
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from artificer.builder.products import File
 from artificer.builder.targets import SourceFile
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.layers.entry import Stat, stat_of
 from artificer.layers.snapshot import racy
 from artificer.oci.digest import Digest
@@ -118,8 +118,7 @@ class Inputs:
         try:
             return os.stat(path)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise MissingInput(f"{path}: {reason}") from error
+            raise MissingInput(f"{path}: {reason(error)}") from error
 
     def _file(self, path: str, short: str, found: os.stat_result, tree: str) -> File:
         if not stat.S_ISREG(found.st_mode):
@@ -164,8 +163,7 @@ class Inputs:
                     hasher.update(chunk)
                     self._stop.check()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise MissingInput(f"{path}: {reason}") from error
+            raise MissingInput(f"{path}: {reason(error)}") from error
         return Digest.sha256(hasher)
 
     def _table(self, folder: str) -> _Table:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn, TextIO
 
 from artificer.cli.session import Session
-from artificer.errors import ArtificerError, Cancelled, Misused
+from artificer.errors import ArtificerError, Cancelled, Misused, reason
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SECONDS_TO_END = 1.7
@@ -120,7 +120,7 @@ def _of_system(error: OSError) -> ArtificerError:
             "the current directory does not exist any more", hint="change to another one"
         )
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    return ArtificerError(": ".join([*names, (error.strerror or str(error)).lower()]))
+    return ArtificerError(": ".join([*names, reason(error)]))
 
 
 def _streams() -> tuple[TextIO, TextIO, TextIO]:

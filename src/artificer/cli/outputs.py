@@ -9,7 +9,7 @@ from argparse import Namespace
 from typing import Any, NamedTuple
 
 from artificer.builder.products import File, Files
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.events import Report, Warned
 from artificer.oci.digest import Digest
 
@@ -94,7 +94,7 @@ class Outputs:
             os.symlink(self.place.bin, fresh)
             os.replace(fresh, link)
         except OSError as error:
-            report(Warned(f"no {link}: {error.strerror}", f"outputs are in {self.place.bin}"))
+            report(Warned(f"no {link}: {reason(error)}", f"outputs are in {self.place.bin}"))
 
     def _path(self, name: str) -> str:
         if name.startswith("/") or ".." in name.split("/"):

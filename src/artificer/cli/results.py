@@ -8,7 +8,7 @@ from typing import Any
 
 from artificer.builder.build import Built
 from artificer.cli.session import Session
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.oci.digest import Digest
 from artificer.oci.document import dump
 from artificer.oci.image import Image, Index
@@ -87,7 +87,7 @@ def write(path: str, text: str) -> None:
                 file.write(text)
     except OSError as error:
         raise Unwritable(
-            f"cannot write {path}: {(error.strerror or str(error)).lower()}",
+            f"cannot write {path}: {reason(error)}",
             hint="the image is done, only this file is not",
         ) from error
 
@@ -144,7 +144,7 @@ def _tell_github(content: Image | Index, environ: Mapping[str, str]) -> None:
         with open(path, "a", encoding="utf-8") as file:
             file.write(lines)
     except OSError as error:
-        raise Unwritable(f"cannot write GITHUB_OUTPUT {path}: {error.strerror}") from error
+        raise Unwritable(f"cannot write GITHUB_OUTPUT {path}: {reason(error)}") from error
 
 
 def _tell_kubernetes(content: Image | Index, digests: Sequence[str]) -> None:

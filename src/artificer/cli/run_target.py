@@ -28,7 +28,7 @@ from artificer.cli.outputs import copy, put_other
 from artificer.cli.session import Session
 from artificer.cli.target_options import check_patterns, spelled, target_parser
 from artificer.cli.workspace import Workspace, opened
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import ArtificerError, Misused, reason
 from artificer.frontends.buildfile.labels import PackageId, parse_label
 from artificer.oci.image import Image, Index
 from artificer.oci.reference import Named, parse_name
@@ -298,4 +298,4 @@ def _become(
     try:
         os.execve(path, list(words), dict(environ))  # noqa: S606 - to become it is the purpose
     except OSError as error:
-        raise NothingToRun(f"{path} cannot be started: {error.strerror}") from error
+        raise NothingToRun(f"{path} cannot be started: {reason(error)}") from error

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from artificer.cli.console import Console
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import ArtificerError, Misused, reason
 from artificer.events import Report
 from artificer.stop import Stop
 from artificer.store.blobs import Store, open_store
@@ -136,7 +136,7 @@ class Session:
 
 
 def _unheard(error: OSError) -> ArtificerError:
-    return ArtificerError(f"cannot write to standard output: {(error.strerror or '').lower()}")
+    return ArtificerError(f"cannot write to standard output: {reason(error)}")
 
 
 def _make_private(directory: str) -> None:
@@ -145,7 +145,7 @@ def _make_private(directory: str) -> None:
         os.mkdir(directory, 0o700)
     except OSError as error:
         if not os.path.lexists(directory):
-            raise UnsafeStore(f"{directory}: {(error.strerror or str(error)).lower()}") from error
+            raise UnsafeStore(f"{directory}: {reason(error)}") from error
     status = os.lstat(directory)
     ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     if not stat.S_ISDIR(status.st_mode) or not ours or status.st_mode & 0o022:

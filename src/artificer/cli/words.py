@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from artificer.builder.recipe import Annotation, Scope
-from artificer.errors import Misused
+from artificer.errors import Misused, reason
 from artificer.oci.settings import env_pair
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
@@ -162,8 +162,7 @@ def text_file(path: str, option: str) -> str:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read(_FILE_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise Misused(f"{option}: cannot read {path}: {reason}") from error
+        raise Misused(f"{option}: cannot read {path}: {reason(error)}") from error
     except UnicodeDecodeError as error:
         raise Misused(f"{option}: {path} is not UTF-8: {error.reason}") from error
     if len(text) > _FILE_BYTES:

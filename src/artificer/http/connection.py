@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.http.dial import Dialler, Network, Route, refused_by
 from artificer.http.encoding import decoded
 from artificer.http.failure import BodyChanged, ConnectionLost, broken
@@ -247,7 +247,7 @@ def _read(body: Body) -> Iterator[bytes]:
 
 def _unreadable(error: OSError) -> BodyChanged:
     name = f"{error.filename}: " if error.filename else ""
-    return BodyChanged(f"cannot read what is to be sent: {name}{error.strerror or error}")
+    return BodyChanged(f"cannot read what is to be sent: {name}{reason(error)}")
 
 
 class _Incoming:

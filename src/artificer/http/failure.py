@@ -4,7 +4,7 @@ import http.client
 import socket
 import ssl
 
-from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailable
+from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailable, reason
 from artificer.http.request import InvalidUrl
 from artificer.http.tls import refusal
 
@@ -46,11 +46,11 @@ def unconnected(error: OSError, host: str) -> ArtificerError:
     if isinstance(error, socket.gaierror):
         if error.errno == socket.EAI_AGAIN:
             return NameNotResolved(
-                f"{host}: the name cannot be looked up now ({error.strerror})",
+                f"{host}: the name cannot be looked up now ({reason(error)})",
                 hint="check the network and the name service (/etc/resolv.conf)",
             )
         return Unreachable(
-            f"{host}: there is no such host ({error.strerror})",
+            f"{host}: there is no such host ({reason(error)})",
             hint="check the registry's name and the network",
         )
     if isinstance(error, TimeoutError):
@@ -58,8 +58,8 @@ def unconnected(error: OSError, host: str) -> ArtificerError:
             f"{host}: no connection in time",
             hint="is there a firewall, or a proxy to name in HTTPS_PROXY?",
         )
-    reason = (error.strerror or str(error)).lower()
-    return Unreachable(f"{host}: cannot connect: {reason}", hint="is the registry running there?")
+    hint = "is the registry running there?"
+    return Unreachable(f"{host}: cannot connect: {reason(error)}", hint=hint)
 
 
 def ungreeted(error: OSError, host: str) -> ArtificerError:

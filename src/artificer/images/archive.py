@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.images.bytes_of import write_file
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
@@ -43,7 +43,7 @@ class Archive:
         except BadArchive as error:
             raise InvalidArchive(f"{name}: {error.message}", hint=error.hint) from error
         except OSError as error:
-            raise NotFound(f"{name}: cannot be read: {error.strerror}") from error
+            raise NotFound(f"{name}: cannot be read: {reason(error)}") from error
 
     def __contains__(self, member: str) -> bool:
         return _plain(member) in self._members

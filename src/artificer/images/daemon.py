@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from artificer import limits
-from artificer.errors import ArtificerError, Misused, Unavailable
+from artificer.errors import ArtificerError, Misused, Unavailable, reason
 from artificer.events import EngineLoaded
 from artificer.images.archive import Archive
 from artificer.images.docker_archive import Saved, docker_parts, found_in_archive, saved_as
@@ -155,7 +155,7 @@ class _Connection(http.client.HTTPConnection):
         except OSError as error:
             self.close()
             raise NoDaemon(
-                f"the engine at {self._path} does not answer: {error.strerror}",
+                f"the engine at {self._path} does not answer: {reason(error)}",
                 hint="is it running, and may we use its socket? (the group `docker` may)",
             ) from error
 

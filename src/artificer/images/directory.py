@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from artificer import limits
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.layers.entry import (
     BLOCK,
     CHAR,
@@ -296,7 +296,7 @@ def fresh_directory(path: str) -> None:
         os.makedirs(path, exist_ok=True)
         names = os.listdir(path)
     except OSError as error:
-        raise UnusableDirectory(f"{path}: cannot unpack here: {error.strerror}") from error
+        raise UnusableDirectory(f"{path}: cannot unpack here: {reason(error)}") from error
     if names:
         raise UnusableDirectory(
             f"{path}: the directory is not empty", hint="name one that is empty or does not exist"

@@ -4,6 +4,7 @@ import bz2
 import lzma
 from collections.abc import Iterable, Iterator
 
+from artificer.errors import reason
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
 from artificer.layers.inflate import GZIP, LAYER_FORMATS, ZSTD, Format, plain
@@ -35,7 +36,7 @@ def uncompressed_file(path: str, name: str, reach: Reach) -> str:
             chunks = plain(iter(lambda: file.read(_CHUNK), b""), ARCHIVE_FORMATS)
             return reach.store.blob_path(reach.store.put_chunks(_stoppable(chunks, reach)))
     except OSError as error:
-        raise NotFound(f"{name}: cannot be read: {error.strerror}") from error
+        raise NotFound(f"{name}: cannot be read: {reason(error)}") from error
 
 
 def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from artificer import limits
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.images.bytes_of import copy_to, write_file
 from artificer.images.parts import Document, parts_of
 from artificer.images.place import Found, NotFound, Place
@@ -181,7 +181,7 @@ def _contents(path: str, name: str, where: str) -> bytes:
             hint="a tar of one is `oci-archive:FILE`, what docker saves is `docker-archive:FILE`",
         ) from error
     except OSError as error:
-        raise NotFound(f"{full}: cannot be read: {error.strerror}") from error
+        raise NotFound(f"{full}: cannot be read: {reason(error)}") from error
 
 
 def _blob_path(path: str, digest: Digest) -> str:

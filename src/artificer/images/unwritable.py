@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 
 
 class Unwritable(ArtificerError):
@@ -18,7 +18,7 @@ def writing(name: str) -> Iterator[None]:
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         raise Unwritable(
-            f"{name}: cannot be written: {(error.strerror or str(error)).lower()}",
+            f"{name}: cannot be written: {reason(error)}",
             hint="make its directory first"
             if missing
             else "is the disk full, or the directory not ours?",

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import assert_never
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.layers.encode import PIECE
 from artificer.layers.entry import FILE, Entry, Span
 from artificer.layers.pool import ROOM, Pool
@@ -239,7 +239,7 @@ def _trouble(entry: Entry, error: OSError) -> ArtificerError:
     hint = None
     if isinstance(error, PermissionError):
         hint = "make it readable for this user, or leave it out with `--exclude`"
-    return Unreadable(f"cannot read {path}: {(error.strerror or str(error)).lower()}", hint=hint)
+    return Unreadable(f"cannot read {path}: {reason(error)}", hint=hint)
 
 
 def _read_into(descriptor: int, views: tuple[memoryview]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from artificer import limits
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.events import Report, SocketSkipped
 from artificer.layers.entry import DIRECTORY, FIFO, FILE, SYMLINK, Entry, Source, Stat, stat_of
 from artificer.layers.rules import Rules
@@ -175,13 +175,12 @@ class Walk:
 def unreadable(error: OSError) -> ArtificerError:
     """Return what to tell about *error*, which the system gave for a file."""
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
-    reason = (error.strerror or str(error)).lower()
     if isinstance(error, FileNotFoundError):
-        return Unreadable(f"{name}: {reason}", hint=_missing_hint(name))
+        return Unreadable(f"{name}: {reason(error)}", hint=_missing_hint(name))
     hint = None
     if isinstance(error, PermissionError):
         hint = "make it readable for this user, or leave it out with `--exclude`"
-    return Unreadable(f"{name}: {reason}", hint=hint)
+    return Unreadable(f"{name}: {reason(error)}", hint=hint)
 
 
 def with_xattrs(entries: Sequence[Entry]) -> list[Entry]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.limits import AUTH_FILE_BYTES
 from artificer.oci.reference import DOCKER_HUB, Repository
 from artificer.registry.credential import (
@@ -183,10 +183,10 @@ def load(file: AuthFile | AuthText) -> Config | Absent:
             raise InvalidAuthFile(f"{file.shown}: no such file") from error
         return Absent("no such file")
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
+        problem = f"cannot be read: {reason(error)}"
         if file.required:
-            raise InvalidAuthFile(f"{file.shown}: {reason}") from error
-        return Absent(reason, unreadable=True)
+            raise InvalidAuthFile(f"{file.shown}: {problem}") from error
+        return Absent(problem, unreadable=True)
     try:
         return Config(data.decode("utf-8-sig"), file.shown, legacy=file.legacy)
     except UnicodeDecodeError as error:

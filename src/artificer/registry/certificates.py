@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from artificer.errors import Misused
+from artificer.errors import Misused, reason
 from artificer.http.tls import Trust
 
 
@@ -71,7 +71,7 @@ def _names(directory: str) -> list[str]:
     try:
         return sorted(os.listdir(directory))
     except OSError as error:
-        raise InvalidCertificates(f"cannot read {directory}: {error.strerror}") from error
+        raise InvalidCertificates(f"cannot read {directory}: {reason(error)}") from error
 
 
 def _client(directory: str, names: Sequence[str]) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from artificer.errors import Misused
+from artificer.errors import Misused, reason
 from artificer.events import Report, Warned
 from artificer.registry.routes import ALL, DIGEST_ONLY, TAG_ONLY, Mirror, Rule
 
@@ -107,7 +107,7 @@ def _document(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             document = tomllib.load(file)
     except OSError as error:
-        raise InvalidConfiguration(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidConfiguration(f"cannot read {path}: {reason(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidConfiguration(f"{path}: {error}") from error
     if "registries" in document:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import ArtificerError, Misused, reason
 from artificer.events import Report, Warned, unheard
 from artificer.oci.reference import Repository
 from artificer.registry.authfile import (
@@ -199,8 +199,8 @@ def from_netrc(environ: Mapping[str, str], *, home: str) -> Keychain:
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(f"{shown}: no such file")
         except OSError as error:
-            reason = f"{shown}: cannot be read: {error.strerror}"
-            return _nothing(reason, problem=reason)
+            problem = f"{shown}: cannot be read: {reason(error)}"
+            return _nothing(problem, problem=problem)
         if login is None:
             return _nothing(f"{shown}: no entry for {repository.registry}")
         machine, username, password = login

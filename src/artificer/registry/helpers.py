@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from artificer.errors import reason
 from artificer.limits import TOKEN_BYTES
 from artificer.registry.credential import (
     ANONYMOUS,
@@ -162,7 +163,7 @@ def _run(programs: Programs, command: Sequence[str], data: bytes) -> _Ended:
             start_new_session=True,
         )
     except OSError as error:
-        raise CredentialProblem(f"helper {command[0]}: {error.strerror}") from error
+        raise CredentialProblem(f"helper {command[0]}: {reason(error)}") from error
     with process, _watched(process, programs) as late:
         try:
             ended = _talk(process, data)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.registry.authfile import (
     Config,
     InvalidAuthFile,
@@ -86,7 +86,7 @@ def _read(path: str) -> tuple[dict[str, Any], Config]:
     except (FileNotFoundError, NotADirectoryError):
         text = ""
     except OSError as error:
-        raise NotKept(f"{path}: cannot be read: {error.strerror}") from error
+        raise NotKept(f"{path}: cannot be read: {reason(error)}") from error
     except UnicodeDecodeError:
         raise InvalidAuthFile(f"{path}:1: not UTF-8 text") from None
     # The config says where a malformed file is wrong: nothing is written over such a file.
@@ -143,7 +143,7 @@ def _write(path: str, document: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             os.unlink(part)
         raise NotKept(
-            f"{path}: cannot be written: {error.strerror}",
+            f"{path}: cannot be written: {reason(error)}",
             hint="name another file with `--authfile`",
         ) from error
 

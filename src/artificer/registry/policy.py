@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import ArtificerError, Misused, reason
 from artificer.oci.reference import Named
 
 _ACCEPT, _REJECT = "insecureAcceptAnything", "reject"
@@ -83,7 +83,7 @@ def policy_of(path: str) -> Policy:
         with open(path, "rb") as file:
             document = json.loads(file.read(), object_pairs_hook=_object)
     except OSError as error:
-        raise InvalidPolicy(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidPolicy(f"cannot read {path}: {reason(error)}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidPolicy(f"{path}: {error}") from error
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, BinaryIO, NamedTuple
 
-from artificer.errors import ArtificerError, Unauthorized, Unavailable
+from artificer.errors import ArtificerError, Unauthorized, Unavailable, reason
 from artificer.sources.git_reference import shown_url, without_user
 from artificer.stop import Stop
 
@@ -271,8 +271,7 @@ def _started(
             umask=0o022,
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise GitMissing(f"{path} cannot be run: {reason}") from error
+        raise GitMissing(f"{path} cannot be run: {reason(error)}") from error
     try:
         yield child
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from artificer import limits
-from artificer.errors import ArtificerError, Cancelled, Misused, Transient, Unavailable
+from artificer.errors import ArtificerError, Cancelled, Misused, Transient, Unavailable, reason
 from artificer.events import BlobProgress, Note, Report, Warned
 from artificer.http.request import Request, Response, Send, redacted
 from artificer.oci.digest import Digest, InvalidDigest
@@ -178,7 +178,7 @@ def _from_urls(file: Wanted, web: Web) -> Fetched:
 def _told(error: ArtificerError | OSError, url: str) -> ArtificerError:
     if isinstance(error, ArtificerError):
         return error
-    return NotFetched(f"{redacted(url)}: {(error.strerror or str(error)).lower()}")
+    return NotFetched(f"{redacted(url)}: {reason(error)}")
 
 
 def _kept(chunks: Iterator[bytes], file: Wanted, web: Web, where: str) -> Fetched:

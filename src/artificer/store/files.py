@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.oci.digest import Digest
 from artificer.store.lock import lock
 
@@ -43,7 +43,7 @@ def trouble(root: str, error: OSError) -> ArtificerError:
             "`--store DIR` or ARTIFICER_STORE",
         )
     return StoreUnusable(
-        f"the store {root} cannot be used: {error.strerror or error}",
+        f"the store {root} cannot be used: {reason(error)}",
         hint="choose another place with `--store DIR` or ARTIFICER_STORE",
     )
 

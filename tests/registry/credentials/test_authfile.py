@@ -152,7 +152,7 @@ def test_a_forbidden_file_is_unreadable(tmp_path: Path) -> None:
     path.write_text("{}")
     path.chmod(0)
 
-    assert load(AuthFile(str(path), "x")) == Absent("cannot be read: Permission denied", True)
+    assert load(AuthFile(str(path), "x")) == Absent("cannot be read: permission denied", True)
 
 
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])

@@ -222,8 +222,8 @@ def test_an_unreadable_file_is_warned_of_once_and_passed_over(tmp_path: Path) ->
 
     found = [ask(APP), ask(APP)][1]
 
-    assert events == [Warned("x: cannot be read: Is a directory")]
-    assert found.problem == "x: cannot be read: Is a directory"
+    assert events == [Warned("x: cannot be read: is a directory")]
+    assert found.problem == "x: cannot be read: is a directory"
     assert found.credential == ANONYMOUS
 
 
@@ -426,7 +426,7 @@ def test_a_netrc_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     found = find(tmp_path)
 
     assert found.credential == ANONYMOUS
-    assert found.problem == "~/.netrc: cannot be read: Is a directory"
+    assert found.problem == "~/.netrc: cannot be read: is a directory"
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_a_named_file_that_is_not_there_is_a_problem() -> None:
 
     assert found is not None
     assert found.problem == (
-        "GOOGLE_APPLICATION_CREDENTIALS: /nowhere/k.json: No such file or directory"
+        "GOOGLE_APPLICATION_CREDENTIALS: /nowhere/k.json: no such file or directory"
     )
 
 

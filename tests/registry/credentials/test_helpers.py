@@ -229,7 +229,7 @@ def test_a_program_that_cannot_start_is_a_problem(program: Program, tmp_path: Pa
     programs = program("")
     (tmp_path / "docker-credential-fake").write_text("#!/nowhere/interpreter\n")
 
-    with pytest.raises(CredentialProblem, match="docker-credential-fake: No such file"):
+    with pytest.raises(CredentialProblem, match="docker-credential-fake: no such file"):
         credential_from(programs, "fake", SERVER)
 
 

@@ -157,5 +157,5 @@ def test_a_file_that_is_no_text_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None:
-    with pytest.raises(NotKept, match="cannot be read: Is a directory"):
+    with pytest.raises(NotKept, match="cannot be read: is a directory"):
         store("ghcr.io", Basic("me", "pw"), str(tmp_path), safe=NO_HELPER)

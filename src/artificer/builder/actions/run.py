@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, NamedTuple
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.stop import Stop
 
 _POLL = 0.1
@@ -73,8 +73,7 @@ def _started(process: Process) -> Iterator["subprocess.Popen[bytes]"]:
             umask=process.umask,
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CommandFailed(f"{process.words[0]} cannot be run: {reason}") from error
+        raise CommandFailed(f"{process.words[0]} cannot be run: {reason(error)}") from error
     try:
         yield child
     finally:

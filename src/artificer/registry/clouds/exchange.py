@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.http.request import Request, Send, body_of
 from artificer.limits import TOKEN_BYTES
 from artificer.registry.authfile import InvalidAuthFile, read_limited
@@ -101,7 +101,7 @@ def file_text(path: str, who: str) -> str:
     try:
         return read_limited(path, path).decode()
     except OSError as error:
-        raise CredentialProblem(f"{who}: {path}: {error.strerror}") from error
+        raise CredentialProblem(f"{who}: {path}: {reason(error)}") from error
     except InvalidAuthFile as error:
         raise CredentialProblem(f"{who}: {error.message}") from error
     except UnicodeDecodeError:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from artificer.errors import ArtificerError, Unavailable
+from artificer.errors import ArtificerError, Unavailable, reason
 from artificer.events import Note, Report, Warned, unheard
 from artificer.registry.server.answers import Answer, Problem
 from artificer.registry.server.asked import Body, BrokenOff
@@ -85,7 +85,7 @@ def serve(
     except OSError as error:
         held.close()
         raise AddressInUse(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            f"cannot listen on {host}:{port}: {reason(error)}",
             hint="choose another port, or 0 for any free one",
         ) from error
     return Server(http, held)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from artificer import limits
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.layers.archive import TAR_FORMATS, path_of
 from artificer.layers.entry import DIRECTORY, FILE, Entry, Span
 from artificer.layers.header import BadArchive
@@ -123,7 +123,7 @@ def _opened(path: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise BadPackage(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise BadPackage(f"{path}: {reason(error)}") from error
 
 
 def _parts(file: BinaryIO, path: str) -> Iterator[tuple[str, int, int]]:
