@@ -58,6 +58,7 @@ class DirectorySite:
         changed = candidates(area)
         found = told(area, changed, self._telling)
         self._last = changed, frozenset(one.entry.path for one in found if one.same)
+        self._clean = all(one.same for one in found)
         return found
 
     def adopt(self, diff_id: Digest) -> None:

@@ -113,6 +113,9 @@ class ProcServer:
             return None
         if isinstance(found, Listing):
             self._list()
+        asks = not call.name.endswith(("stat", "statat", "statx"))
+        if isinstance(found, SecretFile) and asks and not found.is_for(tracee.identity()):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with self._as(self._reader):
             return self._act(call, found)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from artificer.sandbox.calls import RESOLVE_IN_ROOT, openat2
 from artificer.sandbox.command import Secret
 from artificer.sandbox.marks import Device, Marks
-from artificer.sandbox.tracee import AT_FDCWD, Spot, Tracee
+from artificer.sandbox.tracee import AT_FDCWD, Identity, Spot, Tracee
 
 
 class SecretFile(NamedTuple):
@@ -17,6 +17,12 @@ class SecretFile(NamedTuple):
     file: int
     mode: int
     owner: tuple[int, int]
+
+    def is_for(self, identity: Identity) -> bool:
+        """Whether *identity* may read it."""
+        uid, gid = self.owner
+        shift = 6 if identity.uid == uid else 3 if identity.gid == gid else 0
+        return identity.uid == 0 or bool(self.mode >> shift & os.R_OK)
 
     @property
     def marks(self) -> Marks:
