@@ -234,3 +234,19 @@ def test_verify_finds_the_file_that_is_another_one_each_time(hub: Cli, app: Path
     done = hub("verify", "build", "app", code=1)
 
     assert "/other" in done.error
+
+
+def test_a_plan_says_what_would_be_made_and_makes_nothing(hub: Cli, app: Path) -> None:
+    dockerfile(app, "RUN echo 1 >/one\nRUN echo 2 >/two\nRUN echo 3 >/three\n")
+    hub("build", "app")
+    known = hub("plan", "build", "app").stdout
+    dockerfile(app, "RUN echo 1 >/one\nRUN echo 22 >/two\nRUN echo 3 >/three\n")
+
+    planned = hub("plan", "build", "app").stdout
+    steps = json.loads(hub("plan", "build", "--json", "app").stdout)[0]["steps"]
+
+    assert "nothing would be made" in known
+    assert "at least 1 would be made" in planned
+    assert [one["action"] for one in steps][:2] == ["reuse", "make"]
+    assert "[stage-0 2/3]   command: changed" in hub("build", "app").lines
+    assert "not of targets" in hub("plan", "build", "//x:y", code=2).error

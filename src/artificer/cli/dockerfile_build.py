@@ -164,22 +164,25 @@ def options_for(request: Request, platform: Platform, opened: Opened) -> Options
     return request.options._replace(platform=platform, epoch_of=epoch_of)
 
 
-def _image(dockerfile: Dockerfile, platform: Platform, opened: Opened, site: Site) -> Built:
+def evaluated(
+    dockerfile: Dockerfile, platform: Platform, opened: Opened, site: Site
+) -> tuple[Recipe, Shop]:
+    """The stages for *platform*, and what they are built with; what is odd about them is told."""
     options = options_for(site.request, platform, opened)
     made = recipe(dockerfile, options, site.bases.config_of)
     _check(dockerfile, made, opened.files, site.session.report)
     for warning in made.warnings:
         site.session.report(warning)
-    shop = site.shop(made, opened.files)
-    found = build_stages(_for_platform(made.recipe, platform), shop)
+    # A FROM that says nothing is for the platform that is asked for.
+    stages = (one._replace(platform=one.platform or platform) for one in made.recipe.stages)
+    return made.recipe._replace(stages=tuple(stages)), site.shop(made, opened.files)
+
+
+def _image(dockerfile: Dockerfile, platform: Platform, opened: Opened, site: Site) -> Built:
+    stages, shop = evaluated(dockerfile, platform, opened, site)
+    found = build_stages(stages, shop)
     shop.steps.share(found.layers)
     return found
-
-
-def _for_platform(made: Recipe, platform: Platform) -> Recipe:
-    """*made*, whose stages are for *platform* unless they say something else."""
-    stages = (stage._replace(platform=stage.platform or platform) for stage in made.stages)
-    return made._replace(stages=tuple(stages))
 
 
 def _check(

@@ -17,7 +17,11 @@ _LINE = 44
 
 
 def run(words: Sequence[str], session: Session) -> int:
-    """Print the plan of the one-line build in *words*; nothing is written or sent."""
+    """Print the plan of the build in *words*; nothing is written or sent."""
+    if words[1:2] == ["build"]:
+        from artificer.cli.plan_dockerfile import run_build
+
+        return run_build(words[1:], session)
     args = parsed(words[1:], session, "artificer plan", ("--json", "print the plan as JSON"))
     if args is None:
         return 0
