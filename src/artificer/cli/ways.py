@@ -13,6 +13,9 @@ _NEEDS = {
     "full-map": "root that may make user namespaces (a pod without a seccomp profile)",
     "range-map": "user namespaces, newuidmap, ids in /etc/subuid and /etc/subgid",
     "single-map": "user namespaces; owners of files are recorded",
+    "root-directory": "the same where overlays are not to be had: files are copied",
+    "full-map-directory": "the same as full-map, without overlays",
+    "range-map-directory": "the same as range-map, without overlays",
     "chroot": "root with the capabilities of a default pod; what reads /proc is served",
     "proot": "the program proot, and to trace one's own processes; owners are lost without root",
 }

@@ -16,7 +16,7 @@ import artificer
 from artificer.errors import ArtificerError
 from artificer.events import Report
 from artificer.oci.digest import Digest
-from artificer.sandbox import protocol
+from artificer.sandbox import calls, protocol
 from artificer.sandbox.command import Chain, Command
 from artificer.sandbox.rung import NotPossible
 from artificer.stop import Stop
@@ -25,6 +25,7 @@ _MOST = 1 << 16
 _CHUNK = 1 << 18
 _GLANCE = 50  # milliseconds
 _GRACE = 2.0
+_TOGETHER = ("chroot", "proot")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -194,6 +195,9 @@ class Sandbox:
             raise NoSandbox(answer["error"], hint=answer["hint"])
         tried = tuple(Tried(name, reason) for name, _, reason in answer["tried"])
         self._chosen = Chosen(answer["name"], answer["identity"], tried)
+        if self._chosen.name in _TOGETHER:
+            # No namespace keeps commands from us, and we hold credentials.
+            calls.prctl(calls.PR_SET_DUMPABLE, 0)
 
     def _answer(self, control: socket.socket) -> dict[str, Any]:
         _await(control, self._stop)
@@ -231,6 +235,14 @@ class Root:
     def changes(self) -> Changes:
         """Return what commands changed since the root was made, or adopted. Read it to its end."""
         words = self.ask(protocol.CHANGES, None)
+        size = words["tar_size"]
+        return Changes(size, words["entries"], self._chunks(size))
+
+    def cached(self, identity: str) -> Changes | None:
+        """Return what the cache *identity* holds; None while it is in use. Read it to its end."""
+        words = self.ask(protocol.CACHED, identity)
+        if words is None:
+            return None
         size = words["tar_size"]
         return Changes(size, words["entries"], self._chunks(size))
 
