@@ -28,6 +28,22 @@ ID=artificer-tests
 VERSION_ID=3.7.0
 PRETTY_NAME="Artificer's test base 3.7"
 """
+GO = "/usr/lib/go-1.19/pkg"
+LEFT_OUT = (
+    "/usr/share/doc/*",
+    "/usr/share/man/*",
+    "/usr/share/locale/*",
+    "/usr/share/go-1.19/test/*",
+    "/usr/share/go-1.19/src/cmd/*",
+    "/usr/bin/*-lto-dump-12",
+    "/usr/lib/gcc/*/lto1",
+    "/usr/lib/gcc/*/lib?san.*",
+    f"{GO}/linux_amd64/cmd/*",
+    *(
+        f"{GO}/tool/linux_amd64/{name}"
+        for name in ("trace", "pprof", "vet", "api", "cover", "doc")
+    ),
+)
 TEXTS = {
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "etc/os-release": OS_RELEASE,
@@ -60,7 +76,7 @@ class Layout(NamedTuple):
         """Store a JSON document; return its descriptor."""
         return self.blob(json.dumps(document, separators=(",", ":")).encode(), media_type)
 
-    def image(self, layer: Layer, **config: Any) -> dict[str, Any]:
+    def image(self, layer: Layer, *, media_type: str = LAYER, **config: Any) -> dict[str, Any]:
         """Store an image of one layer; return its manifest's descriptor."""
         document = {
             "architecture": "amd64",
@@ -78,7 +94,7 @@ class Layout(NamedTuple):
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": self.document(document, CONFIG),
-            "layers": [self.blob(layer.blob, LAYER)],
+            "layers": [self.blob(layer.blob, media_type)],
         }
         return self.document(manifest, MANIFEST)
 
@@ -216,20 +232,31 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def debian_tar() -> Path:
     """A bookworm minbase made by mmdebstrap from this machine's own sources; cached."""
+    return _debian("bookworm-minbase")
+
+
+def tools_tar() -> Path:
+    """A bookworm with a compiler for C, Go and Python, and without what nobody needs of them."""
+    packages = "gcc,libc6-dev,make,golang-go,python3-minimal"
+    left_out = [f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT]
+    return _debian("bookworm-tools", f"--include={packages}", *left_out)
+
+
+def _debian(name: str, *words: str) -> Path:
     folder = cache_folder()
-    path = folder / "bookworm-minbase.tar"
+    path = folder / f"{name}.tar"
     with _alone(folder):
         if not path.exists():
             partial = folder / f"partial-{os.getpid()}.tar"
-            words = [
-                found("mmdebstrap"),
-                "--variant=minbase",
-                "bookworm",
-                str(partial),
-                _sources(),
-            ]
+            words = ("--variant=minbase", *words, "bookworm", str(partial), _sources())
             environ = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-            done = subprocess.run(words, check=False, capture_output=True, text=True, env=environ)
+            done = subprocess.run(
+                [found("mmdebstrap"), *words],
+                check=False,
+                capture_output=True,
+                text=True,
+                env=environ,
+            )
             if done.returncode:
                 partial.unlink(missing_ok=True)
                 missing(f"mmdebstrap makes no base here: {done.stderr[-2000:]}")
@@ -252,3 +279,11 @@ def debian_layout(folder: Path) -> Layout:
     config = {"Env": [PATH], "Cmd": ["bash"]}
     layout.name(layout.image(layer_of(debian_tar().read_bytes()), config=config), "bookworm")
     return layout
+
+
+def tools_layout(folder: Path) -> None:
+    """The Debian base with tools as `1`, its layer not compressed."""
+    layout, tar = Layout(folder), tools_tar().read_bytes()
+    config = {"Env": [PATH], "Cmd": ["bash"]}
+    plain = LAYER.removesuffix("+gzip")
+    layout.name(layout.image(Layer(tar, tar), media_type=plain, config=config), "1")

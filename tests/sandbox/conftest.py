@@ -1,10 +1,6 @@
 """Users with and without subordinate ids, a base, and a sandbox on each rung."""
 
-import os
-import pwd
-import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,28 +25,7 @@ def sandbox_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def users() -> None:
     """`u1`, who has subordinate ids, and `u2`, who has none."""
-    if os.geteuid():
-        pytest.skip("only root can be others")
-    for name in (roots.WITH_IDS, roots.WITHOUT_IDS):
-        _add_user(name)
-    for path in ("/etc/subuid", "/etc/subgid"):
-        text = Path(path).read_text()
-        assert re.search(f"^{roots.WITH_IDS}:", text, re.MULTILINE)
-        if re.search(f"^{roots.WITHOUT_IDS}:", text, re.MULTILINE):
-            subprocess.run(["sed", "-i", f"/^{roots.WITHOUT_IDS}:/d", path], check=True)
-
-
-def _add_user(name: str) -> None:
-    for _ in range(50):
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            # Somebody else may be adding users at the same time.
-            subprocess.run(["useradd", "--no-create-home", name], check=False, capture_output=True)
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"user {name} cannot be made")
+    roots.add_users()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tarfile
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from artificer.oci.digest import Digest
 from artificer.sandbox.client import Root, Sandbox, SandboxOptions
@@ -148,6 +151,32 @@ def _libraries(program: str) -> Iterator[str]:
     for word in told.stdout.split():
         if word.startswith("/"):
             yield word
+
+
+def add_users() -> None:
+    """Make the users that hold rungs, if they are not there: one has subordinate ids."""
+    if os.geteuid():
+        pytest.skip("only root can be others")
+    for name in (WITH_IDS, WITHOUT_IDS):
+        _add_user(name)
+    for path in ("/etc/subuid", "/etc/subgid"):
+        text = Path(path).read_text()
+        assert re.search(f"^{WITH_IDS}:", text, re.MULTILINE)
+        if re.search(f"^{WITHOUT_IDS}:", text, re.MULTILINE):
+            subprocess.run(["sed", "-i", f"/^{WITHOUT_IDS}:/d", path], check=True)
+
+
+def _add_user(name: str) -> None:
+    for _ in range(50):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            # Somebody else may be adding users at the same time.
+            subprocess.run(["useradd", "--no-create-home", name], check=False, capture_output=True)
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"user {name} cannot be made")
 
 
 def launcher(rung: str) -> tuple[str, ...]:
