@@ -20,11 +20,12 @@ import pytest
 import artificer
 from bench.base import base_layout, publish
 from bench.builds import Section
+from bench.dockerfiles import BASES, DOCKERFILES, dockerfile_verdicts
 from bench.floor import Floor, floor_of
 from bench.measure import runner
-from bench.peers import Peer, missing, peers
+from bench.peers import Peer, dockerfile_peers, missing, peers
 from bench.programs import programs
-from bench.rounds import CASES, COLD, Row, Site, run_rounds
+from bench.rounds import CASES, COLD, FRESH, Row, Site, run_rounds
 from bench.table import OURS, case_table, floor_lines, of_case, recorded
 from bench.targets import verdict_table, verdicts
 from bench.traffic import listening
@@ -52,7 +53,7 @@ def main(words: Sequence[str]) -> int:
     # As an installed artificer has them, whatever was edited since.
     compileall.compile_dir(os.path.dirname(artificer.__file__), quiet=1)
     with ExitStack() as stack:
-        chosen = choose(peers(stack), options.peers)
+        chosen = choose(peers(stack), options.peers) if {*options.only} & {*SHAPES} else []
         cache = cache_folder(dict(os.environ))
         cache.mkdir(parents=True, exist_ok=True)
         stack.enter_context(alone(cache))
@@ -63,6 +64,11 @@ def main(words: Sequence[str]) -> int:
         if workloads:
             site = stack.enter_context(site_of(base_layout(cache)))
             told = [measured(site, workload, chosen, options) for workload in workloads]
+        told += [
+            measured_dockerfile(name, cache, options)
+            for name in options.only
+            if name in DOCKERFILES
+        ]
         loads.append(os.getloadavg()[0])
     machine = {**machine_of(), "load": [round(load, 1) for load in loads]}
     print("\n".join(report(told, machine, sections)))
@@ -77,17 +83,18 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     def several(text: str) -> list[str]:
         return text.split(",")
 
+    every = [*BUILDS, *SHAPES, *DOCKERFILES]
     parser = argparse.ArgumentParser("bench", description=__doc__)
     add = parser.add_argument
     add("--rounds", type=int, default=3, metavar="N", help="how often each does each case (3)")
-    add("--only", type=several, default=[*BUILDS, *SHAPES], metavar="W1,…", help="these workloads")
+    add("--only", type=several, default=every, metavar="W1,…", help="these workloads")
     add("--cases", type=several, default=list(CASES), metavar="cold,…", help="these cases")
     add(
         "--peers", type=several, metavar="NAME,…", help="ours and these peers (all that are found)"
     )
     add("--json", metavar="FILE", help="write every single run there")
     options = parser.parse_args(words)
-    for word, known in ((options.only, (*BUILDS, *SHAPES)), (options.cases, CASES)):
+    for word, known in ((options.only, every), (options.cases, CASES)):
         if unknown := set(word) - set(known):
             parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return options
@@ -157,6 +164,17 @@ def measured(
     return Measured(workload, result.rows, result.failed, floors)
 
 
+def measured_dockerfile(name: str, cache: Path, options: argparse.Namespace) -> Measured:
+    """One of the Dockerfiles, on its own base."""
+    with ExitStack() as stack:
+        chosen = choose(dockerfile_peers(stack), options.peers)
+        site = stack.enter_context(site_of(BASES[name](cache)))
+        workload = made(name, DOCKERFILES[name], cache)
+        cases = [case for case in options.cases if case != FRESH]
+        result = run_rounds(site, workload, chosen, rounds=options.rounds, cases=cases)
+    return Measured(workload, result.rows, result.failed, [])
+
+
 def report(
     told: Sequence[Measured], machine: dict[str, Any], sections: Sequence[Section] = ()
 ) -> Iterator[str]:
@@ -175,7 +193,8 @@ def report(
         yield from (f"{name} failed, {reason}" for name, reason in one.failed.items())
     rows = [row for one in told for row in one.rows]
     found = [verdict for section in sections for verdict in section.verdicts]
-    lines = verdict_table(found + verdicts(rows, [one.workload for one in told]))
+    plain = [one.workload for one in told if not one.workload.dockerfile]
+    lines = verdict_table([*found, *verdicts(rows, plain), *dockerfile_verdicts(rows)])
     yield from ("", "## Targets, against the fastest peer of the same rounds", "", *lines, "")
     yield f"recorded rows: {old['measured']}, {old['machine']}; {old['note']}"
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import tarfile
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bench.contents import MIB, programs
 from tests.parts import images
 
 TAG = "bookworm"
+LARGE = 300_000_000
 NAME = "base"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Debian's own slim images go without these too.
@@ -23,10 +25,18 @@ LEFT_OUT = ("./usr/share/doc/", "./usr/share/locale/", "./usr/share/man/")
 
 def base_layout(cache: Path) -> Path:
     """An OCI layout with the base as `TAG`, kept in *cache*: compressing it takes a while."""
-    folder = cache / "base"
+    return _layout(cache / "base", lambda: _debian() or _programs(105 * MIB))
+
+
+def large_layout(cache: Path) -> Path:
+    """Another base, of 300 MB before compression."""
+    return _layout(cache / "large", _large)
+
+
+def _layout(folder: Path, tar: Callable[[], bytes]) -> Path:
     if not (folder / "index.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        layer = images.layer_of(_debian() or _programs())
+        layer = images.layer_of(tar())
         layout = images.Layout(folder)
         layout.name(layout.image(layer, config={"Env": [PATH], "Cmd": ["bash"]}), TAG)
     return folder
@@ -45,11 +55,16 @@ def _debian() -> bytes | None:
     return buffer.getvalue()
 
 
-def _programs() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data in programs(105 * MIB):
-            info = tarfile.TarInfo(f"usr/lib/{name}")
+def _large() -> bytes:
+    debian = _debian() or b""
+    return _programs(LARGE - len(debian), debian)
+
+
+def _programs(size: int, before: bytes = b"") -> bytes:
+    buffer = io.BytesIO(before)
+    with tarfile.open(fileobj=buffer, mode="a") as tar:
+        for number, (name, data) in enumerate(programs(size)):
+            info = tarfile.TarInfo(f"usr/lib/{number}/{name}")
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return buffer.getvalue()

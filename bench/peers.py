@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +50,18 @@ DOCKER = """
 {docker} build -q -f {state}/Dockerfile -t {target} .
 {docker} push -q {target}
 """
+DOCKERFILE_BUILD = """
+{artificer} build . -q -f {state}/Dockerfile -t {target} --push --store {state}/store
+"""
+# A daemon that is started and stopped inside, as where none may run.
+BUILDKIT = """
+mkdir -p {state}/buildkit
+target={target}
+printf '[registry."%s"]\\n  http = true\\n' "${{target%%/*}}" >{state}/buildkitd.toml
+export BUILDKITD_FLAGS="--root {state}/buildkit --config {state}/buildkitd.toml"
+buildctl-daemonless.sh build --frontend dockerfile.v0 --local context=. \\
+    --local dockerfile={state} --output type=image,name={target},push=true
+"""
 
 
 class Peer(NamedTuple):
@@ -82,6 +94,25 @@ def peers(stack: ExitStack) -> dict[str, Peer]:
     return {peer.name: peer for peer in every}
 
 
+def dockerfile_peers(stack: ExitStack) -> dict[str, Peer]:
+    """Those that build Dockerfiles. kaniko is not among them: it would unpack bases over `/`."""
+    others = peers(stack)
+    daemonless = ("buildctl-daemonless.sh", "buildctl", "buildkitd", "runc")
+    # Our daemon has no bridge, which RUN would want.
+    docker = {
+        name: others[name]._replace(
+            script=others[name].script.replace(" -q", " -q --network host", 1)
+        )
+        for name in ("docker", "docker-bk")
+    }
+    return {
+        "artificer": Peer("artificer", DOCKERFILE_BUILD, (), emptied),
+        **{name: others[name] for name in ("buildah", "podman")},
+        **docker,
+        "buildkit": Peer("buildkit", BUILDKIT, daemonless, emptied),
+    }
+
+
 def missing(peer: Peer, search: str) -> str | None:
     """Why the peer cannot run here, if it cannot."""
     absent = [name for name in peer.needs if shutil.which(name, path=search) is None]
@@ -92,15 +123,23 @@ def missing(peer: Peer, search: str) -> str | None:
     return None
 
 
-def script_of(peer: Peer, base: str, target: str, names: Sequence[str], state: Path) -> str:
+class Words(NamedTuple):
+    """What scripts are filled in with."""
+
+    base: str
+    target: str
+    names: str
+    state: Path
+
+
+def script_of(peer: Peer, words: Words, dockerfile: str = DOCKERFILE) -> str:
     """What the shell is told."""
-    (state / "Dockerfile").write_text(DOCKERFILE.format(base=base))
-    return peer.script.format(
-        artificer=_artificer(), base=base, target=target, names=" ".join(names), state=state
-    )
+    (words.state / "Dockerfile").write_text(dockerfile.format(base=words.base))
+    return peer.script.format(artificer=artificer_command(), **words._asdict())
 
 
-def _artificer() -> str:
+def artificer_command() -> str:
+    """How ours is called, as it was installed."""
     command = os.path.join(os.path.dirname(sys.executable), "artificer")
     return command if os.path.exists(command) else f"{sys.executable} -m artificer"
 

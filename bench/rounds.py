@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from bench.largest import small_file_in_largest_layer
 from bench.measure import Failed, Runner, Sample
-from bench.peers import Peer, script_of
+from bench.peers import DOCKERFILE, Peer, Words, script_of
 from bench.traffic import Sent, Traffic
 from bench.workloads import Workload
 
@@ -77,8 +77,10 @@ class Edits:
     def edit(self, peer: str, host: str, repository: str) -> None:
         """Change it: a file in the largest layer of the first image that is asked about."""
         if self.path is None:
-            found = small_file_in_largest_layer(host, repository, self.workload.folder)
-            self.path = self.workload.folder / (found or self.workload.edited)
+            folder, found = self.workload.folder, None
+            if not self.workload.dockerfile:
+                found = small_file_in_largest_layer(host, repository, folder)
+            self.path = folder / (found or self.workload.edited)
             self.original, self.mtime = self.path.read_bytes(), self.path.stat().st_mtime_ns
         self.count += 1
         self.last[peer] = self.original[:-32] + b"%032d" % self.count
@@ -158,7 +160,8 @@ def _one(site: Site, contender: Contender, turn: Turn) -> tuple[Contender, Row]:
         turn.edits.edit(peer.name, site.host, repository)
     if turn.case == FRESH:
         turn.edits.again(peer.name)
-    script = script_of(peer, site.base, target, workload.names, contender.state)
+    text, names = workload.dockerfile or DOCKERFILE, " ".join(workload.names)
+    script = script_of(peer, Words(site.base, target, names, contender.state), text)
     # What others wrote is not this one's to wait for, nor what they pushed out of memory.
     os.sync()
     _warm(workload.folder)

@@ -17,7 +17,10 @@ File = tuple[str, bytes]
 
 
 class Workload(NamedTuple):
-    """A folder whose *names* become the image's files; *edited* is the small file that changes."""
+    """A folder whose *names* become the image's files; *edited* is the small file that changes.
+
+    Where a *dockerfile* says what becomes of them, that file changes in any case.
+    """
 
     name: str
     title: str
@@ -26,6 +29,7 @@ class Workload(NamedTuple):
     edited: str
     files: int
     size: int
+    dockerfile: str = ""
 
 
 class Shape(NamedTuple):
@@ -34,6 +38,7 @@ class Shape(NamedTuple):
     title: str
     files: Callable[[], Iterator[File]]
     edited: str
+    dockerfile: str = ""
 
 
 def single_program(size: int = 53 * MIB) -> Iterator[File]:
@@ -100,7 +105,8 @@ def made(name: str, shape: Shape, cache: Path) -> Workload:
         stamp.write_text(json.dumps(told))
     names = tuple(sorted(path.name for path in folder.iterdir()))
     edited = shape.edited or told["middle"]
-    return Workload(name, shape.title, folder, names, edited, told["files"], told["bytes"])
+    size = told["files"], told["bytes"]
+    return Workload(name, shape.title, folder, names, edited, *size, shape.dockerfile)
 
 
 def _written(files: Iterator[File], folder: Path) -> dict[str, int | str]:
