@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 _HEAD = """\
-artificer builds container images without Docker: no daemon, no root, no Dockerfile.
+artificer builds container images without Docker: no daemon, no root, no Dockerfile needed.
 
   artificer -b BASE -f FILE… [-e NAME=VALUE…] [-c CMD] -t TARGET
   artificer --baseimage alpine:3.7 --files server conf/ --cmd /server --target ghcr.io/me/app:v1
+  artificer build [-f Dockerfile] -t NAME [--push] CONTEXT
 
 The files land at /; `SRC:/DEST` says where else. TARGET is a name in a registry, or has a
 transport: oci:DIR, oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME, store:NAME,
