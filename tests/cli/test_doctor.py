@@ -247,3 +247,26 @@ def test_help_tells_of_both(cli: Cli) -> None:
 
     assert "usage: artificer doctor [options]" in done.stdout
     assert "usage: artificer doctor auth IMAGE" in done.stdout
+
+
+def test_every_way_to_run_commands_is_tried_and_told(cli: Cli) -> None:
+    lines = cli.process("doctor", "run").stdout.splitlines()
+
+    assert lines[0].split() == ["way", "here", "owners", "what", "it", "needs"]
+    ways = {line.split()[0]: line.split()[1:3] for line in lines[1:] if line[0] != " "}
+    assert {"root", "range-map", "single-map", "chroot", "proot"} <= ways.keys()
+    assert all(here in {"yes", "no"} for here, _ in ways.values())
+    # What cannot be used says why, below what it needs.
+    assert sum(line.lstrip().startswith("but: ") for line in lines) == sum(
+        here == "no" for here, _ in ways.values()
+    )
+
+
+def test_where_no_command_can_be_run_the_doctor_says_so(cli: Cli, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / "state").write_text("in the way")
+
+    done = cli("doctor", "run", "--store", store, code=1)
+
+    assert "error: " in done.stderr
