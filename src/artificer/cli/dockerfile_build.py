@@ -102,6 +102,7 @@ class Site:
             preserve_mtime=self.args.preserve_mtime,
             afresh=request.afresh,
             caches=request.caches.steps,
+            mounts=request.caches.mounts,
             inline=request.caches.inline or made.controls.inline_cache,
             running=staged.Running(request.hosts, staged.Secrets(secrets), request.agents),
             jobs=jobs_of(self.args, len(os.sched_getaffinity(0))),

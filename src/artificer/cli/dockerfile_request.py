@@ -22,6 +22,7 @@ _REGISTRY_USUAL = {
     "image-manifest": ("true",),
     "oci-mediatypes": ("true",),
     "compression": ("gzip",),
+    "mounts": ("true", "false"),
 }
 _ELSEWHERE = {
     "gha": "keep the store between jobs (`--store DIR`), or share a repository: `--cache-repo`",
@@ -31,10 +32,14 @@ _ELSEWHERE = {
 
 
 class Caches(NamedTuple):
-    """Who is asked for layers besides the store, in this order; *inline*: the image is one."""
+    """Who is asked for layers besides the store, in this order; *inline*: the image is one.
+
+    *mounts* has what cache mounts hold.
+    """
 
     steps: tuple[StepCache, ...] = ()
     inline: bool = False
+    mounts: Cache | None = None
 
 
 class Request(NamedTuple):
@@ -104,7 +109,19 @@ def caches_of(args: Namespace) -> Caches:
     for text in args.cache_from:
         # What is written to is asked, too.
         found.extend(one for one in _asked(text) if str(one[0]) not in written_to)
-    return Caches(tuple(dict.fromkeys(found)), inline)
+    return Caches(tuple(dict.fromkeys(found)), inline, _mounts(args))
+
+
+def _mounts(args: Namespace) -> Cache | None:
+    """The repository that cache mounts are shared through, where one has ``mounts=true``."""
+    words = [(text, "--cache-to") for text in args.cache_to]
+    words += [(text, "--cache-from") for text in args.cache_from]
+    for text, option in words:
+        kind, given = _cache(text, option)
+        if kind == "registry" and given.get("mounts", "").lower() == "true":
+            name = _repository(_needed(given, "ref", text), option)
+            return Cache(name, readonly=option == "--cache-from")
+    return None
 
 
 def _written(text: str) -> StepCache | None:

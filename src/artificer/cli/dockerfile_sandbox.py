@@ -35,6 +35,11 @@ class Root(NamedTuple):
         found = self.root.changes()
         return Tar(found.tar_size, found.chunks, found.entries)
 
+    def cached(self, identity: str) -> Tar | None:
+        """Give what the cache *identity* holds; None while it is in use."""
+        found = self.root.cached(identity)
+        return None if found is None else Tar(found.tar_size, found.chunks, found.entries)
+
     def adopt(self, diff_id: Digest) -> None:
         """Keep what was changed as the tree of the layer *diff_id*."""
         self.root.adopt(diff_id)

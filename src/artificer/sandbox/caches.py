@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 
 from artificer.store.lock import lock, lock_shared, try_lock
 
-_FILES = "files"
+FILES = "files"
+"""What a cache holds, below its own directory."""
+
 _MOST = 1000
 
 
@@ -26,7 +28,7 @@ def taken(folder: str, identity: str, sharing: Literal["shared", "private", "loc
     A locked one is waited for; instead of a private one that is in use, there is another. Who
     gets a new one has it alone, fills it, and says so by `share`.
     """
-    name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    name = name_of(identity)
     if sharing == "private":
         for number in range(1, _MOST):
             place = f"{folder}/{name}-private-{number}"
@@ -36,7 +38,7 @@ def taken(folder: str, identity: str, sharing: Literal["shared", "private", "loc
             os.close(descriptor)
     place = f"{folder}/{name}"
     descriptor = _opened(place)
-    if sharing == "locked" or not os.path.isdir(f"{place}/{_FILES}"):
+    if sharing == "locked" or not os.path.isdir(f"{place}/{FILES}"):
         lock(descriptor)
     else:
         lock_shared(descriptor)
@@ -44,6 +46,11 @@ def taken(folder: str, identity: str, sharing: Literal["shared", "private", "loc
     if not kept.new:
         share(kept, sharing)
     return kept
+
+
+def name_of(identity: str) -> str:
+    """Return what the directory of the cache *identity* is called."""
+    return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def share(kept: Kept, sharing: Literal["shared", "private", "locked"]) -> None:
@@ -80,7 +87,7 @@ def _opened(place: str) -> int:
 
 def _kept(place: str, descriptor: int) -> Kept:
     os.utime(descriptor)
-    path = f"{place}/{_FILES}"
+    path = f"{place}/{FILES}"
     new = not os.path.isdir(path)
     os.makedirs(path, exist_ok=True)
     return Kept(path, new, descriptor)

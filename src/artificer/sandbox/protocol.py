@@ -21,6 +21,7 @@ from artificer.sandbox.command import (
 )
 
 OPEN, RUN, CHANGES, ADOPT, EXTEND, PRUNE = b"O", b"R", b"C", b"A", b"X", b"P"
+CACHED = b"M"
 DONE, FAILED = b"K", b"E"
 
 _HEAD = struct.Struct(">cI")

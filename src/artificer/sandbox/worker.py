@@ -4,11 +4,14 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from artificer.errors import ArtificerError
+from artificer.layers.entry import Entry
 from artificer.oci.digest import Digest
 from artificer.sandbox import protocol
+from artificer.sandbox.cached import found_in, held
 from artificer.sandbox.layer import entries_of, send_tar, tar_size
 from artificer.sandbox.rung import Cut, Place, Rung, Site
 from artificer.sandbox.upkeep import Pruned, prune
@@ -47,8 +50,8 @@ class _Worker:
             protocol.PRUNE: self._prune,
         }
         try:
-            if frame.kind == protocol.CHANGES:
-                self._changes()
+            if frame.kind in {protocol.CHANGES, protocol.CACHED}:
+                self._stream(frame)
                 return
             words: Any = answers[frame.kind](frame.words, descriptor)
         except Cut:
@@ -95,8 +98,20 @@ class _Worker:
     def _prune(self, words: Any, _: int) -> Pruned:
         return prune(self._place.state, words["older_than"], with_caches=words["caches"])
 
-    def _changes(self) -> None:
-        entries = entries_of(self._root.changes())
+    def _stream(self, frame: protocol.Frame) -> None:
+        if frame.kind == protocol.CHANGES:
+            self._tell(entries_of(self._root.changes()))
+        else:
+            self._cached(frame.words)
+
+    def _cached(self, identity: str) -> None:
+        with held(f"{self._place.state}/caches", identity) as path:
+            if path:
+                self._tell(entries_of(found_in(path)))
+            else:
+                protocol.send(self._asked, protocol.DONE, None)
+
+    def _tell(self, entries: Sequence[Entry]) -> None:
         words = {"tar_size": tar_size(entries), "entries": len(entries)}
         protocol.send(self._asked, protocol.DONE, words)
         send_tar(entries, self._asked.fileno())

@@ -48,6 +48,7 @@ class FakeSandbox:
         self.rung = Chosen(identity)
         self.ran: list[tuple[Chain, Command]] = []
         self.adopted: list[Digest] = []
+        self.caches: dict[str, bytes] = {}
 
     @contextmanager
     def at(self, chain: Chain) -> Iterator["FakeRoot"]:
@@ -71,6 +72,10 @@ class FakeRoot:
 
     def changes(self) -> Tar:
         return Tar(len(self.tar), [self.tar], 1)
+
+    def cached(self, identity: str) -> Tar | None:
+        tar = self.sandbox.caches.get(identity)
+        return None if tar is None else Tar(len(tar), [tar], 1)
 
     def adopt(self, diff_id: Digest) -> None:
         self.sandbox.adopted.append(diff_id)

@@ -84,6 +84,7 @@ class Options(NamedTuple):
     preserve_mtime: bool = False
     afresh: Afresh = Afresh()
     caches: tuple[StepCache, ...] = ()
+    mounts: Cache | None = None
     inline: bool = False
     running: Running = Running()
     jobs: int = 2

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, assert_never
 
 from artificer.builder.kind import Kind
+from artificer.builder.staged.cachemounts import CacheMounts
 from artificer.builder.staged.contexts import Provided
 from artificer.builder.staged.landing import order, with_parents
 from artificer.builder.staged.options import Running
@@ -63,7 +64,26 @@ def run_layer(command: RunCommand, ground: Ground, told: Told, shop: Shop) -> La
             raise _failed(told, code, output.last)
         written = _written(root, ground.kind, told, shop)
         root.adopt(written.diff_id)
+        _share_caches(command, root, ground, shop)
         return written
+
+
+def _cache_mounts(ground: Ground, shop: Shop) -> CacheMounts | None:
+    cache = shop.options.mounts
+    if cache is None:
+        return None
+    platform = str(ground.platform or ground.image().platform or "")
+    return CacheMounts(cache, platform, shop.reach, shop.known)
+
+
+def _share_caches(command: RunCommand, root: Root, ground: Ground, shop: Shop) -> None:
+    mounts = _cache_mounts(ground, shop)
+    if mounts is None or mounts.cache.readonly:
+        return
+    for identity in sorted({one.id for one in command.mounts if isinstance(one, CacheMount)}):
+        tar = root.cached(identity)
+        if tar is not None:
+            mounts.keep(identity, tar)
 
 
 def chain_of(layers: Sequence[Layer], reach: Reach) -> Chain:
@@ -184,6 +204,8 @@ def _mounted(
             chain, real = (), ""
             if mount.source is not None:
                 chain, real = _chain(mount.source, mount.path, ground, shop)
+            elif (mounts := _cache_mounts(ground, shop)) is not None:
+                chain = mounts.seed(mount.id)
             owner = (mount.mode, mount.uid, mount.gid, mount.readonly)
             yield sandboxed.Cache(mount.target, mount.id, mount.sharing, chain, real, *owner)
         case TmpfsMount(target, size):

@@ -32,6 +32,9 @@ class Root(Protocol):
     def changes(self) -> "Tar":
         """Give what was changed, as the tar of a layer."""
 
+    def cached(self, identity: str) -> "Tar | None":
+        """Give what the cache *identity* holds as the tar of a layer; None while it is in use."""
+
     def adopt(self, diff_id: Digest) -> None:
         """Keep what was changed as the tree of the layer *diff_id*."""
 
