@@ -19,7 +19,7 @@ CRIO = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10))
 DOCKER = CRIO | {13, 18, 27, 29, 31}
 _NAMESPACES = 0x7E020000  # CLONE_NEW…
 
-_DENIED = (
+DENIED = (
     *("mount", "umount2", "unshare", "setns", "pivot_root", "open_tree", "move_mount", "fsopen"),
     *("fsconfig", "fsmount", "fspick", "mount_setattr", "sethostname", "setdomainname", "bpf"),
     *("perf_event_open", "fanotify_init", "quotactl", "keyctl", "add_key", "request_key"),
@@ -49,7 +49,7 @@ def denying() -> bytes:
     masked = When(0, (0,), mask=_NAMESPACES, among=False)
     return program(
         (
-            *(Rule(call, error(errno.EPERM)) for call in _DENIED),
+            *(Rule(call, error(errno.EPERM)) for call in DENIED),
             Rule("clone", error(errno.EPERM), (masked,)),
             # So that the C library tries clone, whose flags a filter can see.
             Rule("clone3", error(errno.ENOSYS)),
