@@ -14,6 +14,12 @@ from tests.parts.commands import found
 from tests.sandbox import bundles, pods
 
 
+@pytest.fixture
+def machine(_boxes: dict[str, Sandbox]) -> Sandbox:
+    """A sandbox of root of the machine."""
+    return _boxes["root"]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [("root", "chroot"), ("root-unconfined", "full-map")]
 )
