@@ -20,7 +20,11 @@ buildah that have no meaning here are refused by name: docs/reference/docker-bui
 """
 PROGRESS = ("auto", "plain", "json", "quiet", "tty", "rawjson", "none")
 """Kinds of progress: ours, and docker's names for them."""
-RUNGS = ("root", "full-map", "range-map", "single-map", "chroot", "proot")
+RUNGS = (
+    *("root", "full-map", "range-map", "single-map"),
+    *("root-directory", "full-map-directory", "range-map-directory"),
+    *("chroot", "proot"),
+)
 _TRUE = frozenset({"1", "t", "true"})
 _FALSE = frozenset({"0", "f", "false"})
 Add = Callable[..., object]
@@ -195,7 +199,8 @@ def _runs(add: Add) -> None:
         action=Once,
         help="of RUN without one of its own",
     )
-    add("--rung", choices=RUNGS, action=Once, help="way to run commands (`artificer doctor run`)")
+    way = "way to run commands (`artificer doctor run`)"
+    add("--rung", choices=RUNGS, metavar="WAY", action=Once, help=way)
     add(
         "--allow-lost-owners",
         action="store_true",

@@ -92,7 +92,8 @@ def parser() -> Parser:
         )
     add = made.add_argument_group("artificer's own").add_argument
     add("--store", metavar="DIR", action=Once, help="local store (ARTIFICER_STORE)")
-    add("--rung", choices=RUNGS, action=Once, help="way to run commands (`artificer doctor run`)")
+    way = "way to run commands (`artificer doctor run`)"
+    add("--rung", choices=RUNGS, metavar="WAY", action=Once, help=way)
     add("--allow-lost-owners", action="store_true", help="run also where owners cannot be kept")
     add("--preserve-mtime", action="store_true", help="keep the times of files commands write")
     add("-h", "--help", action="store_true", help="show this help")
