@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from artificer.builder.recipe import Annotation
@@ -12,10 +12,12 @@ from artificer.cli.oneline import send
 from artificer.cli.results import by_digest, tell_surroundings, write_files
 from artificer.cli.session import Session
 from artificer.errors import Misused
+from artificer.events import Tagged
+from artificer.images.named import write_name
 from artificer.images.reach import Reach
-from artificer.oci.image import Image
+from artificer.oci.image import Image, Index
 from artificer.oci.platform import Platform
-from artificer.oci.reference import Layout, OciArchive
+from artificer.oci.reference import Layout, OciArchive, Reference, StoreName
 
 _STDOUT = "-"
 
@@ -70,8 +72,10 @@ def deliver(
         unpack(image, path, reach, owners=False, over=True)
     for path in outputs.tars:
         _write_tar(path, result.images[0], reach, session)
-    if outputs.references:
-        send([(content, one) for one in outputs.references], reach, session, told=told)
+    _keep(content, outputs.references, reach)
+    others = [(content, one) for one in outputs.references if not isinstance(one, StoreName)]
+    if others:
+        send(others, reach, session, told=told)
     if outputs.loaded:
         _load(result, request, args, reach, session)
     write_files(content, result.images, outputs.references, args)
@@ -83,6 +87,14 @@ def deliver(
         session.out(line)
     if not digests and not outputs.directories and not outputs.tars and not args.output:
         session.say("hint: the image has no name; `-t NAME` keeps it")
+
+
+def _keep(content: Image | Index, references: Sequence[Reference], reach: Reach) -> None:
+    """Give names of the store: by far the most builds do, and need no other kind of place."""
+    for one in references:
+        if isinstance(one, StoreName):
+            write_name(content, one, reach)
+            reach.report(Tagged(str(one), content.digest))
 
 
 def _directories(paths: tuple[str, ...], result: Result) -> Iterator[tuple[str, Image]]:

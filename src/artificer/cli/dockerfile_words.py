@@ -1,7 +1,5 @@
 """Words that options of a Dockerfile build take: secrets, agents, hosts, arguments, labels."""
 
-import csv
-import ipaddress
 import os
 import re
 import stat
@@ -30,10 +28,7 @@ class Secret(NamedTuple):
 
 def fields(text: str, option: str, known: Iterable[str] = ()) -> dict[str, str]:
     """``a=1,b=2`` as a dictionary, quotes as in CSV; keys in lower case."""
-    try:
-        words = next(csv.reader([text], strict=True), [])
-    except csv.Error as error:
-        raise Misused(f"{option} {text}: {error}") from error
+    words = _quoted(text, option) if '"' in text else text.split(",")
     found: dict[str, str] = {}
     for word in words:
         key, _, value = word.strip().partition("=")
@@ -44,6 +39,15 @@ def fields(text: str, option: str, known: Iterable[str] = ()) -> dict[str, str]:
             raise Misused(f"{option} {text}: {key} is given twice")
         found[key] = value
     return found
+
+
+def _quoted(text: str, option: str) -> list[str]:
+    import csv
+
+    try:
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error as error:
+        raise Misused(f"{option} {text}: {error}") from error
 
 
 def told(words: Iterable[str]) -> str:
@@ -179,6 +183,8 @@ def hosts(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _host(text: str) -> tuple[str, str]:
+    import ipaddress
+
     head = text.partition("=")[0]
     name, found, address = text.partition("=" if "=" in text and ":" not in head else ":")
     address = address.removeprefix("[").removesuffix("]")
