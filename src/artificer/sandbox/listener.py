@@ -26,6 +26,7 @@ _ADD_DESCRIPTOR = _ioctl(1, _ADD.size, 3)
 _SET_FLAGS = _ioctl(1, 8, 4)
 _SYNC_WAKE_UP = 1
 _CONTINUE = 1
+_AT_ONCE = 1000
 
 _NAMES = {number: name for name, number in CALLS.items()}
 
@@ -73,13 +74,15 @@ class Listener:
 
     def serve(self) -> bool:
         """Answer what waits now, without waiting for more; say whether more may come."""
-        while True:
+        # Not for ever: who serves has other things to look after.
+        for _ in range(_AT_ONCE):
             events = self._poll.poll(0)
             if not events:
                 return True
             if not events[0][1] & select.POLLIN:
                 return False
             self.serve_one()
+        return True
 
     def serve_one(self) -> None:
         """Answer one call; waits for it."""

@@ -48,6 +48,7 @@ _LINKS_THEMSELVES = {"lstat", "readlink", "readlinkat", "lgetxattr", "llistxattr
 _FLAGS_AT = {"newfstatat": 3, "statx": 2, "openat": 2, "open": 1}
 _TRACEME = 0
 _EVERYBODY = -1
+_XATTR_MAX = 65536
 
 
 def serving_filter() -> bytes:
@@ -259,12 +260,15 @@ class ProcServer:
         return 0
 
 
-def _uname(call: Call) -> int:
+def _uname(call: Call) -> int | None:
     """Name the machine as in roots that have a name of their own."""
     system = os.uname()
     words = (system.sysname, HOSTNAME, system.release, system.version, system.machine, "(none)")
     fields = (word.encode()[:64].ljust(65, b"\0") for word in words)
-    call.tracee.write(call.arguments[0], b"".join(fields))
+    try:
+        call.tracee.write(call.arguments[0], b"".join(fields))
+    except OSError:
+        return None  # Somebody else's memory: it gets the pod's name.
     return 0
 
 
@@ -297,6 +301,7 @@ def _xattr(call: Call, path: str) -> int:
         return tracee.give(names, words[1], words[2])
     attribute = tracee.path(words[1])
     if "set" in call.name:
-        os.setxattr(path, attribute, tracee.bytes_at(words[2], words[3]), words[4] & 3)
+        value = tracee.bytes_at(words[2], min(words[3], _XATTR_MAX))
+        os.setxattr(path, attribute, value, words[4] & 3)
         return 0
     return tracee.give(os.getxattr(path, attribute), words[2], words[3])
