@@ -196,7 +196,9 @@ class Recorder:
         if not spot.path:
             number = spot.directory
             return number >= 0 and not is_marked(f"/proc/{tracee.tid}/fd/{number}")
-        if not spot.path.startswith(b"/") or spot.path.startswith(b"/proc/"):
+        if not spot.path.startswith(b"/"):
+            return not spot.follow and _is_plain_name(tracee, spot)
+        if spot.path.startswith(b"/proc/"):
             return False
         root = self._root_of(tracee)
         if root < 0:
@@ -237,6 +239,18 @@ class Recorder:
                 # Ours are not for others to see: they would end up in archives.
                 raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
             return _capability(call, path)
+
+
+def _is_plain_name(tracee: Tracee, spot: Spot) -> bool:
+    """The same for a name in a directory, if no link is followed: whoever walks a tree asks so."""
+    if b"/" in spot.path or spot.path in {b".", b".."}:
+        return False
+    base = "cwd" if spot.directory == AT_FDCWD else f"fd/{spot.directory}"
+    place = f"/proc/{tracee.tid}/{base}/".encode() + spot.path
+    try:
+        return MARKS.isdisjoint(os.listxattr(place, follow_symlinks=False))
+    except OSError as failure:
+        return failure.errno == errno.ENOENT
 
 
 _OURS = frozenset((b"", _CAPABILITY, *(mark.encode() for mark in MARKS)))
