@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from artificer.images.docker_archive import saved_as, write_docker_archive
 from artificer.images.layout import NotALayout, find_in_layout, write_layout
 from artificer.images.oci_archive import find_in_oci_archive, write_oci_archive
 from artificer.images.place import Corrupt, NotFound, WrongPlatform, image_for, platforms, whole
+from artificer.images.reach import Reach
 from artificer.oci.document import InvalidDocument
-from artificer.oci.image import InvalidImage, Stored
+from artificer.oci.image import Image, InvalidImage, Stored
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Layout, OciArchive
 from tests.images.made import image_of, index_of_images, reach_of, schema_1, tar_of
@@ -50,6 +50,16 @@ def test_a_layout_keeps_its_other_images_and_unknown_files(tmp_path: Path) -> No
     assert (tmp_path / "l" / "notes.txt").read_text() == "mine"
 
 
+def _write(kind: str, image: Image, path: str, reach: Reach) -> None:
+    match kind:
+        case "oci":
+            write_layout(image, Layout(path, "a"), reach)
+        case "oci-archive":
+            write_oci_archive(image, OciArchive(path, "a"), reach)
+        case _:
+            write_docker_archive([saved_as(image, None)], path, reach)
+
+
 @pytest.mark.parametrize("kind", ["oci", "oci-archive", "docker-archive"])
 def test_damage_in_the_store_is_noticed_goes_nowhere_and_is_removed(
     tmp_path: Path, kind: str
@@ -60,16 +70,8 @@ def test_damage_in_the_store_is_noticed_goes_nowhere_and_is_removed(
     path = Path(reach.store.blob_path(digest))
     path.chmod(0o644)
     path.write_bytes(bytes(path.stat().st_size))
-    ways: dict[str, Callable[[], None]] = {
-        "oci": lambda: write_layout(image, Layout(f"{tmp_path}/out", "a"), reach),
-        "oci-archive": lambda: write_oci_archive(image, OciArchive(f"{tmp_path}/out", "a"), reach),
-        "docker-archive": lambda: write_docker_archive(
-            [saved_as(image, None)], f"{tmp_path}/out", reach
-        ),
-    }
-
     with pytest.raises(Corrupt, match="it was damaged in the store") as caught:
-        ways[kind]()
+        _write(kind, image, f"{tmp_path}/out", reach)
 
     assert caught.value.hint is not None
     assert reach.store.has(digest) is None
