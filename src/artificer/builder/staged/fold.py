@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from itertools import dropwhile
 from typing import NamedTuple
 
 from artificer.builder.kind import kind_of
@@ -130,7 +131,9 @@ class _Fold:
 
     def _made(self, step: Step, told: Told) -> Layer:
         stage, kind = self._stage, self._kind
-        ground = Ground(self._layers, self._stages, stage.platform, kind, self._image)
+        later = dropwhile(lambda one: one.step is not step, stage.instructions)
+        runs = any(isinstance(one.step, RunCommand) for one in later)
+        ground = Ground(self._layers, self._stages, stage.platform, kind, self._image, runs)
         if self._maker is None:
             self._maker = self._shop.maker(self._shop)
         return self._maker.layer(step, ground, told)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from artificer.builder.layering import Piece, piece_layer
 from artificer.builder.staged.contexts import Provided
 from artificer.builder.staged.copying import Onto, Tools, added, copied, made_directory
 from artificer.builder.staged.images import OfImage
-from artificer.builder.staged.running import run_layer
+from artificer.builder.staged.running import run_layer, unpacking
 from artificer.builder.staged.shop import Ground, Shop, Told
 from artificer.builder.stages import (
     AddSources,
@@ -29,6 +29,9 @@ from artificer.layers.write import HELD
 from artificer.oci.digest import Digest
 from artificer.oci.image import Layer
 
+if TYPE_CHECKING:
+    from threading import Thread
+
 _ACCOUNTS_BYTES = 4 * 1024 * 1024
 
 
@@ -38,11 +41,16 @@ class StageMaker:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self._files = _Files(shop)
+        self._unpacking: Thread | None = None
 
     def layer(self, step: Step, ground: Ground, told: Told) -> Layer:
         """Return the layer that *step* comes to on *ground*, which only ever grows."""
         if isinstance(step, RunCommand):
+            if self._unpacking is not None:
+                self._unpacking.join()
             return run_layer(step, ground, told, self._shop)
+        if ground.runs and self._unpacking is None:
+            self._unpacking = unpacking(ground.layers, self._shop)
 
         def read(path: str) -> bytes:
             try:

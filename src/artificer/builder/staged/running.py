@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING, assert_never
 
 from artificer.builder.kind import Kind
@@ -89,6 +90,22 @@ def _share_caches(command: RunCommand, root: Root, ground: Ground, shop: Shop) -
 def chain_of(layers: Sequence[Layer], reach: Reach) -> Chain:
     """Return *layers* as what a root is made of; their blobs are in the store by now."""
     return tuple(TreeLayer(layer.diff_id, into_store(layer.blob, reach)) for layer in layers)
+
+
+def unpacking(layers: Sequence[Layer], shop: Shop) -> Thread:
+    """Fetch *layers*, and have the sandbox unpack them while other things are done.
+
+    What goes wrong there does so again, and is told, when a command is run.
+    """
+    chain = chain_of(layers, shop.reach)
+
+    def unpack() -> None:
+        with suppress(ArtificerError, OSError), _root(chain, shop):
+            pass
+
+    thread = Thread(target=unpack, daemon=True)
+    thread.start()
+    return thread
 
 
 class _Output:

@@ -96,7 +96,8 @@ class Told(NamedTuple):
 class Ground(NamedTuple):
     """What an instruction stands on: *layers* of its stage, earlier stages, the platform.
 
-    New layers are of *kind*; *image* gives the stage so far.
+    New layers are of *kind*; *image* gives the stage so far. *runs* says that a command is run
+    upon this, now or by a later instruction.
     """
 
     layers: Sequence[Layer]
@@ -104,6 +105,7 @@ class Ground(NamedTuple):
     platform: Platform | None
     kind: Kind
     image: Callable[[], Image]
+    runs: bool = False
 
 
 class Maker(Protocol):
