@@ -1,12 +1,13 @@
 """The files of an image: indexes of its layers, made once and kept, and bytes of some."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
 from artificer.images.bytes_of import chunks_of
+from artificer.images.parallel import Work, run_all
 from artificer.images.place import Corrupt
 from artificer.images.plain import plain_layer, streamed_members
 from artificer.images.reach import Reach
@@ -19,6 +20,7 @@ from artificer.layers.tree import Tree
 from artificer.oci.image import Image, Layer
 
 _KIND = "index"
+_AT_ONCE = 4
 
 
 class NoSuchFile(ArtificerError):
@@ -34,18 +36,45 @@ class _Place(NamedTuple):
 
 def tree_of(image: Image, reach: Reach) -> Tree:
     """Return the merged files of *image*; a layer that was never looked into is streamed once."""
-    return Tree([index_of(layer, reach) for layer in image.layers])
+    return Tree(indexes_of(image.layers, reach))
+
+
+def indexes_of(layers: Sequence[Layer], reach: Reach) -> list[Index]:
+    """Return the file indexes of *layers*; those that have to be made are, several at once."""
+    known = [_known(layer, reach) for layer in layers]
+    missing = [number for number, one in enumerate(known) if one is None]
+    made: dict[int, Index] = {}
+
+    def work(number: int) -> Work:
+        def look(check: Callable[[], None]) -> None:
+            check()
+            made[number] = _made(layers[number], reach)
+
+        return look
+
+    run_all([work(number) for number in missing], threads=_AT_ONCE, stop=reach.stop)
+    return [made[number] if one is None else one for number, one in enumerate(known)]
 
 
 def index_of(layer: Layer, reach: Reach) -> Index:
     """Return the file index of *layer*: the one that the store keeps, or a new one."""
+    known = _known(layer, reach)
+    return _made(layer, reach) if known is None else known
+
+
+def _known(layer: Layer, reach: Reach) -> Index | None:
     data = reach.store.record(_KIND, layer.diff_id)
-    if data is not None:
-        try:
-            return index.unpack(data)
-        except index.InvalidIndex:
-            # Of an older version: made again below.
-            reach.store.remove_record(_KIND, layer.diff_id)
+    if data is None:
+        return None
+    try:
+        return index.unpack(data)
+    except index.InvalidIndex:
+        # Of an older version: made again.
+        reach.store.remove_record(_KIND, layer.diff_id)
+        return None
+
+
+def _made(layer: Layer, reach: Reach) -> Index:
     made = index.index_of(streamed_members(layer, reach))
     reach.store.set_record(_KIND, layer.diff_id, made.pack())
     return made
