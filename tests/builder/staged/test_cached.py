@@ -53,7 +53,7 @@ def test_an_unchanged_context_is_neither_listed_nor_read(
     shop.image(TEXT)
 
     monkeypatch.setattr(contents, "selected", None)
-    monkeypatch.setattr(making, "index_of", None)
+    monkeypatch.setattr(making, "indexes_of", None)
     shop.image(TEXT)
 
     assert shop.cached == ALL

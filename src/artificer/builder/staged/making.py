@@ -20,7 +20,7 @@ from artificer.builder.stages import (
     Step,
 )
 from artificer.builder.work import Work
-from artificer.images.files import NoSuchFile, index_of, read_file
+from artificer.images.files import NoSuchFile, indexes_of, read_file
 from artificer.layers.entry import Entry
 from artificer.layers.index import File, Index
 from artificer.layers.tar import BLOCK_SIZE
@@ -121,15 +121,17 @@ class _Files:
         """Return the files of *layers*, which are those of the last time and some more."""
         if self._tree is None:
             self._tree = Tree(())
-        for layer in layers[self._count :]:
-            self._tree.grow(self._index(layer))
+        new = layers[self._count :]
+        asked = [layer for layer in new if layer.diff_id not in self._expected]
+        found = iter(indexes_of(asked, self._shop.reach))
+        for layer in new:
+            expected = self._expected.get(layer.diff_id)
+            self._tree.grow(next(found) if expected is None else self._index(expected))
+        self._expected.clear()
         self._count = len(layers)
         return self._tree
 
-    def _index(self, layer: Layer) -> Index:
-        entries = self._expected.pop(layer.diff_id, None)
-        if entries is None:
-            return index_of(layer, self._shop.reach)
+    def _index(self, entries: list[Entry]) -> Index:
         return Index(
             File(
                 *(entry.path, entry.kind, entry.mode, entry.uid, entry.gid),
