@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from artificer.sandbox.client import Sandbox
-from artificer.sandbox.command import TreeLayer
+from artificer.sandbox.command import Bind, Cache, Secret, Tmpfs, TreeLayer
 from artificer.sandbox.rung import NotPossible
 from tests.sandbox import roots
 
@@ -106,6 +106,23 @@ def test_a_command_gives_the_same_layer_as_with_root(
         told = roots.Ran("", 0, expected)
         assert listing(done) == listing(told), done.said
     assert done.tar == expected
+
+
+@pytest.mark.parametrize("rung", roots.EVERYWHERE, indirect=True)
+def test_what_is_mounted_leaves_no_trace(rung: str, box: Sandbox, base: TreeLayer) -> None:
+    mounts = (
+        Secret("/srv/secrets/token", b"hush"),
+        Tmpfs("/srv/dir/memory"),
+        Cache("/srv/web/cache", f"trace-{rung}"),
+        Bind("/srv/bound", (base,), "srv/dir"),
+    )
+    command = roots.shell("cat /srv/secrets/token > /dev/null && echo x > /new", mounts=mounts)
+
+    with box.at((base,)) as root:
+        done = roots.ran(root, command)
+
+    assert done.code == 0, done.said
+    assert list(done.members) == ["new"]
 
 
 def listing(done: roots.Ran) -> dict[str, object]:

@@ -129,6 +129,8 @@ def _fitted(folder: str, command: Command, who: Identity, means: tuple[int, Lend
         fit(fittings, command.mounts, sources)
         for mount in command.mounts:
             if isinstance(mount, Secret):
+                # proot makes what is missing on the way, and leaves a directory's time changed.
+                fittings.make_file(mount.target, b"", mount.mode)
                 words += ["-b", f"{stack.enter_context(_in_memory(mount))}:{mount.target}"]
         run = _Run(root, command, who, tuple(words))
         process, listener = child(lambda _: _become(run), output)
