@@ -100,7 +100,10 @@ class Line(NamedTuple):
 def continued(
     image: Image, lines: Sequence[Line], settings: Mapping[str, Any], stamp: Stamp
 ) -> Image:
-    """*image* with *lines* of history and their layers on top, and *settings* for its own."""
+    """*image* with *lines* of history and their layers on top, and *settings* for its own.
+
+    What its annotations say (a title, a revision) was about *image* alone: they are left out.
+    """
     layers = [line.layer for line in lines if line.layer is not None]
     told = [line.created_by for line in lines if line.layer is not None]
     image = appended(image, layers, told, stamp)
@@ -111,7 +114,9 @@ def continued(
     config["config"] = dict(settings)
     before = config["history"][: len(config["history"]) - len(layers)]
     config["history"] = before + [_told(line, stamp) for line in lines]
-    return _image(copy.deepcopy(image.manifest_document), config, image.origins)
+    manifest = copy.deepcopy(image.manifest_document)
+    manifest.pop("annotations", None)
+    return _image(manifest, config, image.origins)
 
 
 def _told(line: Line, stamp: Stamp) -> dict[str, Any]:
