@@ -403,6 +403,16 @@ def test_what_is_copied_must_be_there(cli: Cli, app: Path) -> None:
         (("--jobs", "many", "app"), "not a number of jobs"),
         (("app/hello",), "is neither a directory nor an archive"),
         (("//x:y", "-t", "app"), "-t is about a Dockerfile"),
+        (("-t", "app", "--", "//x:y"), "-t is about a Dockerfile"),
+        (("--context-sub-path", "nowhere", "app"), "the context has no directory nowhere"),
+        (("-f", "nowhere", "app"), "there is no Dockerfile nowhere"),
+        (("-f", "https://a.test/Dockerfile", "app"), "is read from the disk"),
+        (("--build-context", "a=app", "--build-context", "a=app", "app"), "given twice"),
+        (("--cache-from", "type=what", "app"), "no such type"),
+        (("--cache-to", "type=local,dest=x,reset=true", "app"), "reset=true is refused"),
+        (("--cache-repo", "localhost:1/x:tag", "app"), "without a tag"),
+        (("--source-date-epoch", "now", "app"), "not a number of seconds"),
+        (("--secret", "id=x", "app"), "cannot read x"),
     ],
 )
 def test_misuse_is_told_with_a_way_out(
@@ -413,6 +423,82 @@ def test_misuse_is_told_with_a_way_out(
     assert said in done.error
     assert done.code in {1, 2}
     assert done.hint
+
+
+def test_what_cannot_be_a_context_is_refused(cli: Cli, app: Path, work: Path) -> None:
+    os.mkfifo(work / "pipe")
+    write(app, {"Dockerfile": "FROM scratch\nCOPY --from=more . /\n"})
+
+    assert "./pipe is no directory" in cli("build", "./pipe", code=1).error
+    error = cli("build", "--build-context=more=app/hello", "app", code=1).error
+    assert "neither a directory nor an archive" in error
+    text = b"FROM scratch\n"
+    assert "-f names another" in cli("build", "-f", "x", "-", stdin=text, code=2).error
+    damaged = tar_of({"Dockerfile": COPY}, "w:gz")[:-20]
+    assert cli("build", "-", stdin=damaged, code=1).error.startswith("standard input: ")
+    hidden = tar_of({"Dockerfile": COPY, ".wh.x": ""})
+    assert "a name that images cannot have" in cli("build", "-", stdin=hidden, code=1).error
+
+
+def test_a_dockerfile_may_come_beside_an_archive_and_lie_in_a_directory(
+    cli: Cli, app: Path, work: Path
+) -> None:
+    (work / "context.tar").write_bytes(tar_of({"hello": "hi"}))
+    write(work, {"docker/Dockerfile": "FROM scratch\nCOPY other /\n"})
+
+    assert files_of(cli, "-f", "-", "context.tar", stdin=COPY.encode()) == {"hello": "hi"}
+    assert files_of(cli, "-f", "docker", "app") == {"other": "other\n"}
+    assert app.is_dir()
+
+
+def test_an_archive_on_the_web_may_be_a_named_context(cli: Cli, app: Path, tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "more.tar").write_bytes(tar_of({"b": "b"}))
+    commit(tmp_path / "git" / "more", {"c": "c"})
+    write(app, {"Dockerfile": "FROM scratch\nCOPY --from=web b /\nCOPY --from=git c /\n"})
+
+    with serving_files(served) as url, serving_git(tmp_path / "git") as server:
+        web, git = f"--build-context=web={url}/more.tar", server.url("more")
+        assert files_of(cli, web, f"--build-context=git={git}", "app") == {"b": "b", "c": "c"}
+
+
+def test_what_add_names_is_fetched(cli: Cli, app: Path, tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    write(served, {"file": "fetched"})
+
+    with serving_files(served) as url:
+        write(app, {"Dockerfile": f"FROM scratch\nADD {url}/file /\n"})
+        assert files_of(cli, "app") == {"file": "fetched"}
+
+
+def test_a_commit_says_when_it_was_built(cli: Cli, tmp_path: Path) -> None:
+    text = "FROM scratch\nCOPY hello /\n"
+    commit(tmp_path / "git" / "app", {"Dockerfile": text, "hello": "hi"})
+
+    with serving_git(tmp_path / "git") as server:
+        words = ("--build-arg", "SOURCE_DATE_EPOCH=context", server.url("app"))
+        cli("build", "-t", "app", *words)
+
+    created = json.loads(cli("inspect", "--config", "store:app").stdout)["created"]
+    assert created.startswith("2017-07-14T02:40:00")
+
+
+def test_a_dockerfile_may_say_that_warnings_are_errors(cli: Cli, app: Path) -> None:
+    write(app, {"Dockerfile": "# check=error=true\nFROM scratch\nMAINTAINER me\n"})
+
+    assert "MaintainerDeprecated" in cli("build", "app", code=1).error
+
+
+def test_an_image_may_be_a_cache_itself(hub: Cli, app: Path, open_registry: Registry) -> None:
+    name = f"{open_registry.host}/dockerfile/inline"
+    first = hub("build", "--cache-to", "inline", "-t", name, "--push", "app").stdout
+
+    words = ("--cache-to", "inline", "--cache-from", f"type=inline,ref={name}", "-t", name)
+    again = hub.machine("two")("build", *words, "--push", "app")
+
+    assert again.stdout == first
+    assert f"{name}:latest has it" in again.stderr or f"{name} has it" in again.stderr
 
 
 def test_help_shows_both_kinds_of_builds(cli: Cli) -> None:

@@ -110,6 +110,17 @@ def test_what_cannot_be_done_is_said(given: list[str], said: str) -> None:
         asked("--no-push", *given)
 
 
+def test_a_password_for_the_context_is_shown_to_nobody() -> None:
+    token = asked("--no-push", GIT_TOKEN="t0ken")
+    both = asked("--no-push", GIT_USERNAME="me", GIT_PASSWORD="pass")
+
+    assert token.git_authorization == "Basic dDBrZW46"
+    assert both.git_authorization == "Basic bWU6cGFzcw=="
+    assert "Basic" not in repr(both)
+    with pytest.raises(Misused, match="GIT_PULL_METHOD"):
+        asked("--no-push", "-c", "git://g/a.git", GIT_PULL_METHOD="ftp")
+
+
 def test_layers_are_shared_beside_the_first_destination() -> None:
     assert "--cache-repo=r.test/me/app/cache" in words(D, "--cache=true")
     assert "--cache-repo=r.test/c" in words(D, "--cache", "--cache-repo=r.test/c")

@@ -234,7 +234,10 @@ def _below(directory: str, below: str | None) -> str:
             hint="it is relative to the context's root",
         )
     if not os.path.isdir(path):
-        raise NoContext(f"--context-sub-path: the context has no directory {below}")
+        raise NoContext(
+            f"--context-sub-path: the context has no directory {below}",
+            hint="it is relative to the context's root",
+        )
     return path
 
 

@@ -2,7 +2,6 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from artificer.cli.dockerfile_words import fields, told
@@ -14,7 +13,6 @@ from artificer.oci.reference import (
     Named,
     OciArchive,
     Reference,
-    StoreName,
     parse_name,
     parse_reference,
 )
@@ -133,7 +131,10 @@ def _read(text: str, found: _Found) -> None:
         found.push = found.push or kind == "registry" or _true(given.pop("push", "false"), text)
     for key, value in given.items():
         if value.lower() not in _USUAL.get(key, ()):
-            raise Misused(f"-o {text}: {key}={value} is refused: it has no meaning here")
+            raise Misused(
+                f"-o {text}: {key}={value} is refused: it has no meaning here",
+                hint=f"leave {key} out",
+            )
 
 
 def _common(given: dict[str, str], text: str, found: _Found) -> None:
@@ -196,8 +197,3 @@ def _true(value: str, text: str) -> bool:
     if value.lower() not in _YES | _NO:
         raise Misused(f"-o {text}: {value!r} is neither true nor false")
     return value.lower() in _YES
-
-
-def stored_names(references: Iterable[Reference]) -> tuple[StoreName, ...]:
-    """Those of *references* that are names in the store."""
-    return tuple(one for one in references if isinstance(one, StoreName))

@@ -174,14 +174,20 @@ def _needed(given: dict[str, str], key: str, text: str) -> str:
 def _check_rest(given: Mapping[str, str], text: str, option: str) -> None:
     for key, value in given.items():
         if value.lower() not in _REGISTRY_USUAL.get(key, ()):
-            raise Misused(f"{option} {text}: {key}={value} is refused: it has no meaning here")
+            raise Misused(
+                f"{option} {text}: {key}={value} is refused: it has no meaning here",
+                hint=f"leave {key} out",
+            )
 
 
 def _repository(text: str, option: str) -> Named:
     """A repository; a tag or digest would be none of its records."""
     name = parse_name(text)
     if name.digest or (name.tag and option == "--cache-repo"):
-        raise Misused(f"{option} is a repository, without a tag: {text}")
+        raise Misused(
+            f"{option} is a repository, without a tag: {text}",
+            hint="tags are keys of layers there",
+        )
     return name._replace(tag=None)
 
 
@@ -200,7 +206,9 @@ def _contexts(args: Namespace) -> tuple[NamedContext, ...]:
     for text in args.build_context:
         one = named_context(text)
         if (one.name, one.platform) in found:
-            raise Misused(f"--build-context {one.name} is given twice")
+            raise Misused(
+                f"--build-context {one.name} is given twice", hint="leave one of them out"
+            )
         found[one.name, one.platform] = one
     return tuple(found.values())
 
@@ -208,7 +216,10 @@ def _contexts(args: Namespace) -> tuple[NamedContext, ...]:
 def _epoch(args: Namespace, environ: Mapping[str, str]) -> int:
     text = args.source_date_epoch or environ.get("SOURCE_DATE_EPOCH") or "0"
     if not text.isdecimal():
-        raise Misused(f"SOURCE_DATE_EPOCH is not a number of seconds: {text!r}")
+        raise Misused(
+            f"SOURCE_DATE_EPOCH is not a number of seconds: {text!r}",
+            hint="they count from 1970, as `date +%s` does",
+        )
     return int(text)
 
 
