@@ -250,3 +250,13 @@ def test_independent_stages_are_all_built(shop: Workshop) -> None:
     image = shop.build(f"{stages}FROM scratch\n{copies}", Options(jobs=4)).image
 
     assert sorted(shop.tree(image)) == [f"f{n}" for n in range(8)]
+
+
+def test_what_two_stages_do_alike_is_done_once(shop: Workshop) -> None:
+    fill(shop)
+    stages = "".join(f"FROM scratch AS s{n}\nCOPY a /f\n" for n in range(8))
+    copies = "".join(f"COPY --from=s{n} /f /f{n}\n" for n in range(8))
+
+    shop.build(f"{stages}FROM scratch\n{copies}", Options(jobs=8))
+
+    assert shop.started.count("COPY a /f") == 1

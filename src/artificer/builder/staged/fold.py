@@ -101,11 +101,25 @@ class _Fold:
             known = self._known(parts, told)
         if known is not None:
             return self._put(parts.key, known)
+        with shop.steps.alone(parts.key):
+            return self._carried_out(step, instruction, parts, told)
+
+    def _carried_out(
+        self, step: Step, instruction: Instruction, parts: Parts, told: Told
+    ) -> Layer:
+        shop = self._shop
+        twin = shop.steps.done_here(parts.key)
+        if twin is not None:
+            shop.reach.report(StepCached(*told, "another stage has just done it"))
+            blob = twin.blob
+            own = self._kind.layer(blob.digest, blob.descriptor.size, twin.diff_id, blob.origin)
+            return self._put(parts.key, own)
         self._explain(parts, instruction, told)
         shop.reach.report(StepStarted(*told))
         started = time.monotonic()
         layer = self._made(step, told)
         shop.steps.keep(parts.key, layer)
+        shop.steps.note(parts.key, layer)
         shop.reach.report(StepDone(*told, time.monotonic() - started))
         layer = self._put(parts.key, layer)
         self._fresh.append((parts.key, layer))

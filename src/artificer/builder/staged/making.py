@@ -123,7 +123,8 @@ class _Files:
             self._tree = Tree(())
         new = layers[self._count :]
         asked = [layer for layer in new if layer.diff_id not in self._expected]
-        found = iter(indexes_of(asked, self._shop.reach))
+        with self._shop.steps.alone(f"index {asked[0].diff_id}" if asked else ""):
+            found = iter(indexes_of(asked, self._shop.reach))
         for layer in new:
             expected = self._expected.get(layer.diff_id)
             self._tree.grow(next(found) if expected is None else self._index(expected))

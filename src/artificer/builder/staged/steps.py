@@ -1,7 +1,9 @@
 """What instructions came to before, by key: asked of the store, then of caches."""
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from artificer import limits
@@ -53,6 +55,25 @@ class Steps:
         self._reach = reach
         self._caches = list(caches)
         self._inline: dict[InlineCache, dict[str, Known]] = {}
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._done: dict[str, Layer] = {}
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """While inside, no other stage is inside with *key*: the next finds it done."""
+        with self._lock:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            yield
+
+    def note(self, key: str, layer: Layer) -> None:
+        """Remember for this build that the instruction with *key* came to *layer*."""
+        self._done[key] = layer
+
+    def done_here(self, key: str) -> Layer | None:
+        """Return what the instruction with *key* came to in this very build."""
+        return self._done.get(key)
 
     def find(self, key: str, kind: Kind) -> Known | None:
         """Return the layer of the instruction with *key*, if anybody knows it."""
