@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from artificer.cli.table import table
-from artificer.sandbox.ladder import rungs, why_not
-from artificer.sandbox.rung import Rung
 
 _NEEDS = {
     "root": "root that may mount (CAP_SYS_ADMIN)",
@@ -31,8 +29,11 @@ class Way(NamedTuple):
 
 def ways(state: str) -> list[Way]:
     """Try every way, the best first; *state* is where roots would be."""
+    # Only Linux has what they need, even to be imported.
+    from artificer.sandbox.ladder import rungs, why_not
+
     os.makedirs(state, exist_ok=True)
-    return [_tried(rung, state) for rung in rungs()]
+    return [Way(rung.name, rung.identity, why_not(rung, state)) for rung in rungs()]
 
 
 def ladder(found: list[Way]) -> str:
@@ -48,10 +49,6 @@ def ladder(found: list[Way]) -> str:
         for number, row in enumerate(rows)
     ]
     return table(("way", "here", "owners", "what it needs"), shown)
-
-
-def _tried(rung: Rung, state: str) -> Way:
-    return Way(rung.name, rung.identity, why_not(rung, state))
 
 
 def _lines(way: Way) -> Iterator[str]:
