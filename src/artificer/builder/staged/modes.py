@@ -67,7 +67,9 @@ def _acted(action: Action, mode: int, *, directory: bool) -> int:
         return mode | bits
     if action.sign == "-":
         return mode & ~bits
-    cleared = sum(7 << _SHIFTS[who] for who in set(action.who)) & ~action.mask
+    # As chmod(1): a sign for nobody in particular clears what the umask would not set, too.
+    cleared = sum(7 << _SHIFTS[who] for who in set(action.who))
+    cleared |= 0o1000 if "o" in action.who else 0
     if not directory:
         cleared |= (0o4000 if "u" in action.who else 0) | (0o2000 if "g" in action.who else 0)
     return (mode & ~cleared) | bits
