@@ -260,3 +260,25 @@ def test_what_two_stages_do_alike_is_done_once(shop: Workshop) -> None:
     shop.build(f"{stages}FROM scratch\n{copies}", Options(jobs=8))
 
     assert shop.started.count("COPY a /f") == 1
+
+
+def test_an_instruction_is_compared_with_itself_where_others_come_before_it(
+    shop: Workshop,
+) -> None:
+    fill(shop)
+    shop.image("FROM scratch\nCOPY a /a\nCOPY d /d")
+
+    shop.image("FROM scratch\nWORKDIR /new\nCOPY a /a\nCOPY d /d")
+
+    assert shop.changed[-2:] == [("what lies below: changed",)] * 2
+
+
+def test_an_instruction_with_other_words_is_compared_with_what_stood_there(
+    shop: Workshop,
+) -> None:
+    fill(shop)
+    shop.image("FROM scratch\nCOPY a /a")
+
+    shop.image("FROM scratch\nCOPY --chown=5 a /a")
+
+    assert shop.changed == [("--chown: changed",)]

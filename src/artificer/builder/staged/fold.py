@@ -1,5 +1,6 @@
 """One stage: a fold of its instructions over its base."""
 
+import os
 import time
 from collections.abc import Mapping
 from itertools import dropwhile
@@ -154,8 +155,10 @@ class _Fold:
 
     def _explain(self, parts: Parts, instruction: Instruction, told: Told) -> None:
         name = self._stage.name or str(self._number)
-        where = f"{instruction.place.path}\0{name}\0{told.label}"
-        changes = (*self._shop.steps.explain(where, parts.hashed()), *parts.changed)
+        # Names of files are relative to where we are.
+        stage = f"{os.getcwd()}\0{instruction.place.path}\0{name}\0"
+        places = (f"{stage}{told.title}", f"{stage}\0{len(self._own)}")
+        changes = (*self._shop.steps.explain(places, parts.hashed()), *parts.changed)
         # What is carried out in any case needs no reason.
         if changes and not self._shop.options.afresh.has(self._stage.name, self._number):
             most = self._shop.options.explained

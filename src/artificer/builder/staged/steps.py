@@ -91,11 +91,16 @@ class Steps:
         """Remember that *layer*, if its blob is in the store, is what *key* comes to."""
         _keep(self._reach.store, key, layer)
 
-    def explain(self, where: str, parts: Mapping[str, str]) -> tuple[str, ...]:
-        """Say what of *parts* differs from the last time at *where*, and remember them."""
+    def explain(self, places: Sequence[str], parts: Mapping[str, str]) -> tuple[str, ...]:
+        """Say what of *parts* differs from the last time, and remember them.
+
+        The last time is what is remembered for the first of *places* that anything is.
+        """
         store = self._reach.store
-        before = store.record(_PARTS, where)
-        store.set_record(_PARTS, where, explanation(parts))
+        found = (store.record(_PARTS, place) for place in places)
+        before = next((data for data in found if data is not None), None)
+        for place in places:
+            store.set_record(_PARTS, place, explanation(parts))
         return () if before is None else changes(before, parts)
 
     def share(self, layers: Sequence[tuple[str, Layer]]) -> None:
