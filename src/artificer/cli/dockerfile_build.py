@@ -105,7 +105,7 @@ class Site:
             mounts=request.caches.mounts,
             inline=request.caches.inline or made.controls.inline_cache,
             running=staged.Running(request.hosts, staged.Secrets(secrets), request.agents),
-            jobs=jobs_of(self.args, len(os.sched_getaffinity(0))),
+            jobs=jobs_of(self.args, os.cpu_count() or 1),
             explained=_EXPLAINED if self.args.explain else _TOLD,
         )
 

@@ -7,12 +7,17 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from artificer.cli.session import Session
+from artificer.errors import ArtificerError
 from artificer.images.reach import Reach
 from artificer.layers.write import Tar
 from artificer.oci.digest import Digest
 from artificer.sandbox import client
 from artificer.sandbox.command import Chain, Command
 from artificer.store.trees import STATE
+
+
+class NotLinux(ArtificerError):
+    """This system has none of the means to run a command in a root of its own."""
 
 
 class Rung(NamedTuple):
@@ -65,6 +70,11 @@ class Sandbox:
 
 def sandbox(args: Namespace, epoch: int, reach: Reach, session: Session) -> Sandbox:
     """The sandbox, as *args* want it; it is closed with *session*."""
+    if not hasattr(os, "O_PATH"):
+        raise NotLinux(
+            "commands of Dockerfiles can be run on Linux only",
+            hint="what needs no RUN builds here, too; build the rest in a virtual machine or CI",
+        )
     options = client.SandboxOptions(
         args.rung, args.allow_lost_owners, session.started, epoch, args.preserve_mtime
     )
