@@ -70,3 +70,15 @@ def test_locked_refuses_what_has_no_pin_and_check_what_has_one_too_many(
     done = site("lock", "--check", code=1)
 
     assert done.stderr.count("  - ") == 2
+
+
+def test_rule_sets_that_are_known_are_not_fetched_for_a_lock(site: Cli, work: Path) -> None:
+    git = 'git_repository(name = "io_bazel_rules_docker", remote = "https://x.invalid", tag = "1")'
+    archive = 'http_archive(name = "rules_pkg", urls = ["https://x.invalid/rules_pkg.tar"])'
+    with (work / "WORKSPACE").open("a") as file:
+        file.write(f"{git}\n{archive}\n")
+
+    told = site("lock").stdout
+
+    assert len(told.splitlines()) == 2
+    assert "x.invalid" not in told

@@ -90,7 +90,10 @@ def load_graph(
 
 
 def load_repositories(root: str, options: LoadOptions, rulebook: Rulebook) -> Loaded:
-    """Every target that the WORKSPACE and MODULE.bazel declare: what a lock file pins."""
+    """Every target that the WORKSPACE and MODULE.bazel declare: what a lock file pins.
+
+    Those of rule sets that we stand in for are left out: nothing is fetched for them.
+    """
     workspace = _Workspace(root, options, rulebook)
     loader = workspace.resolver.loader
     roots = tuple(
@@ -98,7 +101,7 @@ def load_repositories(root: str, options: LoadOptions, rulebook: Rulebook) -> Lo
         for call in loader.workspace.calls.values()
         for platform in options.platforms or (None,)
         for name, repository in workspace.resolver.repositories.of(call, platform).items()
-        if isinstance(repository, Synthetic | Tree)
+        if isinstance(repository, Synthetic | Tree) and not loader.is_known(name)
         for key in repository.targets
     )
     for each in roots:
