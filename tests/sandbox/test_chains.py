@@ -268,3 +268,24 @@ def test_the_helper_sees_nothing_of_our_environment(
 
     assert b"hunter2" not in words
     assert os.environ["SECRET_TOKEN"] == "hunter2"
+
+
+def test_a_layer_may_come_again(box: Sandbox, base: TreeLayer, sandbox_folder: Path) -> None:
+    one = roots.layer(
+        sandbox_folder, [roots.directory("srv"), roots.member("srv/f0", b"one"), whiteout("f1")]
+    )
+    other = roots.layer(
+        sandbox_folder, [roots.directory("srv"), roots.member("srv/f1", b"2"), whiteout("f0")]
+    )
+
+    with box.at((base, one, one)) as root:
+        done = roots.ran(root, "cat /srv/f0; test ! -e /srv/f1")
+        assert (done.said, done.code) == ("one", 0)
+        root.extend((other, one))
+        done = roots.ran(root, "cat /srv/f0; test ! -e /srv/f1")
+        assert (done.said, done.code) == ("one", 0)
+
+
+def whiteout(name: str) -> tuple[tarfile.TarInfo, bytes]:
+    """What says that a file of a lower layer's /srv is gone."""
+    return roots.member(f"srv/.wh.{name}")

@@ -86,6 +86,9 @@ def _links(folder: str, trees: Sequence[Tree]) -> list[str]:
     for number, tree in enumerate(trees):
         if tree.hides_all:
             visible = list(trees[number:])
+    # No overlay has one directory twice. Of a layer that comes again (RUN true, RUN true) the
+    # upper one decides all that the lower one did.
+    visible = list({tree.root: tree for tree in reversed(visible)}.values())[::-1]
     # Without an upper directory there must be two lower ones.
     names = list(_EMPTY[len(visible) :]) or [_EMPTY[0]]
     for number, tree in enumerate(visible):
