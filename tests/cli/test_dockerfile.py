@@ -501,6 +501,23 @@ def test_an_image_may_be_a_cache_itself(hub: Cli, app: Path, open_registry: Regi
     assert f"{name}:latest has it" in again.stderr or f"{name} has it" in again.stderr
 
 
+def test_a_base_that_was_built_before_is_taken_from_the_store(
+    hub: Cli, app: Path, work: Path
+) -> None:
+    write(work, {"base/Dockerfile": "FROM scratch\nLABEL from=base\n"})
+    write(app, {"Dockerfile": "FROM only-here:1\nCOPY hello /\n"})
+    hub("build", "-t", "only-here:1", "base")
+
+    by_registry = hub("build", "-t", "app", "app")
+    offline = hub("build", "--offline", "-t", "app", "app")
+
+    assert by_registry.stdout == offline.stdout
+    assert "only-here:1 is taken from the store" in by_registry.lines
+    config = json.loads(hub("inspect", "--config", "store:app").stdout)
+    assert config["config"]["Labels"] == {"from": "base"}
+    assert "there is no such image" in hub.machine("two")("build", "app", code=1).error
+
+
 def test_help_shows_both_kinds_of_builds(cli: Cli) -> None:
     page = cli("build", "--help").stdout
 

@@ -18,7 +18,7 @@ from artificer.builder.staged.steps import Steps
 from artificer.builder.stages import ContextFiles, Recipe
 from artificer.cli.contexts import Opened, Opener
 from artificer.cli.dockerfile_request import Request
-from artificer.cli.dockerfile_sources import git_of, web_of
+from artificer.cli.dockerfile_sources import base_of, git_of, web_of
 from artificer.cli.session import Session
 from artificer.cli.target_options import jobs_of
 from artificer.cli.words import rfc3339
@@ -56,7 +56,7 @@ class Site:
         self.request = request
         self.reach = sources.reach
         self.session = session
-        self.bases = Bases(sources.base, sources.reach)
+        self.bases = Bases(base_of(sources), sources.reach)
         self._sources = sources
         self._opener = opener
         self._contexts: dict[str, Directory] = {}

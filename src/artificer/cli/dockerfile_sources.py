@@ -2,9 +2,10 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from artificer.builder.build import Sources
+from artificer.builder.build import Base, Sources
 from artificer.builder.known import Known
 from artificer.builder.lock import read_lock
 from artificer.cli.connect import open_wire
@@ -12,8 +13,12 @@ from artificer.cli.contexts import Opener
 from artificer.cli.dockerfile_request import Request
 from artificer.cli.oneline import pull_of
 from artificer.cli.session import Session
+from artificer.errors import Unauthorized
+from artificer.events import Note
+from artificer.images.named import find_in_store
+from artificer.images.place import NotFound
 from artificer.images.reach import Reach
-from artificer.oci.reference import Named
+from artificer.oci.reference import Named, Reference, StoreName, parse_reference
 from artificer.sources.git_reference import is_git_reference, parse_git_reference
 
 if TYPE_CHECKING:
@@ -31,6 +36,42 @@ def sources_of(args: Namespace, request: Request, reach: Reach, session: Session
         docker_host=session.environ.get("DOCKER_HOST"),
         lock=read_lock(".", only=args.locked),
     )
+
+
+def base_of(sources: Sources) -> Callable[[Reference], Base]:
+    """How bases are found: in registries, and under names that only the store has.
+
+    Unless tags are looked up anew, the store's names come first, as with docker.
+    """
+
+    def base(reference: Reference) -> Base:
+        # What artificer.lock pins is not a matter of names.
+        if not isinstance(reference, Named) or sources.lock.pinned(reference).digest is not None:
+            return sources.base(reference)
+        if sources.pull != "always" and (known := _stored(reference, sources.reach)):
+            return known
+        try:
+            return sources.base(reference)
+        except (NotFound, Unauthorized):
+            known = _stored(reference, sources.reach)
+            if known is None:
+                raise
+            return known
+
+    return base
+
+
+def _stored(name: Named, reach: Reach) -> Base | None:
+    """What the store calls *name*, by ``build -t`` or ``pull``."""
+    reference = parse_reference(f"store:{name}")
+    if not isinstance(reference, StoreName):
+        return None
+    try:
+        found = find_in_store(reference, reach.store)
+    except NotFound:
+        return None
+    reach.report(Note(f"{name.familiar} is taken from the store"))
+    return Base(reference, found)
 
 
 def opener_of(args: Namespace, request: Request, reach: Reach, session: Session) -> Opener:
