@@ -230,6 +230,28 @@ def test_a_socket_is_spoken_to(pod: Sandbox, base: TreeLayer, tmp_path: Path) ->
     assert done.members == {}
 
 
+def test_links_instead_of_directories_lead_nowhere(
+    pod: Sandbox, base: TreeLayer, sandbox_folder: Path, tmp_path: Path
+) -> None:
+    for name in ("hosts", "resolv.conf", "null", "x", "token"):
+        (tmp_path / name).write_text("the machine's")
+    cache = Cache("/srv/dir/x", "hostile")
+    script = (
+        f"mv /etc /old; mv /dev /olddev; rm -r /srv/dir/x; mv /srv/dir /srv/gone; "
+        f"ln -s {tmp_path} /etc; ln -s {tmp_path} /dev; ln -s {tmp_path} /srv/dir"
+    )
+    with pod.at((base,)) as root:
+        done = roots.ran(root, roots.shell(script, mounts=(cache,)))
+        again = roots.ran(root, roots.shell("ls /srv/dir/x 2>&1", mounts=(cache,)))
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == (
+        dict.fromkeys(("hosts", "resolv.conf", "null", "x", "token"), "the machine's")
+    )
+    assert done.members["etc"].linkname == str(tmp_path)
+    assert "old/passwd" in done.members
+    assert "the machine's" not in again.said
+
+
 def test_what_needs_a_namespace_is_refused(pod: Sandbox, base: TreeLayer) -> None:
     with pod.at((base,)) as root, pytest.raises(NotPossible, match="without a network"):
         roots.ran(root, roots.shell("true", network="none"))

@@ -46,6 +46,7 @@ class DirectorySite:
     def run(self, command: Command, output: int) -> int:
         """Run *command* to its end."""
         self._clean = False
+        self._roots.change(self._root)
         before = self._root.snapshot
         for path in before.unread:
             before.digests[path] = digest_of(f"{self._root.root}/{path}")
@@ -68,6 +69,7 @@ class DirectorySite:
         chain = (*self._root.chain, str(diff_id))
         self._root = self._root._replace(chain=chain, since=clock(self._root.folder))
         self._clean = True
+        self._roots.tell(self._root)
 
     def extend(self, layers: Chain) -> None:
         """Put *layers* upon the chain."""

@@ -6,16 +6,20 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
-from artificer.sandbox.points import Points, real_path
+from artificer.sandbox.points import Points, opened, real_path
 
 
 class _Fitted(NamedTuple):
-    """Something that lies at *place*: *aside* is what was there before, *source* its home."""
+    """Something called *name* in the open directory *parent*: *aside* is what was there before.
 
-    place: str
-    above: str
+    *lent* is what has a home at *source*, to which it goes back.
+    """
+
+    parent: int
+    name: str
     aside: str
     source: str
+    lent: os.stat_result | None
 
 
 class Fittings:
@@ -23,6 +27,9 @@ class Fittings:
 
     What lay at a place is kept aside meanwhile. Directories keep the times that they have, and
     what was made on the way is gone afterwards if it is empty.
+
+    A command may put links in place of the directories that we know by their paths, and would
+    lead us out of the root: afterwards only directories are used that were opened before.
     """
 
     def __init__(self, root: str, folder: str) -> None:
@@ -30,17 +37,17 @@ class Fittings:
         self._folder = folder
         self._points: list[Points] = []
         self._fitted: list[_Fitted] = []
-        self._parent = root, os.stat(root)
+        self._before = os.stat(root)
 
     def lend(self, source: str, target: str) -> None:
         """Let *source* be at *target*; it is moved there, and back."""
-        place = self._room(target, source)
+        place = self._room(target, source, os.lstat(source))
         os.rename(source, place)
         self._settle()
 
     def make_directory(self, target: str, mode: int = 0o755) -> str:
         """Make an empty directory at *target*, which is gone afterwards; return where it is."""
-        place = self._room(target, "")
+        place = self._room(target)
         os.mkdir(place, mode)
         os.chmod(place, mode)
         self._settle()
@@ -48,7 +55,7 @@ class Fittings:
 
     def make_file(self, target: str, data: bytes, mode: int = 0o644) -> str:
         """Make a file at *target*, which is gone afterwards; return where it is."""
-        place = self._room(target, "")
+        place = self._room(target)
         with open(place, "xb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(data)
@@ -58,7 +65,7 @@ class Fittings:
 
     def make_room(self, target: str) -> str:
         """Return where *target* is, with nothing there; what is made there goes afterwards."""
-        return self._room(target, "")
+        return self._room(target)
 
     def mode_at(self, target: str) -> int:
         """Return the mode of the directory that is at *target*, or would be made."""
@@ -72,49 +79,54 @@ class Fittings:
         for fitted in reversed(self._fitted):
             with suppress(OSError):
                 self._restore(fitted)
+            os.close(fitted.parent)
         for points in reversed(self._points):
             points.take_back()
         self._fitted.clear()
         self._points.clear()
 
-    def _room(self, target: str, source: str) -> str:
+    def _room(self, target: str, source: str = "", lent: os.stat_result | None = None) -> str:
         """Make room at *target*: nothing is there then, but all directories above it."""
         real = real_path(self._root, target)
-        above = os.path.dirname(real)
+        above, name = os.path.split(real)
         if above != "/":
             points = Points(self._root)
             points.make(above, directory=True)
             points.restore()
             self._points.append(points)
-        place, parent = self._root + real, self._root + above
-        self._parent = parent, os.stat(parent)
+        parent = opened(self._root, above, os.O_PATH | os.O_DIRECTORY)
+        self._before = os.fstat(parent)
         aside = ""
-        if os.path.lexists(place):
+        if os.path.lexists(self._root + real):
             aside = f"{self._folder}/aside-{len(self._fitted)}"
-            os.rename(place, aside)
-        self._fitted.append(_Fitted(place, parent, aside, source))
-        return place
+            os.rename(name, aside, src_dir_fd=parent)
+        self._fitted.append(_Fitted(parent, name, aside, source, lent))
+        return self._root + real
 
     def _settle(self) -> None:
-        parent, before = self._parent
-        os.utime(parent, ns=(before.st_atime_ns, before.st_mtime_ns))
+        _set_times(self._fitted[-1].parent, self._before)
 
     def _restore(self, fitted: _Fitted) -> None:
-        now = os.stat(fitted.above)
-        if fitted.source:
-            with suppress(FileNotFoundError):
-                os.rename(fitted.place, fitted.source)
-        else:
-            remove(fitted.place)
+        parent, name = fitted.parent, fitted.name
+        now = os.fstat(parent)
+        with suppress(FileNotFoundError):
+            there = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if fitted.lent is not None and os.path.samestat(there, fitted.lent):
+                os.rename(name, fitted.source, src_dir_fd=parent)
+            else:
+                _remove(parent, name, there)
         if fitted.aside:
-            os.rename(fitted.aside, fitted.place)
-        os.utime(fitted.above, ns=(now.st_atime_ns, now.st_mtime_ns))
+            os.rename(fitted.aside, name, dst_dir_fd=parent)
+        _set_times(parent, now)
 
 
-def remove(path: str) -> None:
-    """Remove what is at *path*, whatever it is."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+def _set_times(folder: int, status: os.stat_result) -> None:
+    # A directory that is only opened as a path cannot be changed itself.
+    os.utime(f"/proc/self/fd/{folder}/.", ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _remove(parent: int, name: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        shutil.rmtree(name, dir_fd=parent, ignore_errors=True)
+    else:
+        os.unlink(name, dir_fd=parent)

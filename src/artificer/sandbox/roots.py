@@ -22,6 +22,8 @@ from artificer.store.lock import try_lock
 _TOLD = "told.json"
 _KEPT, _WORK = "kept-", "work-"
 _YOUNG = 60.0
+_PATIENCE, _PAUSE = 0.5, 0.002
+_Told = tuple[str, tuple[str, ...], list[str]]
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -60,6 +62,7 @@ class Roots:
         """Return a root of *chain* that nobody else has."""
         self.sweep()
         wanted = tuple(str(layer.diff_id) for layer in chain)
+        self._await(wanted)
         taken = self._prefix(wanted)
         if taken is None:
             folder = f"{self._folder}/{_WORK}{os.getpid()}-{time.monotonic_ns()}"
@@ -89,12 +92,22 @@ class Roots:
         chain = (*root.chain, *(str(layer.diff_id) for layer in layers))
         return root._replace(chain=chain, snapshot=found, since=clock(root.folder))
 
-    def keep(self, root: Unpacked) -> None:
-        """Give *root* back, in which nothing was changed, for the next who wants its chain."""
+    def tell(self, root: Unpacked) -> None:
+        """Write down that *root* is of its chain, and of nothing else, for who comes next."""
         special = sorted({*root.special, *root.snapshot.more})
         told = {"boot": self._boot, "chain": root.chain, "special": special}
-        with open(f"{root.folder}/{_TOLD}", "w") as file:
+        with open(f"{root.folder}/{_TOLD}.part", "w") as file:
             json.dump(told, file)
+        os.rename(f"{root.folder}/{_TOLD}.part", f"{root.folder}/{_TOLD}")
+
+    def change(self, root: Unpacked) -> None:
+        """Take note that something may be changed in *root* now."""
+        with suppress(FileNotFoundError):
+            os.unlink(f"{root.folder}/{_TOLD}")
+
+    def keep(self, root: Unpacked) -> None:
+        """Give *root* back, in which nothing was changed, for the next who wants its chain."""
+        self.tell(root)
         os.rename(root.folder, f"{self._folder}/{_KEPT}{time.time_ns()}")
         os.close(root.lock)
 
@@ -129,12 +142,23 @@ class Roots:
                     gone += 1
         return gone
 
+    def _await(self, wanted: tuple[str, ...]) -> None:
+        """Wait a moment for a better root than those that are kept: it may be given back now."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            kept = [len(chain) for _, chain, _ in self._fitting(_KEPT, wanted)]
+            coming = [
+                len(chain) for folder, chain, _ in self._fitting(_WORK, wanted) if _in_use(folder)
+            ]
+            if max(coming, default=0) <= max(kept, default=0):
+                return
+            time.sleep(_PAUSE)
+
     def _prefix(self, wanted: tuple[str, ...]) -> Unpacked | None:
         """Take the root that has most of *wanted*, and nothing else."""
         fitting = [
             (len(chain), folder, special)
-            for folder, chain, special in self._kept()
-            if wanted[: len(chain)] == chain
+            for folder, chain, special in self._fitting(_KEPT, wanted)
         ]
         for count, folder, special in sorted(fitting, reverse=True):
             away = f"{self._folder}/{_WORK}{os.getpid()}-{time.monotonic_ns()}"
@@ -148,18 +172,20 @@ class Roots:
                 return Unpacked(away, wanted[:count], set(special), Snapshot(), 0, lock)
         return None
 
-    def _kept(self) -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
-        for folder in self._named(_KEPT):
+    def _fitting(self, beginning: str, wanted: tuple[str, ...]) -> Iterator[_Told]:
+        """Yield the roots whose chains *wanted* begins with."""
+        for folder in self._named(beginning):
             try:
                 with open(f"{folder}/{_TOLD}") as file:
                     told = json.load(file)
             except (OSError, ValueError):
                 continue
+            chain = tuple(told["chain"])
             # What was not written to disk when a machine went down may be there in part.
-            if told["boot"] == self._boot:
-                yield folder, tuple(told["chain"]), told["special"]
-            else:
+            if told["boot"] != self._boot:
                 shutil.rmtree(folder, ignore_errors=True)
+            elif wanted[: len(chain)] == chain:
+                yield folder, chain, told["special"]
 
     def _named(self, beginning: str) -> list[str]:
         names = sorted(os.listdir(self._folder))
@@ -184,6 +210,17 @@ class _Noting(Extraction):
 def root_folder(state: str, kind: str) -> str:
     """Return where the roots of a *kind* of rung are."""
     return f"{state}/roots/{kind}"
+
+
+def _in_use(folder: str) -> bool:
+    try:
+        lock = _opened(folder)
+    except OSError:
+        return False
+    try:
+        return not try_lock(lock)
+    finally:
+        os.close(lock)
 
 
 def _opened(folder: str) -> int:
