@@ -20,9 +20,11 @@ import pytest
 import artificer
 from bench.base import base_layout, publish
 from bench.builds import Section
+from bench.commands import commands
 from bench.dockerfiles import BASES, DOCKERFILES, dockerfile_verdicts
+from bench.files import files
 from bench.floor import Floor, floor_of
-from bench.measure import runner
+from bench.measure import Runner, runner
 from bench.peers import Peer, dockerfile_peers, missing, peers
 from bench.programs import programs
 from bench.rounds import CASES, COLD, FRESH, Row, Site, run_rounds
@@ -34,7 +36,12 @@ from bench.workspace import workspace
 from tests.parts.commands import SEARCH
 from tests.parts.registries import registry
 
-BUILDS = {"workspace": workspace, "programs": programs}
+
+def _commands(run: Runner, rounds: int) -> Section:
+    return commands(run, rounds, files(cache_folder(dict(os.environ))))
+
+
+BUILDS = {"workspace": workspace, "programs": programs, "commands": _commands}
 
 
 class Measured(NamedTuple):
