@@ -50,9 +50,10 @@ class Snapshot(NamedTuple):
         rest = b"".join((lengths, key, self.result, paths, self.stats))
         return b"".join((_MAGIC, hashlib.sha256(rest).digest(), rest))
 
-    def each(self) -> Iterable[Stat]:
-        """Return what each path was, in the order of the paths."""
-        return _STAT.iter_unpack(self.stats)
+    def stat(self, number: int) -> Stat:
+        """Return what the path with this number was."""
+        mode, size, mtime, ctime, inode = _STAT.unpack_from(self.stats, number * _STAT.size)
+        return mode, size, mtime, ctime, inode
 
     @classmethod
     def unpack(cls, data: bytes) -> Self | None:

@@ -96,15 +96,13 @@ def _known(last: Snapshot | None) -> Callable[[str, Stat], str | None]:
     if last is None:
         return lambda _path, _stat: None
     raw = last.result[1 + _HEX :]
-    rows = dict(zip(last.paths[: len(raw) // _RAW], range(0, len(raw), _RAW), strict=True))
-    stats = dict(zip(last.paths, last.each(), strict=True))
+    numbers = {path: number for number, path in enumerate(last.paths[: len(raw) // _RAW])}
 
     def known(path: str, stat: Stat) -> str | None:
-        name = path.encode("utf-8", "surrogateescape")
-        at = rows.get(name)
-        if at is None or stats[name] != stat:
+        number = numbers.get(path.encode("utf-8", "surrogateescape"))
+        if number is None or last.stat(number) != stat:
             return None
-        found = raw[at : at + _RAW]
+        found = raw[number * _RAW : (number + 1) * _RAW]
         return None if found == _UNKNOWN else found.hex()
 
     return known
