@@ -57,8 +57,8 @@ def test_one_build_goes_to_every_kind_of_place_as_the_same_image(
     for name in (f"{fresh_repository}:2", f"oci:{tmp_path}/l:it", f"oci-archive:{tmp_path}/o.tar"):
         assert podman.output("run", "--rm", "--pull=always", name) == "ours"
     loaded = podman.output("load", "--quiet", "--input", f"{tmp_path}/d.tar")
-    assert loaded.endswith("docker.io/a/b:1")
-    assert podman.output("run", "--rm", "docker.io/a/b:1") == "ours"
+    assert loaded.endswith("localhost/a/b:1")
+    assert podman.output("run", "--rm", "a/b:1") == "ours"
     unpacked = described(seen.unpacked(tmp_path / "l"))
     assert described(tmp_path / "root") == unpacked
     (tmp_path / "from-tar").mkdir()
