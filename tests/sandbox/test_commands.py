@@ -96,6 +96,15 @@ def test_lost_owners_can_be_allowed(base: TreeLayer, sandbox_folder: Path, users
     assert done.members["tmp/x"].uid == 0
 
 
+@pytest.mark.parametrize("rung", REAL, indirect=True)
+def test_a_setuid_program_has_its_owners_rights(box: Sandbox, base: TreeLayer) -> None:
+    with box.at((base,)) as root:
+        roots.ran(root, "cp /bin/perl /suid; chmod 4755 /suid")
+        done = roots.ran(root, Command(("/suid", "-e", 'print "$< $>"'), user="web"))
+
+    assert done.said == "33 0"
+
+
 def test_an_unknown_user_is_an_error(box: Sandbox, base: TreeLayer) -> None:
     with box.at((base,)) as root, pytest.raises(SandboxFailed, match="user 'nobody-here'"):
         roots.ran(root, roots.shell("true", user="nobody-here"))

@@ -117,12 +117,13 @@ def install(code: bytes, *, no_new_privileges: bool = True) -> None:
     _install(code, 0)
 
 
-def install_listened(code: bytes) -> int:
+def install_listened(code: bytes, *, no_new_privileges: bool = True) -> int:
     """Do the same; return the descriptor from which `NOTIFY` is read.
 
     There can be one such filter only: a second one is EBUSY.
     """
-    _checked(_libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0))
+    if no_new_privileges:
+        _checked(_libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0))
     try:
         # A call that was received is then not interrupted and repeated by signals (Linux 5.19).
         return _install(code, _NEW_LISTENER | _WAIT_KILLABLE)
