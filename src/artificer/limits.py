@@ -114,4 +114,4 @@ SECRET_BYTES = 500 * 1024
 """A secret of a Dockerfile build (BuildKit's own limit)."""
 
 TRIGGERED_STAGES = 50
-"""Stages of a Dockerfile that need one another by ONBUILD of their bases; each is a call deeper."""
+"""Stages of a Dockerfile that need one another by ONBUILD of their bases: each nests deeper."""
