@@ -46,7 +46,7 @@ def elsewhere(rung: str, sandbox_folder: Path, tmp_path: Path, users: None) -> P
     "script",
     [
         "rm -r /srv/dir; mkdir /srv/dir; echo x > /srv/dir/x",
-        "echo x > /srv/dir/new; touch -d 2001-02-03 /srv/dir/sub/c; rm /srv/dir/sub/d",
+        "echo x > /srv/dir/new; touch -d @981158400 /srv/dir/sub/c; rm /srv/dir/sub/d",
         "mv /srv/dir /srv/moved; ln /srv/f0 /srv/f0-again; chown -R web /srv/moved",
         "rm /srv/link; mkdir /srv/link; rm -r /srv/web; ln -s dir /srv/web",
         "mknod /null c 1 3; mkfifo /p; ln -s x /l; chown -h web /l; chmod 4711 /srv/f1",

@@ -40,7 +40,7 @@ SCRIPTS = {
     "directory to file": "rm -r /srv/dir; echo x > /srv/dir",
     "link to other link": "ln -snf web /srv/to-dir",
     "future": "touch -d 2099-01-01 /srv/f0 /n; mkdir /m; touch -d 2098-01-01 /m",
-    "past": "touch -d 1990-05-05 /srv/f0 /srv/dir; mkdir /e; touch -h -d 1991-01-01 /e",
+    "past": "touch -d @641952672 /srv/f0 /srv/dir; mkdir /e; touch -h -d @662688000 /e",
     "touched": "touch /srv/f0",
     "same mode": "chmod 644 /srv/f0; chown root:root /srv/f1; chmod 755 /srv/dir",
     "opened for writing": ": >> /srv/f0; : >> /srv/owned",
