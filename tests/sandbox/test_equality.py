@@ -39,7 +39,7 @@ SCRIPTS = {
     "file to directory": "rm /srv/f0; mkdir /srv/f0",
     "directory to file": "rm -r /srv/dir; echo x > /srv/dir",
     "link to other link": "ln -snf web /srv/to-dir",
-    "future": "touch -d '2099-01-01 00:00:00' /srv/f0 /n; mkdir /m; touch -d '2098-01-01 00:00:00' /m",
+    "future": "touch -d @4070908800 /srv/f0 /n; mkdir /m; touch -d @4039372800 /m",
     "past": "touch -d @641952672 /srv/f0 /srv/dir; mkdir /e; touch -h -d @662688000 /e",
     "touched": "touch /srv/f0",
     "same mode": "chmod 644 /srv/f0; chown root:root /srv/f1; chmod 755 /srv/dir",
