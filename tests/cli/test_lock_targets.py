@@ -38,12 +38,14 @@ def test_what_moves_does_not_move_a_locked_build(
     site: Cli, work: Path, fresh_repository: str, multi: BaseImage, skopeo: Command
 ) -> None:
     told = site("lock").stdout.splitlines()
-    first = site("build", "--locked", "//:image").stdout
+    locked = site("build", "--locked", "//:image")
+    first = locked.stdout
     skopeo.run(*COPY, f"docker://{multi.reference}", f"docker://{fresh_repository}:1")
     second = site("build", "//:image").stdout
 
     assert [line.split()[0] for line in told] == ["+", "+"]
     assert first == second
+    assert "may change" not in locked.stderr
     assert site("lock", "--check").stdout == ""
     assert multi.digest[7:19] in site("lock", "--check", "--update", code=1).stderr
     assert site("lock").stdout == ""

@@ -66,7 +66,12 @@ def tell(loaded: Loaded, outcome: Outcome, workspace: Workspace) -> None:
     outputs.finish(workspace.session.report)
     made = sum(not timing.why for timing in outcome.timings)
     known = len(outcome.timings) - made
-    workspace.session.say(f"{len(loaded.roots)} targets: {made} steps made, {known} unchanged.")
+    targets, steps = _counted(len(loaded.roots), "target"), _counted(made, "step")
+    workspace.session.say(f"{targets}: {steps} made, {known} unchanged.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lines(

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from artificer.builder.build import Sources
 from artificer.builder.graph import make
 from artificer.builder.known import Known
-from artificer.builder.lock import Lock, read_lock
+from artificer.builder.lock import Lock, image_key, read_lock
 from artificer.builder.outcome import Outcome
 from artificer.builder.products import Files
-from artificer.builder.targets import Fetch, GitTree, Graph, Imported, TargetId
+from artificer.builder.targets import Fetch, GitTree, Graph, Imported, Pull, Target, TargetId
 from artificer.builder.task import GraphOptions
 from artificer.cli.connect import guard_of, open_registry, open_wire
 from artificer.cli.oneline import cache_of, pull_of
@@ -216,16 +216,23 @@ def opened(args: Namespace, session: Session) -> Workspace:
 
 
 def pinned(graph: Graph, lock: Lock) -> Graph:
-    """*graph* with what *lock* has for files without a hash, and for branches and tags of git."""
+    """*graph* with what *lock* has for tags, files without a hash, and revisions of git."""
     found = {}
     for one, declared in graph.items():
-        target = declared.target
-        if isinstance(target, Fetch) and not target.sha256 and not target.integrity:
-            pin = lock.sha256(target.urls[0])
-            if pin:
-                found[one] = declared._replace(target=target._replace(sha256=pin))
-        elif isinstance(target, GitTree) and not target.commit:
-            commit = lock.commit(shown_url(target.remote), target.ref)
-            if commit:
-                found[one] = declared._replace(target=target._replace(commit=commit))
+        target = _pinned(declared.target, lock)
+        if target is not declared.target:
+            found[one] = declared._replace(target=target)
     return {**graph, **found} if found else graph
+
+
+def _pinned(target: Target, lock: Lock) -> Target:
+    if isinstance(target, Pull) and target.name.digest is None:
+        # What is not pinned is refused when it is looked up, where its line is known.
+        pin = lock.images.get(image_key(target.name))
+        name = target.name if target.name.tag else target.name._replace(tag="latest")
+        return target._replace(name=name.pinned(pin)) if pin else target
+    if isinstance(target, Fetch) and not target.sha256 and not target.integrity:
+        return target._replace(sha256=lock.sha256(target.urls[0]))
+    if isinstance(target, GitTree) and not target.commit:
+        return target._replace(commit=lock.commit(shown_url(target.remote), target.ref))
+    return target
