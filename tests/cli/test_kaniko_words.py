@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from artificer.cli.dockerfile_grammar import dockerfile_parser, plain_words
-from artificer.cli.kaniko import Asked, translated
+from artificer.cli.kaniko import translated
 from artificer.cli.kaniko_flags import FLAGS
+from artificer.cli.kaniko_order import Asked
 from artificer.errors import Misused
 
 D = "--destination=r.test/me/app:1"

@@ -10,7 +10,7 @@ from artificer.cli.dockerfile_grammar import dockerfile_parser, plain_words
 from artificer.cli.dockerfile_request import Request, request_of
 from artificer.cli.dockerfile_send import check_outputs, deliver
 from artificer.cli.dockerfile_sources import opener_of, sources_of
-from artificer.cli.kaniko import Asked
+from artificer.cli.kaniko_order import Asked
 from artificer.cli.session import Session
 from artificer.cli.words import store_limit
 from artificer.errors import Misused
@@ -35,7 +35,7 @@ def run_kaniko(asked: Asked, session: Session) -> int:
     from artificer.cli.kaniko_files import write_kaniko_files
 
     args = parsed_dockerfile(asked.words, session)
-    args.git_authorization = asked.git_authorization
+    args.git_authorization, args.kaniko = asked.git_authorization, True
     return _carry_out(
         args,
         session,

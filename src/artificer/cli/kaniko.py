@@ -5,12 +5,12 @@ import os
 import re
 from argparse import SUPPRESS, Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from artificer.cli.command import bare_parser
 from artificer.cli.dockerfile_grammar import RUNGS
 from artificer.cli.grammar import Once, Parser
 from artificer.cli.kaniko_flags import FLAGS, OURS, REMOTE_CONTEXTS, SHORT, Flag
+from artificer.cli.kaniko_order import Asked
 from artificer.cli.session import Session
 from artificer.errors import Misused
 from artificer.oci.reference import parse_name
@@ -35,25 +35,6 @@ _OTHERS = {
     "warmer": "`artificer pull IMAGE` brings a base into the store",
 }
 Given = Mapping[str, Sequence[str]]
-
-
-class Asked(NamedTuple):
-    """What a command line of kaniko asks for: *words* of a Dockerfile build, and files besides.
-
-    *archive* gets all of *names*; the other two get a line for each of *pushed*.
-    """
-
-    words: tuple[str, ...]
-    names: tuple[str, ...] = ()
-    pushed: tuple[str, ...] = ()
-    archive: str | None = None
-    name_file: str | None = None
-    name_tag_file: str | None = None
-    git_authorization: str = ""
-
-    def __repr__(self) -> str:
-        """Without the password."""
-        return f"Asked({' '.join(self.words)})"
 
 
 def run(words: Sequence[str], session: Session) -> int:

@@ -5,13 +5,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.cli.build import is_of_dockerfile
+from artificer.cli.circumstances import check_same, elsewhere, only_warnings, own_store
 from artificer.cli.connect import open_reach
 from artificer.cli.dockerfile import checked_request, parsed_dockerfile
 from artificer.cli.dockerfile_build import Result, Site, built
 from artificer.cli.dockerfile_request import Request
 from artificer.cli.dockerfile_sources import opener_of, sources_of
 from artificer.cli.session import Session
-from artificer.cli.verify import check_same, elsewhere, only_warnings, own_store
 from artificer.errors import Misused
 from artificer.frontends.dockerfile.contexts import NamedContext
 from artificer.frontends.dockerfile.parse import dockerfile
