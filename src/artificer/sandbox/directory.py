@@ -74,7 +74,10 @@ class DirectorySite:
     def extend(self, layers: Chain) -> None:
         """Put *layers* upon the chain."""
         self._layers += layers
+        # Half a layer may be there if it cannot be read to its end.
+        clean, self._clean = self._clean, False
         self._root = self._roots.extended(self._root, layers)
+        self._clean = clean
         self._top = os.stat(self._root.root)
 
     def close(self) -> None:

@@ -70,7 +70,11 @@ class Roots:
             os.utime(f"{folder}/root", (0, 0))
             taken = Unpacked(folder, (), set(), Snapshot(), 0, _opened(folder))
             try_lock(taken.lock)
-        return self.extended(taken, chain[len(taken.chain) :])
+        try:
+            return self.extended(taken, chain[len(taken.chain) :])
+        except BaseException:
+            self.drop(taken)
+            raise
 
     def extended(self, root: Unpacked, layers: Chain) -> Unpacked:
         """Put *layers* upon *root*, in which nothing was changed."""

@@ -55,7 +55,11 @@ class OverlaySite:
         self._mounted = False
         self._part = 0
         self._new_upper()
-        self.extend(chain)
+        try:
+            self.extend(chain)
+        except BaseException:
+            self.close()
+            raise
 
     def extend(self, layers: Chain) -> None:
         """Put *layers* upon the chain."""
