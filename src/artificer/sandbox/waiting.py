@@ -43,6 +43,7 @@ class Waiting:
         self._watch = watch
         self._leash = leash
         self._supervisor: Supervisor | None = None
+        self._over = False
         self._poll = select.poll()
         for descriptor in (started.result, started.listener.fileno(), leash):
             if descriptor >= 0:
@@ -61,6 +62,7 @@ class Waiting:
                     continue
                 piece = os.read(self._started.result, 65536)
                 if not piece:
+                    self._over = True
                     return _code(told)
                 told += piece
         finally:
@@ -91,8 +93,10 @@ class Waiting:
         return self._watch.supervisor(descriptors[0])
 
     def _end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._started.keeper, signal.SIGKILL)
+        if not self._over:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._started.keeper, signal.SIGKILL)
+        # Who ends by itself has waited for those below it: what they used counts as ours.
         os.waitpid(self._started.keeper, 0)
         os.close(self._started.result)
         self._started.listener.close()
