@@ -13,6 +13,7 @@ from artificer.oci.digest import Digest
 from artificer.store import repositories
 from artificer.store.blobs import Store, open_store
 from artificer.store.census import du
+from artificer.store.lock import LOCKS, lock_shared
 from artificer.store.prune import HOUR, prune
 from tests.store.images import image_in, index_in
 
@@ -168,6 +169,22 @@ def test_a_dead_writers_file_goes_at_once(store: Store) -> None:
 
     assert os.listdir(f"{store.root}/tmp") == []
     assert pruned.freed >= 10_000
+
+
+@pytest.mark.skipif(not LOCKS, reason="nobody can hold a directory here")
+def test_a_directory_goes_when_the_build_that_unpacked_it_is_dead(store: Store) -> None:
+    paths = [Path(store.root, "tmp", name) for name in ("dead", "live")]
+    for path in paths:
+        (path / "below").mkdir(parents=True)
+        (path / "below" / "file").write_text("unpacked")
+    descriptor = os.open(paths[1], os.O_RDONLY)
+    try:
+        lock_shared(descriptor)
+        prune(store)
+    finally:
+        os.close(descriptor)
+
+    assert [path.exists() for path in paths] == [False, True]
 
 
 def test_a_live_writers_file_stays(store: Store) -> None:

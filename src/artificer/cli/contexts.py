@@ -14,6 +14,7 @@ from artificer.errors import Misused
 from artificer.http.request import redacted
 from artificer.layers.patterns import ignore_lines
 from artificer.sources.git_reference import is_git_reference, parse_git_reference
+from artificer.store.lock import LOCKS, lock_shared
 
 if TYPE_CHECKING:
     from artificer.sources.git import Git
@@ -54,7 +55,7 @@ class Opener:
         self._stdin = stdin
         self._web = web
         self._git = git
-        self._made: list[str] = []
+        self._made: dict[str, int | None] = {}
         self._read = ""
 
     def close(self) -> None:
@@ -63,8 +64,11 @@ class Opener:
             return
         import shutil
 
-        for path in self._made:
+        while self._made:
+            path, descriptor = self._made.popitem()
             shutil.rmtree(path, ignore_errors=True)
+            if descriptor is not None:
+                os.close(descriptor)
 
     def open(self, words: Words) -> Opened:
         """The context and the Dockerfile that *words* name."""
@@ -148,7 +152,10 @@ class Opener:
     def _fresh(self) -> str:
         path = os.path.join(self._folder, f"context-{secrets.token_hex(8)}")
         os.mkdir(path, 0o700)
-        self._made.append(path)
+        # A prune takes what nobody holds: what a build left that was killed.
+        self._made[path] = descriptor = os.open(path, os.O_RDONLY) if LOCKS else None
+        if descriptor is not None:
+            lock_shared(descriptor)
         return path
 
     def _inside(self, directory: str, words: Words, *, normal: bool = False) -> Opened:

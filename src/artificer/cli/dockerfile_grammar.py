@@ -64,7 +64,7 @@ def dockerfile_parser() -> Parser:
     _lookup(registries)
     add_access_options(parser, registries)
     _display(parser.add_argument_group("general").add_argument)
-    parser.set_defaults(git_authorization="")
+    parser.set_defaults(git_authorization="", kaniko=False)
     for name, refusal in REFUSED.items():
         parser.add_argument(
             *name.split(), nargs="?", action=_Refuse, refusal=refusal, help=SUPPRESS

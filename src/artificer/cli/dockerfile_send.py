@@ -12,7 +12,7 @@ from artificer.cli.oneline import send
 from artificer.cli.results import by_digest, tell_surroundings, write_files
 from artificer.cli.session import Session
 from artificer.errors import Misused
-from artificer.events import Tagged
+from artificer.events import Event, Report, Tagged, Warned
 from artificer.images.named import write_name
 from artificer.images.reach import Reach
 from artificer.oci.image import Image, Index
@@ -69,7 +69,8 @@ def deliver(
     for path, image in _directories(outputs.directories, result):
         from artificer.images.unpack import unpack
 
-        unpack(image, path, reach, owners=False, over=True)
+        # As with docker, what is written into a directory belongs to whoever builds.
+        unpack(image, path, reach._replace(report=_but_owners(reach)), owners=False, over=True)
     for path in outputs.tars:
         _write_tar(path, result.images[0], reach, session)
     _keep(content, outputs.references, reach)
@@ -85,7 +86,7 @@ def deliver(
         return
     for line in digests or [str(content.digest)]:
         session.out(line)
-    if not digests and not outputs.directories and not outputs.tars and not args.output:
+    if not digests and not args.output and not args.kaniko:
         session.say("hint: the image has no name; `-t NAME` keeps it")
 
 
@@ -103,6 +104,14 @@ def _directories(paths: tuple[str, ...], result: Result) -> Iterator[tuple[str, 
         for image in result.images:
             below = str(image.platform).replace("/", "_") if len(result.images) > 1 else ""
             yield os.path.join(path, below) if below else path, image
+
+
+def _but_owners(reach: Reach) -> Report:
+    def report(event: Event) -> None:
+        if not isinstance(event, Warned) or not event.text.startswith("owners of "):
+            reach.report(event)
+
+    return report
 
 
 def _write_tar(path: str, image: Image, reach: Reach, session: Session) -> None:

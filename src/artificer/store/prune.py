@@ -1,6 +1,7 @@
 """Removing what nothing needs: the least recently used first, and never what is in use."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,7 +87,11 @@ class _Broom:
         """Remove what dead processes left in *folder*, of any age or changed *before* a time."""
         for file in strays(self.store, folder):
             if (before is None or file.changed <= before) and _abandoned(file.path):
-                self._count(file.disk if remove(file.path) else None)
+                if os.path.isdir(file.path) and not os.path.islink(file.path):
+                    # What was unpacked for one build: counted as nothing, and not missed.
+                    shutil.rmtree(file.path, ignore_errors=True)
+                else:
+                    self._count(file.disk if remove(file.path) else None)
 
     def unlink_repositories(self) -> None:
         """Forget what the embedded registry served, as far as it is old enough."""
