@@ -240,7 +240,7 @@ def test_stopping_ends_a_command_at_once(rung: str, base: TreeLayer, sandbox_fol
             )
 
     assert time.monotonic() - begun < 4
-    assert not _commands_with("97531")
+    _wait_for(lambda: not _commands_with("97531"))
     mounts = Path("/proc/self/mountinfo").read_text()
     assert state not in mounts
 
