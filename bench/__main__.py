@@ -25,6 +25,7 @@ from bench.dockerfiles import BASES, DOCKERFILES, dockerfile_verdicts
 from bench.files import files
 from bench.floor import Floor, floor_of
 from bench.measure import Runner, runner
+from bench.memory import memory
 from bench.peers import Peer, dockerfile_peers, missing, peers
 from bench.programs import programs
 from bench.rounds import CASES, COLD, FRESH, Row, Site, run_rounds
@@ -41,7 +42,16 @@ def _commands(run: Runner, rounds: int) -> Section:
     return commands(run, rounds, files(cache_folder(dict(os.environ))))
 
 
-BUILDS = {"workspace": workspace, "programs": programs, "commands": _commands}
+def _memory(run: Runner, rounds: int) -> Section:
+    return memory(run, rounds, cache_folder(dict(os.environ)))
+
+
+BUILDS = {
+    "workspace": workspace,
+    "programs": programs,
+    "commands": _commands,
+    "memory": _memory,
+}
 
 
 class Measured(NamedTuple):

@@ -18,6 +18,7 @@ from artificer.sandbox.command import Bind, Command, TreeLayer
 from bench.builds import Case, Section
 from bench.files import Files, within_reach
 from bench.measure import Failed, Runner, Sample
+from bench.memory import below
 from bench.targets import Verdict
 from tests.sandbox import roots
 
@@ -190,19 +191,15 @@ def _look(root: Root) -> float:
 
 def spent() -> float:
     """The processor time of this process and all below it, and of those that they waited for."""
-    return time.process_time() + sum(_ticks(process) for process in _below("self")) / _TICKS
-
-
-def _below(process: str) -> Iterator[str]:
-    for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield child
-            yield from _below(child)
+    return time.process_time() + sum(_ticks(process) for process in below("self")) / _TICKS
 
 
 def _ticks(process: str) -> int:
     # The name, which may hold anything, is in parentheses.
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
     return sum(int(field) for field in fields[11:15])
 
 

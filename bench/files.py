@@ -42,12 +42,12 @@ def files(cache: Path) -> Files:
     folder = cache / "commands"
     folder.mkdir(exist_ok=True)
     layout = base_layout(cache)
-    base = _kept(folder / "base.tar", lambda path: _plain(layout, path))
-    nginx = _kept(folder / "nginx.tar", lambda path: _packages(base, "nginx", path))
-    pip = _kept(folder / "pip.tar", lambda path: _packages(base, "python3-pip", path))
-    with_pip = _kept(folder / "with-pip.tar", lambda path: _installed(base, pip, path))
-    flask = _kept(folder / "flask.tar", lambda path: _wheels("flask", path))
-    many = (roots.base(folder), _kept(folder / "many.tar", lambda path: many_files(path, NAMES)))
+    base = kept(folder / "base.tar", lambda path: _plain(layout, path))
+    nginx = kept(folder / "nginx.tar", lambda path: _packages(base, "nginx", path))
+    pip = kept(folder / "pip.tar", lambda path: _packages(base, "python3-pip", path))
+    with_pip = kept(folder / "with-pip.tar", lambda path: _installed(base, pip, path))
+    flask = kept(folder / "flask.tar", lambda path: _wheels("flask", path))
+    many = (roots.base(folder), kept(folder / "many.tar", lambda path: many_files(path, NAMES)))
     return Files(layout, base, with_pip, nginx, flask, many, NAMES)
 
 
@@ -56,15 +56,21 @@ def within_reach(made: Files, folder: Path) -> Files:
 
     def linked(layer: TreeLayer) -> TreeLayer:
         path = folder / Path(layer.path).name
-        try:
-            os.link(layer.path, path)
-        except OSError:
-            shutil.copyfile(layer.path, path)
+        if not path.exists():
+            try:
+                os.link(layer.path, path)
+            except OSError:
+                shutil.copyfile(layer.path, path)
         path.chmod(0o644)
         return layer._replace(path=str(path))
 
-    one = (linked(layer) for layer in (made.base, made.with_pip, made.nginx, made.flask))
-    return Files(made.layout, *one, tuple(map(linked, made.many)), made.names)
+    return made._replace(
+        base=linked(made.base),
+        with_pip=linked(made.with_pip),
+        nginx=linked(made.nginx),
+        flask=linked(made.flask),
+        many=tuple(map(linked, made.many)),
+    )
 
 
 def many_files(path: Path, names: int) -> None:
@@ -75,7 +81,8 @@ def many_files(path: Path, names: int) -> None:
             tar.addfile(info, io.BytesIO(data))
 
 
-def _kept(path: Path, make: Callable[[Path], None]) -> TreeLayer:
+def kept(path: Path, make: Callable[[Path], None]) -> TreeLayer:
+    """The tar at *path* as a layer; it is made if it is not there."""
     if not path.exists():
         partial = path.with_name(f"partial-{os.getpid()}.tar")
         try:
