@@ -14,7 +14,8 @@ OCI = 'load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load", "oci_image_inde
 TAR = 'load("@rules_pkg//:pkg.bzl", "pkg_tar")\npkg_tar(name = "tar", srcs = ["f"])\n'
 ROWS = {
     "RD-79": ("@io_bazel_rules_docker//python:image.bzl", "py_image"),
-    "RD-83": ("@io_bazel_rules_docker//java:image.bzl", "java_image"),
+    "RD-83": ("@io_bazel_rules_docker//lang:image.bzl", "py_layer"),
+    "RD-84": ("@io_bazel_rules_docker//java:image.bzl", "java_image"),
     "RD-85": ("@io_bazel_rules_docker//java:image.bzl", "war_image"),
     "RD-86": (
         "@io_bazel_rules_docker//docker/package_managers:download_pkgs.bzl",
@@ -109,6 +110,18 @@ def test_flags_and_arguments_are_those_of_docker_and_of_the_container(
         "run -t bazel:image",
         "run -t -p 80:80 bazel:base word",
     ]
+
+
+def test_outputs_of_an_oci_image_are_those_of_any_image(site: Cli, work: Path) -> None:
+    text = 'oci_image(name = "i", os = "linux", architecture = "amd64", cmd = ["/x"])\n'
+    (work / "BUILD").write_text(OCI + text)
+
+    digest = site("build", "//:i", "//:i.tar").stdout.split()[1]
+
+    out = work / "artificer-bin"
+    assert (out / "i.digest").read_text() == digest
+    assert json.loads((out / "i.json").read_text())["config"]["Cmd"] == ["/x"]
+    assert {path.name for path in out.iterdir()} == {"i", "i.digest", "i.json", "i.tar"}
 
 
 def test_oci_load_loads_under_its_tags(site: Cli, work: Path, podman: Command) -> None:

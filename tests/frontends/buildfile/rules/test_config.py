@@ -258,13 +258,15 @@ def test_names_to_load_as_and_the_way_to_run_are_kept_for_the_command_line(
 
 
 def test_history_is_that_of_bazel(workspace: Workspace) -> None:
-    workspace.write({"f": "f", "BUILD": _image('files = ["f"]', base="")})
+    first = 'container_image(name = "base", files = ["f"])\n'
+    second = 'container_image(name = "image", base = ":base", files = ["g"])\n'
+    workspace.write({"f": "f", "g": "g", "BUILD": f"{DOCKER}{first}{second}"})
 
     config = config_of(workspace.image())
 
     assert config["author"] == "Bazel"
     layers = [line for line in config["history"] if not line.get("empty_layer")]
-    assert [line["created_by"] for line in layers] == ["bazel build ..."]
+    assert [line["created_by"] for line in layers] == ["bazel build ..."] * 2
 
 
 def test_the_files_of_an_image_are_targets_of_their_own(workspace: Workspace) -> None:

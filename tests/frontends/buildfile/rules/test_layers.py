@@ -10,6 +10,7 @@ import pytest
 from tests.frontends.buildfile.rules.debs import deb_of
 from tests.frontends.buildfile.rules.workspaces import DOCKER, Workspace, content_of
 from tests.images.made import tar_of
+from tests.sources.test_deb import PACKS
 
 FILES = {"app/a/x.txt": "x", "app/a/b/y.txt": "y", "app/run.sh": "#!/bin/sh\n"}
 
@@ -87,6 +88,8 @@ def test_tars_are_merged_into_one_layer_in_their_order(workspace: Workspace) -> 
             ("one", "", bytes),
             ("two", ".gz", gzip.compress),
             ("three", ".xz", lzma.compress),
+            ("five", ".bz2", PACKS[".bz2"]),
+            ("six", ".zst", PACKS[".zst"]),
         )
     }
     tars["four.tgz"] = gzip.compress(tar_of(("four", b"4")))
@@ -99,7 +102,7 @@ def test_tars_are_merged_into_one_layer_in_their_order(workspace: Workspace) -> 
     tar = workspace.tar_of(image.layers[0])
     assert len(image.layers) == 1
     assert content_of(tar, "both") == b"one"
-    assert {"one", "two", "three", "four"} <= workspace.members("//:image").keys()
+    assert {"one", "two", "three", "four", "five", "six"} <= workspace.members("//:image").keys()
     assert any("both of two.tar.gz is left out" in text for text in workspace.warnings())
 
 
