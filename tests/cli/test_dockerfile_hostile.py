@@ -2,9 +2,12 @@
 
 import io
 import os
+import signal
+import subprocess
+import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,12 +110,50 @@ def test_a_command_that_fails_leaves_nothing_and_nothing_is_pushed(
 @needs_root
 @pytest.mark.usefixtures("base", "left")
 def test_processes_that_a_command_leaves_are_ended(cli: Cli, app: Path) -> None:
-    number = f"9{time.time_ns()}"
+    number = f"9{time.time_ns() % 10**7}"
     script = f"(setsid sleep {number} &) ; sleep {number} & for i in 1 2 3; do (true &); done"
 
     built(cli, app, f"FROM base\nRUN {script}\nRUN ps | grep -c [s]leep > /left || true\n")
 
     assert running(number) == []
+
+
+@needs_root
+@pytest.mark.slow
+@pytest.mark.usefixtures("base", "left")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+@pytest.mark.parametrize("rung", ["root", "full-map", "single-map", "chroot"])
+def test_a_build_that_is_ended_ends_its_commands(
+    cli: Cli, app: Path, rung: str, number: int, code: int
+) -> None:
+    word = f"9{time.time_ns() % 10**7}"
+    (app / "Dockerfile").write_text(f"FROM base\nRUN (setsid sleep {word} &); sleep {word}\n")
+    base = f"base=oci-layout://{cli.directory}/base:3.7"
+    words = [sys.executable, "-m", "artificer", "build", "--build-context", base, "--rung", rung]
+    with subprocess.Popen(
+        [*words, "app"], cwd=cli.directory, env=cli.environ, stderr=subprocess.PIPE
+    ) as process:
+        wait_until(lambda: len(running(word)) >= 2)
+        process.send_signal(number)
+        process.wait(20)
+        wait_until(lambda: not running(word))
+
+    assert process.returncode == code
+    # Folders of a process that was killed are removed by a later build.
+    if number == signal.SIGKILL:
+        assert mounts(cli) == []
+        subprocess.run(["rm", "-rf", cli.store / "state"], check=True)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what takes a moment."""
+    for _ in range(200):
+        if is_so():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come to be", pytrace=False)
 
 
 @needs_root
