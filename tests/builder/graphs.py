@@ -8,17 +8,9 @@ from artificer.builder.build import Sources
 from artificer.builder.graph import make
 from artificer.builder.known import Known
 from artificer.builder.outcome import Outcome
+from artificer.builder.place import Place
 from artificer.builder.products import Files, Product
-from artificer.builder.targets import (
-    Content,
-    Declared,
-    Output,
-    Place,
-    Put,
-    SourceFile,
-    Target,
-    TargetId,
-)
+from artificer.builder.targets import Content, Declared, Output, Put, SourceFile, Target, TargetId
 from artificer.builder.task import GraphOptions
 from artificer.events import Event, TargetDone, TargetStarted
 from artificer.images.files import tree_of

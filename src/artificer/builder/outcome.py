@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from artificer.builder.place import Place
 from artificer.builder.products import Product
-from artificer.builder.targets import Place, TargetId
+from artificer.builder.targets import TargetId
 from artificer.errors import ArtificerError
 
 _WORST_FIRST = (1, 77, 69, 75)

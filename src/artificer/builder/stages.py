@@ -7,7 +7,7 @@ nobody needs are gone. Nothing here has been read, fetched or run.
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Reference
 

@@ -7,6 +7,7 @@ read, fetched or run. A target that needs others names them by `TargetId`, in an
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from artificer.builder.place import Place
 from artificer.builder.recipe import Compress
 from artificer.oci.media import Format
 from artificer.oci.platform import Platform
@@ -22,18 +23,6 @@ class TargetId(NamedTuple):
     def __str__(self) -> str:
         """The label, and the platform where it matters."""
         return f"{self.label} ({self.platform})" if self.platform else self.label
-
-
-class Place(NamedTuple):
-    """Where in a BUILD file something stands, for errors: *line* and *column* count from 1."""
-
-    path: str
-    line: int
-    column: int = 1
-
-    def __str__(self) -> str:
-        """``nginx/BUILD:3:1``."""
-        return f"{self.path}:{self.line}:{self.column}"
 
 
 class SourceFile(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import starlark
 
 from artificer import limits
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.place import BuildFileError, failure
 from artificer.frontends.buildfile.text import checked_text

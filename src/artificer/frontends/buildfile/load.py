@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer.builder.dependencies import dependencies
+from artificer.builder.place import Place
 from artificer.builder.targets import (
     Declared,
     Graph,
     Group,
     Output,
-    Place,
     Refused,
     SourceFile,
     Target,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Report, Warned
 from artificer.frontends.buildfile import bundled

@@ -1,6 +1,6 @@
 """Where something stands in a BUILD file, and what is said when it is wrong there."""
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.errors import ArtificerError
 
 

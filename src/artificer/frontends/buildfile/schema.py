@@ -6,7 +6,8 @@ The rules themselves are in `rules`; the loader knows none of them by name.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, NoReturn, Protocol
 
-from artificer.builder.targets import Place, Source, SourceFile, Target, TargetId
+from artificer.builder.place import Place
+from artificer.builder.targets import Source, SourceFile, Target, TargetId
 from artificer.oci.platform import Platform
 
 Kind = Literal[

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.errors import ArtificerError
 from artificer.events import Note, Report
 from artificer.frontends.buildfile.check import UNMATCHED

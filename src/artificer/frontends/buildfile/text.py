@@ -3,7 +3,7 @@
 import re
 
 from artificer import limits
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.frontends.buildfile.place import failure
 
 # A string (long ones first), a comment, a bracket, a tab, a newline, or a run of all else.

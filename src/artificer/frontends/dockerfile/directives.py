@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.frontends.dockerfile.errors import invalid
 from artificer.frontends.dockerfile.instructions import Check, Directives, Lines
 

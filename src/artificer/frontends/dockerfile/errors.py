@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.errors import ArtificerError
 from artificer.frontends.dockerfile.instructions import Lines
 

@@ -3,7 +3,7 @@
 import re
 from typing import Literal, NamedTuple
 
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 
 _TABS = re.compile(r"^\t+", re.MULTILINE)
 

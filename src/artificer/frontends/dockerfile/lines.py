@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from artificer import limits
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.frontends.dockerfile.errors import invalid
 from artificer.frontends.dockerfile.instructions import Heredoc, Lines
 from artificer.frontends.dockerfile.words import (

@@ -1,7 +1,7 @@
 """A Dockerfile: text to instructions, in stages."""
 
 from artificer import limits
-from artificer.builder.targets import Place
+from artificer.builder.place import Place
 from artificer.frontends.dockerfile.directives import directives
 from artificer.frontends.dockerfile.errors import InvalidDockerfile, invalid
 from artificer.frontends.dockerfile.grammar import instruction_of

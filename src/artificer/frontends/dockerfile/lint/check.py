@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from artificer.builder.place import Place
 from artificer.builder.stages import AddSources, ContextFiles, CopyFiles, Recipe
-from artificer.builder.targets import Place
 from artificer.frontends.dockerfile.directives import check_of
 from artificer.frontends.dockerfile.errors import InvalidDockerfile
 from artificer.frontends.dockerfile.instructions import (
