@@ -87,3 +87,13 @@ def test_answers_have_several_forms(site: Cli) -> None:
     assert '  "//p:b" -> "//p:a"' in graph
     assert document[0]["needs"] == ["//p:a"]
     assert document[0]["kind"] == "genrule rule"
+
+
+def test_a_target_that_is_wrong_is_told_and_the_others_are_found(site: Cli, work: Path) -> None:
+    wrong = 'docker_build(name = "wrong", env = {"A": "$(NOTHING)"})\n'
+    (work / "p" / "BUILD").write_text(f'filegroup(name = "x")\n{wrong}')
+
+    done = site("query", "//p:all")
+
+    assert done.stdout.split() == ["//p:x", "//p:wrong"]
+    assert done.lines[:2] == ["warning: p/BUILD:2:1: $(NOTHING) is not defined", f"  {wrong[:-1]}"]

@@ -50,7 +50,9 @@ def _query(args: Namespace, session: Session) -> int:
     with opened(args, session) as workspace:
         loaded = workspace.load(patterns, keep_going=True)
         for failure in loaded.failures:
-            session.say(f"warning: {failure.message}")
+            # The excerpt of the file is on lines of its own.
+            for line in f"warning: {failure.message}".splitlines():
+                session.say(line)
         web = Web(loaded.graph, Files(workspace.root), workspace.directory)
         nodes = web.answer(expression, {})
     for line in _shown(nodes, web, args.output):
