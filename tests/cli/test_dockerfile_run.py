@@ -250,3 +250,14 @@ def test_a_plan_says_what_would_be_made_and_makes_nothing(hub: Cli, app: Path) -
     assert [one["action"] for one in steps][:2] == ["reuse", "make"]
     assert "[stage-0 2/3]   command: changed" in hub("build", "app").lines
     assert "not of targets" in hub("plan", "build", "//x:y", code=2).error
+
+
+def test_a_prune_takes_what_commands_have_unpacked(hub: Cli, app: Path) -> None:
+    dockerfile(app, "RUN --mount=type=cache,target=/c touch /c/kept; echo x >/file\n")
+    hub("build", "app")
+
+    spared = hub("cache", "prune")
+    pruned = hub("cache", "prune", "--all")
+
+    assert spared.stdout.startswith("freed 0 B")
+    assert "left 0 B" in pruned.stdout

@@ -34,30 +34,31 @@ def folder() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", made], check=False)
 
 
-def built(folder: Path, rung: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """What the README's command says and prints for whoever has *rung*."""
+def artificer(folder: Path, rung: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """What the command says and prints for whoever has *rung*."""
     store = folder / f"store-{rung}"
     store.mkdir(exist_ok=True)
     user = roots.USERS.get(rung)
     if user:
         owner = pwd.getpwnam(user)
         os.chown(store, owner.pw_uid, owner.pw_gid)
-    base = f"oci-layout://{folder}/tools:1"
-    contexts = [word for name in IMAGES for word in ("--build-context", f"{name}={base}")]
     return subprocess.run(
-        [
-            *roots.launcher(rung),
-            *(sys.executable, "-P", "-m", "artificer", "build", "project"),
-            *("--secret", "id=licence,src=licence.txt", "-t", "example", "--rung", rung),
-            *contexts,
-            *words,
-        ],
+        [*roots.launcher(rung), sys.executable, "-P", "-m", "artificer", *words],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(store), "ARTIFICER_STORE": str(store)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def built(folder: Path, rung: str) -> subprocess.CompletedProcess[str]:
+    """What the README's build comes to for whoever has *rung*."""
+    base = f"oci-layout://{folder}/tools:1"
+    contexts = [word for name in IMAGES for word in ("--build-context", f"{name}={base}")]
+    secret = ("--secret", "id=licence,src=licence.txt")
+    words = ("build", "project", *secret, "-t", "example", "--rung", rung, *contexts)
+    return artificer(folder, rung, *words)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,13 @@ def test_every_way_comes_to_the_same_digest(folder: Path, digest: str, rung: str
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == digest
-    subprocess.run(["rm", "-rf", folder / f"store-{rung}"], check=True)
+
+    pruned = artificer(folder, rung, "cache", "prune", "--all")
+
+    assert pruned.returncode == 0, pruned.stderr
+    assert "left 0 B" in pruned.stdout
+    state = folder / f"store-{rung}" / "state"
+    assert [path for path in state.rglob("*") if path.is_file()] == []
 
 
 def test_the_image_runs_as_its_user(folder: Path, digest: str, podman: Command) -> None:

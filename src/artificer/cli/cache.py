@@ -7,6 +7,7 @@ from artificer.cli.command import bare_parser
 from artificer.cli.console import amount
 from artificer.cli.grammar import Once, Parser, add_common_options
 from artificer.cli.parts import Part, run_part
+from artificer.cli.roots import prune_roots
 from artificer.cli.session import Session
 from artificer.cli.table import table
 from artificer.cli.words import age, size
@@ -75,13 +76,12 @@ def _show(args: Namespace, session: Session) -> int:
 def _prune(args: Namespace, session: Session) -> int:
     if args.all and (args.older_than is not None or args.max_size is not None):
         raise Misused("--all heeds neither age nor size", hint="leave --older-than and --max-size")
-    pruned = prune(
-        session.store(args.store),
-        max_bytes=None if args.max_size is None else size(args.max_size, "--max-size"),
-        older_than=HOUR if args.older_than is None else age(args.older_than, "--older-than"),
-        everything=args.all,
-    )
-    session.out(told(pruned))
+    store = session.store(args.store)
+    most = None if args.max_size is None else size(args.max_size, "--max-size")
+    older_than = HOUR if args.older_than is None else age(args.older_than, "--older-than")
+    unpacked = prune_roots(store, session, 0.0 if args.all else older_than, with_caches=args.all)
+    pruned = prune(store, max_bytes=most, older_than=older_than, everything=args.all)
+    session.out(told(pruned._replace(freed=pruned.freed + unpacked)))
     if not pruned.alone:
         session.say("the store is in use: what was used within the last hour stays")
     return 0

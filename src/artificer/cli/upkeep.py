@@ -3,11 +3,13 @@
 import time
 
 from artificer.cli.cache import told
+from artificer.cli.roots import prune_roots
 from artificer.cli.session import Session
 from artificer.cli.words import Limit
 from artificer.errors import ArtificerError
 from artificer.events import Note, Warned
 from artificer.store.blobs import Store
+from artificer.store.census import du
 from artificer.store.prune import HOUR, prune
 
 _KIND, _KEY = "upkeep", "pruned"
@@ -24,6 +26,8 @@ def keep_within(limit: Limit, store: Store, session: Session) -> None:
     try:
         if not limit.chosen and not _due(store):
             return
+        if sum(usage.bytes for usage in du(store)) > limit.bytes:
+            prune_roots(store, session, HOUR)
         pruned = prune(store, max_bytes=limit.bytes)
         store.set_record(_KIND, _KEY, str(int(time.time())).encode())
     except ArtificerError as error:
