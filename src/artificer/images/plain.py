@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from artificer.images.bytes_of import chunks_of
+from artificer.images.piped import piped
 from artificer.images.place import Corrupt
 from artificer.images.reach import Reach
 from artificer.layers.entry import FILE, Entry, Span
@@ -11,6 +12,8 @@ from artificer.layers.read import Member, layer_members, members
 from artificer.layers.tape import FileTape
 from artificer.oci.digest import hasher_of
 from artificer.oci.image import Layer
+
+_LARGE = 1 << 20
 
 
 def plain_layer(layer: Layer, reach: Reach) -> str:
@@ -40,7 +43,10 @@ def streamed_members(layer: Layer, reach: Reach) -> Iterator[Member]:
     hasher = hasher_of(layer.diff_id.algorithm)
 
     def hashed() -> Iterator[bytes]:
-        for chunk in plain(chunks_of(layer.blob, reach)):
+        inflated = plain(chunks_of(layer.blob, reach))
+        if layer.descriptor.size > _LARGE:
+            inflated = piped(inflated)
+        for chunk in inflated:
             hasher.update(chunk)
             yield chunk
 
