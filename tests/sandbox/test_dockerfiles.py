@@ -30,6 +30,10 @@ STEPS = (
     "RUN seen=$(find /s /etc /root /usr -newer /s/moved/a.c -type f | sort); chown 33 /s/b;"
     ' chmod 700 /s/work; echo "$seen" > /late',
     "RUN stat -c '%n %a %u %g %F %Y' $(find /s /root /etc | sort) > /tmp/all; cp -a /s /copy",
+    "RUN mkdir -p /l/s; echo x > /l/f; chmod 711 /l/f; ln /l/f /g; echo y > /l/y; ln /l/y /l/s/z",
+    "RUN mv /l /m",
+    "RUN ln /m/y /m/w; rm /m/s/z; cp -al /m /n; echo z >> /n/y; cat /m/y /m/w /n/w > /links",
+    "RUN echo 1 >> /g; cat /m/f /n/f >> /links; stat -c '%n %a' /m/* /g /n/* >> /links",
     "RUN cmp /s/moved/a.o /copy/moved/a.o && find /copy -newer /tmp/all | sort > /last;"
     " rm -rf /copy/d /s/a",
 )

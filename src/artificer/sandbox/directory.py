@@ -13,6 +13,7 @@ from artificer.layers.tape import StreamTape
 from artificer.oci.digest import Digest
 from artificer.sandbox.command import Chain, Command, TreeLayer
 from artificer.sandbox.ondisk import Node
+from artificer.sandbox.parting import part
 from artificer.sandbox.roots import Roots
 from artificer.sandbox.rung import Found, Place
 from artificer.sandbox.scan import Area, Candidates, Telling, candidates, digest_of, noted, told
@@ -64,6 +65,7 @@ class DirectorySite:
 
     def adopt(self, diff_id: Digest) -> None:
         """Take the changes as the chain's next layer."""
+        part(self._root.root, self._root.folder, *self._last)
         noted(self._area(), *self._last)
         self._restore_top()
         chain = (*self._root.chain, str(diff_id))

@@ -34,6 +34,9 @@ class Cut(ArtificerError):
     """Nobody waits for a command any more."""
 
 
+_SECOND = 1_000_000_000
+
+
 class Times(NamedTuple):
     """What the times of changed files become, so that a layer does not depend on the day.
 
@@ -47,9 +50,11 @@ class Times(NamedTuple):
 
     def seconds(self, mtime_ns: int) -> int:
         """Return what *mtime_ns* becomes."""
-        if mtime_ns > self.started and not self.preserve:
+        seconds = mtime_ns // _SECOND
+        # Programs that copy times (cp -a, tar) may keep whole seconds only.
+        if seconds >= self.started // _SECOND and not self.preserve:
             return self.epoch
-        return mtime_ns // 1_000_000_000
+        return seconds
 
 
 class Place(NamedTuple):
