@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.cli.outside import Cli, Seen
 from tests.parts.commands import Command
 from tests.parts.git_server import commit, serving_git
 from tests.parts.registries import Registry
+
+Mode = Literal["w", "w:gz", "w:xz", "w:bz2"]
 
 COPY = "FROM scratch\nCOPY hello /\n"
 
@@ -36,7 +39,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         path.write_text(text)
 
 
-def tar_of(files: Mapping[str, str], mode: str = "w") -> bytes:
+def tar_of(files: Mapping[str, str], mode: Mode = "w") -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:
         for name, text in files.items():
@@ -166,7 +169,7 @@ def test_an_ignore_file_leaves_files_out_and_the_dockerfiles_own_replaces_it(
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
-def test_an_archive_on_standard_input_is_a_context(cli: Cli, mode: str) -> None:
+def test_an_archive_on_standard_input_is_a_context(cli: Cli, mode: Mode) -> None:
     data = tar_of({"Dockerfile": COPY, "hello": "hi"}, mode)
 
     assert files_of(cli, "-", stdin=data) == {"hello": "hi"}

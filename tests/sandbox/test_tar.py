@@ -89,7 +89,8 @@ def test_the_tar_is_as_long_as_was_said_and_holds_the_files(tmp_path: Path) -> N
 def test_times_are_whole_seconds_and_new_ones_the_epoch() -> None:
     times = Times(started=10_500_000_000, epoch=3)
 
-    assert times.seconds(10_500_000_000) == 10
+    assert times.seconds(9_999_999_999) == 9
+    assert times.seconds(10_000_000_000) == 3
     assert times.seconds(10_500_000_001) == 3
     assert times.seconds(-1) == -1
     assert times._replace(preserve=True).seconds(99_900_000_000) == 99

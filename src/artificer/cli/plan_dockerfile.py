@@ -106,7 +106,7 @@ class _Seen:
 class _Asking(Steps):
     """Remembers nothing: the next build explains itself as if there had been no plan."""
 
-    def explain(self, where: str, parts: Mapping[str, str]) -> tuple[str, ...]:
+    def explain(self, places: Sequence[str], parts: Mapping[str, str]) -> tuple[str, ...]:
         return ()
 
     def keep(self, key: str, layer: Layer) -> None:

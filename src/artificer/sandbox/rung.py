@@ -40,8 +40,8 @@ _SECOND = 1_000_000_000
 class Times(NamedTuple):
     """What the times of changed files become, so that a layer does not depend on the day.
 
-    *started* is when the build began, in nanoseconds. Files that are newer get *epoch* (seconds),
-    unless *preserve*; all times are whole seconds, as a layer has them.
+    *started* is when the build began, in nanoseconds. Files of that second, and newer ones, get
+    *epoch* (seconds), unless *preserve*; all times are whole seconds, as a layer has them.
     """
 
     started: int
