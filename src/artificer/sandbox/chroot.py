@@ -124,6 +124,11 @@ def _fit_system(fittings: Fittings, command: Command) -> None:
     for name, major, minor in _DEVICES:
         os.mknod(f"{dev}/{name}", stat.S_IFCHR | 0o600, os.makedev(major, minor))
         os.chmod(f"{dev}/{name}", _FOR_ALL)
+    furnish(fittings, dev, command)
+
+
+def furnish(fittings: Fittings, dev: str, command: Command) -> None:
+    """Put in all but devices: links of *dev*, the command's script, names of hosts."""
     for name, target in _LINKS:
         os.symlink(target, f"{dev}/{name}")
     for name, mode in (("shm", 0o1777), ("pts", 0o755), ("mqueue", 0o755)):

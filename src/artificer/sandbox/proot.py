@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, NoReturn
 
 from artificer.sandbox import calls
-from artificer.sandbox.chroot import prepared
+from artificer.sandbox.chroot import furnish, prepared
 from artificer.sandbox.command import Chain, Command, Secret
 from artificer.sandbox.directory import SKIPPED, DirectorySite
 from artificer.sandbox.fittings import Fittings
@@ -23,20 +23,11 @@ from artificer.sandbox.keeper import child, ended, kept
 from artificer.sandbox.lent import Lender, fit
 from artificer.sandbox.ondisk import Node
 from artificer.sandbox.roots import Roots
-from artificer.sandbox.rung import SCRIPT, NotPossible, Place
+from artificer.sandbox.rung import NotPossible, Place
 from artificer.sandbox.seccomp import Rule, When, error, install, program
-from artificer.sandbox.system import hosts, resolv_conf
 from artificer.sandbox.users import Identity
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_LINKS = (
-    ("fd", "/proc/self/fd"),
-    ("stdin", "/proc/self/fd/0"),
-    ("stdout", "/proc/self/fd/1"),
-    ("stderr", "/proc/self/fd/2"),
-    ("core", "/proc/kcore"),
-    ("ptmx", "pts/ptmx"),
-)
 _MEMORY = "/dev/shm"  # noqa: S108 - a file of its own is made in it
 # Calls with paths that proot 5.1 does not know: they would reach the machine's own files. The C
 # libraries have an older way for each of them.
@@ -171,15 +162,7 @@ def _fit_system(fittings: Fittings, command: Command) -> list[str]:
     for name in _DEVICES:
         with open(f"{dev}/{name}", "xb"):
             words += ["-b", f"/dev/{name}"]
-    for name, target in _LINKS:
-        os.symlink(target, f"{dev}/{name}")
-    for name, mode in (("shm", 0o1777), ("pts", 0o755), ("mqueue", 0o755)):
-        os.mkdir(f"{dev}/{name}")
-        os.chmod(f"{dev}/{name}", mode)
-    if command.script:
-        fittings.make_file(SCRIPT, command.script, 0o755)
-    fittings.make_file("/etc/hosts", hosts(command))
-    fittings.make_file("/etc/resolv.conf", resolv_conf(command))
+    furnish(fittings, dev, command)
     return words
 
 
