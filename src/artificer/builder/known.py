@@ -6,7 +6,7 @@ What such an annotation says is a claim of whoever may push there; it is used fo
 repository, which its writers could fill with anything anyway.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer import limits
@@ -142,22 +142,29 @@ class Known:
         return Answer(found, Remote(repository), f"the cache {repository} has it")
 
 
-def _answers_at(name: Named, reach: Reach) -> dict[str, Answer]:
+def layers_at(name: Named, reach: Reach) -> Iterator[Descriptor]:
+    """The layers of the image, or of all images of the index, that *name* stands for now.
+
+    A manifest that nobody can read has none.
+    """
     found = find_in_registry(name, reach)
     place = place_of(name.repository, reach)
     manifests = [found.descriptor]
     if is_index(found.descriptor.media_type):
         manifests = list(Index(place.read(found.descriptor, limits.MANIFEST_BYTES)).descriptors)
-    answers: dict[str, Answer] = {}
     for manifest in manifests:
         try:
             document = manifest_document(place.read(manifest, limits.MANIFEST_BYTES))
             descriptors = layer_descriptors(document)
         except (InvalidDocument, InvalidImage):
             continue
-        for descriptor in descriptors:
-            key = descriptor.annotations.get(LAYER_KEY)
-            if key is not None:
-                origin = Remote(name.repository)
-                answers[key] = Answer(descriptor, origin, f"{name} has it")
+        yield from descriptors
+
+
+def _answers_at(name: Named, reach: Reach) -> dict[str, Answer]:
+    answers: dict[str, Answer] = {}
+    for descriptor in layers_at(name, reach):
+        key = descriptor.annotations.get(LAYER_KEY)
+        if key is not None:
+            answers[key] = Answer(descriptor, Remote(name.repository), f"{name} has it")
     return answers

@@ -6,32 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from artificer import limits
 from artificer.builder.explain import changes, explanation
 from artificer.builder.kind import LAYER_KEY, Kind
+from artificer.builder.known import layers_at
 from artificer.builder.recipe import Cache
 from artificer.builder.shared import cached_layer, share
 from artificer.builder.staged.options import InlineCache, LocalCache, StepCache
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Event, Warned
 from artificer.images.bytes_of import into_store
-from artificer.images.fetch import find_in_registry, place_of
 from artificer.images.reach import Reach
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest, InvalidDigest
-from artificer.oci.document import InvalidDocument
-from artificer.oci.image import (
-    Blob,
-    Index,
-    InvalidImage,
-    Layer,
-    Origin,
-    Remote,
-    Stored,
-    layer_descriptors,
-    manifest_document,
-)
-from artificer.oci.media import is_index
+from artificer.oci.image import Blob, Layer, Origin, Remote, Stored
 from artificer.store.blobs import Store, open_store
 
 STEP_KEY = "dev.artificer.step.key"
@@ -204,21 +191,10 @@ def _known(descriptor: Descriptor | None, origin: Origin, kind: Kind, why: str) 
 
 def _told_by(cache: InlineCache, kind: Kind, reach: Reach) -> dict[str, Known]:
     name = cache.name
-    found = find_in_registry(name, reach)
-    place = place_of(name.repository, reach)
-    manifests = [found.descriptor]
-    if is_index(found.descriptor.media_type):
-        manifests = list(Index(place.read(found.descriptor, limits.MANIFEST_BYTES)).descriptors)
     told: dict[str, Known] = {}
-    for manifest in manifests:
-        try:
-            document = manifest_document(place.read(manifest, limits.MANIFEST_BYTES))
-            descriptors = layer_descriptors(document)
-        except (InvalidDocument, InvalidImage):
-            continue
-        for descriptor in descriptors:
-            known = _known(descriptor, Remote(name.repository), kind, f"{name} has it")
-            key = descriptor.annotations.get(STEP_KEY)
-            if known is not None and key is not None:
-                told[key] = known
+    for descriptor in layers_at(name, reach):
+        known = _known(descriptor, Remote(name.repository), kind, f"{name} has it")
+        key = descriptor.annotations.get(STEP_KEY)
+        if known is not None and key is not None:
+            told[key] = known
     return told
