@@ -74,6 +74,27 @@ GIT_SECONDS = 1800
 CONTROL_BYTES = 4 * MIB
 """A member of a Debian package's control archive."""
 
+STANZA_BYTES = 4 * MIB
+"""One stanza of a Debian control file or package index."""
+
+RELEASE_BYTES = 32 * MIB
+"""A Release file of a Debian archive, and its signature."""
+
+PACKAGES_BYTES = 512 * MIB
+"""A package index of a Debian archive, decompressed; Debian's own has 47 MB."""
+
+KEYRING_BYTES = 16 * MIB
+"""A keyring that archives are verified against."""
+
+KEYRING_PACKETS = 100_000
+"""Packets of one keyring or signature."""
+
+SOURCES_BYTES = 4 * MIB
+"""A sources.list, a .sources file, or a file of preferences."""
+
+ARCHIVES = 1000
+"""Suites of archives in one build."""
+
 BUILD_FILE_BYTES = 2 * MIB
 """A BUILD, WORKSPACE or .bzl file."""
 
