@@ -1,0 +1,74 @@
+"""Directories served on loopback, as archives of packages are, and as broken ones are."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+
+class Served:
+    """A directory on loopback: *uri*, and the *requests* so far as ``(path, Range header)``.
+
+    What *answers* has for a path is said in place of the file: a status, or other bytes. A path in
+    *cut* breaks off after so many bytes, once.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.requests: list[tuple[str, str]] = []
+        self.answers: dict[str, int | bytes] = {}
+        self.cut: dict[str, int] = {}
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.requests]
+
+
+@contextmanager
+def served(root: Path) -> Iterator[Served]:
+    """Serve the directory *root* on loopback until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = unquote(self.path)
+            place.requests.append((path, self.headers.get("Range", "")))
+            answer = place.answers.get(path)
+            if isinstance(answer, int):
+                self._say(answer, b"")
+                return
+            if answer is None:
+                file = root / path.lstrip("/")
+                if not file.is_file():
+                    self._say(404, b"not here\n")
+                    return
+                answer = file.read_bytes()
+            start = int(self.headers.get("Range", "bytes=0-")[6:].rstrip("-"))
+            self._say(206 if start else 200, answer[start:], place.cut.pop(path, -1))
+
+        def _say(self, status: int, data: bytes, cut: int = -1) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("ETag", '"1"')
+            self.end_headers()
+            self.wfile.write(data if cut < 0 else data[:cut])
+            if cut >= 0:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    place = Served(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield place
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
