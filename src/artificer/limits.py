@@ -71,8 +71,14 @@ GIT_REFS_BYTES = 32 * MIB
 GIT_SECONDS = 1800
 """How long git may take for one repository."""
 
+CONTEXT_BYTES = 16 * 1024 * MIB
+"""The files of a directory that was packed as an artifact."""
+
 CONTROL_BYTES = 4 * MIB
 """A member of a Debian package's control archive."""
+
+STATUS_BYTES = 128 * MIB
+"""A list of installed packages: dpkg's database, or a file of status.d."""
 
 STANZA_BYTES = 4 * MIB
 """One stanza of a Debian control file or package index."""

@@ -115,7 +115,7 @@ def _with_commas(texts: Iterator[str]) -> Iterator[str]:
 def _diff_parser() -> Parser:
     parser = reading_parser(
         "diff",
-        "A B [--files | --config] [--platform OS/ARCH] [--format json] [options]",
+        "A B [--files | --config | --packages] [--platform OS/ARCH] [--format json] [options]",
         "Compare two images: what they say (settings, platform, labels …) and their files as "
         "containers see them, by content, mode, owner and time; how these are spread over layers "
         "does not matter. A line begins with `+` for what only B has, `-` for what only A has, "
@@ -126,16 +126,23 @@ def _diff_parser() -> Parser:
     parser.add_argument("after", metavar="B", help="another image")
     parser.add_argument("--files", action="store_true", help="compare files alone")
     parser.add_argument("--config", action="store_true", help="compare what they say alone")
+    parser.add_argument(
+        "--packages", action="store_true", help="compare their Debian packages alone"
+    )
     add_platform(parser, "of an index: the image to compare")
     add_format(parser)
     return parser
 
 
 def _diff(args: Namespace, session: Session) -> int:
-    if args.files and args.config:
-        raise Misused("--files and --config exclude each other")
+    if args.files + args.config + args.packages > 1:
+        raise Misused("--files, --config and --packages exclude each other")
     with looking(args, session) as lookup:
         before, after = _pair(args, lookup)
+        if args.packages:
+            from artificer.cli.packages_diff import print_differences
+
+            return print_differences(before, after, lookup.reach, session, form=args.format)
         told: list[Difference] = []
         changes: Iterator[Change] = iter(())
         if before != after:

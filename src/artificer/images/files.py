@@ -82,18 +82,49 @@ def _made(layer: Layer, reach: Reach) -> Index:
 
 def read_file(image: Image, path: str, limit: int, reach: Reach) -> bytes:
     """Return the bytes of the regular file at *path*, its links followed, at most *limit*."""
-    tree = tree_of(image, reach)
+    return read_files(image, tree_of(image, reach), [path], limit, reach)[path]
+
+
+def read_files(
+    image: Image, tree: Tree, paths: Iterable[str], limit: int, reach: Reach
+) -> dict[str, bytes]:
+    """Return the bytes of several files of *image*, whose files are *tree*, by the paths given.
+
+    Links are followed. Each layer that holds any is read once, forward; nothing is kept.
+    """
+    wanted: dict[int, list[tuple[int, str, File]]] = {}
+    for path in paths:
+        file = _regular(tree, path, limit)
+        place = _place_of(tree, file)
+        wanted.setdefault(place.layer, []).append((place.offset, path, file))
+    found: dict[str, bytes] = {}
+    for layer, files in wanted.items():
+        last = b""
+        with _opened(image.layers[layer], reach) as tape:
+            for offset, path, file in sorted(files):
+                reach.stop.check()
+                # Two paths may lead to one file.
+                if offset >= tape.offset:
+                    tape.skip(offset - tape.offset)
+                    last = tape.read(file.size)
+                found[path] = _checked(last, file)
+    return found
+
+
+def _regular(tree: Tree, path: str, limit: int) -> File:
     file = tree.lookup(path.strip("/"))
+    if file is not None and file.kind == HARDLINK and not file.content:
+        file = _target(tree, file)
     if file is None or file.kind not in {FILE, HARDLINK}:
         raise NoSuchFile(f"{path}: the image has no such file")
     if file.size > limit:
         raise NoSuchFile(f"{path} has {file.size} bytes, more than {limit}")
-    place = _place_of(tree, file)
-    with _opened(image.layers[place.layer], reach) as tape:
-        tape.skip(place.offset)
-        data = tape.read(file.size)
+    return file
+
+
+def _checked(data: bytes, file: File) -> bytes:
     if hashlib.sha256(data).digest() != file.content:
-        raise Corrupt(f"{path}: the layer changed since it was looked into")
+        raise Corrupt(f"{file.path}: the layer changed since it was looked into")
     return data
 
 
