@@ -8,11 +8,11 @@ from typing import BinaryIO, NamedTuple
 from artificer import limits
 from artificer.errors import ArtificerError, reason
 from artificer.layers.archive import TAR_FORMATS, path_of
-from artificer.layers.entry import DIRECTORY, FILE, Entry, Span
+from artificer.layers.entry import FILE, Entry, Span
 from artificer.layers.header import BadArchive
-from artificer.layers.inflate import plain
+from artificer.layers.inflate import Bomb, Corrupt, plain
 from artificer.layers.read import Member, members
-from artificer.layers.tape import FileTape, StreamTape
+from artificer.layers.tape import StreamTape
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
@@ -31,10 +31,19 @@ class BadPackage(ArtificerError):
     """A file is no Debian package, or one that contradicts deb(5)."""
 
 
+class ControlFile(NamedTuple):
+    """A file of the control archive."""
+
+    name: str
+    mode: int
+    data: bytes
+
+
 class Package(NamedTuple):
     """What the control archive says. *control* and *md5sums* are the files' own bytes.
 
     *scripts* are the names of what dpkg would have run or acted upon, in the order of `SCRIPTS`.
+    *files* are all of the control archive, in its order.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Package(NamedTuple):
     md5sums: bytes | None
     scripts: tuple[tuple[str, bytes], ...]
     conffiles: tuple[str, ...]
+    files: tuple["ControlFile", ...] = ()
 
     @property
     def acts(self) -> tuple[str, ...]:
@@ -63,9 +73,10 @@ class Deb(NamedTuple):
 
 
 def read_deb(path: str, spool: Callable[[], BinaryIO]) -> Deb:
-    """Read the package at *path*; its data is decompressed once into a file that *spool* opens.
+    """Read the package at *path*; its data is decompressed once into the file that *spool* gives.
 
-    Whoever gave *spool* closes that file, once the entries have been written.
+    It is written where that file's position is, so that many packages can share one. Whoever gave
+    *spool* closes it, once the entries have been written.
 
     Owners, modes and times are the archive's. The root directory's own entry is left out.
     """
@@ -75,15 +86,15 @@ def read_deb(path: str, spool: Callable[[], BinaryIO]) -> Deb:
             raise BadPackage(f"{path} is not a Debian package: it has no debian-binary")
         package = _package(_chunks(file, *_only(found, _CONTROL, path)), path)
         tar = spool()
-        for chunk in plain(_chunks(file, *_only(found, _DATA, path)), TAR_FORMATS):
-            tar.write(chunk)
-        tar.flush()
-    tar.seek(0)
-    try:
-        entries = tuple(_entry(member, tar) for member in members(FileTape(tar)))
-    except BadArchive as error:
-        raise BadArchive(f"{path}: {error.message}", hint=error.hint) from error
-    return Deb(package, tuple(entry for entry in entries if entry.path), tar)
+        entries = _entries(_chunks(file, *_only(found, _DATA, path)), tar, path)
+    return Deb(package, entries, tar)
+
+
+def read_package(path: str) -> Package:
+    """What the package at *path* says; its files are not looked at."""
+    with _opened(path) as file:
+        found = {name: (offset, size) for name, offset, size in _parts(file, path)}
+        return _package(_chunks(file, *_only(found, _CONTROL, path)), path)
 
 
 def status_entries(package: Package, mtime: int) -> tuple[Entry, ...]:
@@ -164,14 +175,39 @@ def _chunks(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
         yield chunk
 
 
+def _entries(chunks: Iterator[bytes], tar: BinaryIO, path: str) -> tuple[Entry, ...]:
+    """Write what *chunks* hold into *tar*, and read its members on the way."""
+    start = tar.tell()
+    tape = StreamTape(_copied(plain(chunks, TAR_FORMATS), tar))
+    try:
+        found = [(_entry(member), member.offset) for member in members(tape)]
+    except (BadArchive, Bomb, Corrupt) as error:
+        raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
+    tar.flush()
+    place = path_of(tar)
+    return tuple(
+        entry._replace(source=Span(place, start + offset)) if entry.kind == FILE else entry
+        for entry, offset in found
+        if entry.path
+    )
+
+
+def _copied(chunks: Iterator[bytes], tar: BinaryIO) -> Iterator[bytes]:
+    for chunk in chunks:
+        tar.write(chunk)
+        yield chunk
+
+
 def _package(chunks: Iterator[bytes], path: str) -> Package:
     files: dict[str, bytes] = {}
+    modes: dict[str, int] = {}
     for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
         entry = member.entry
         if entry.kind == FILE:
             if entry.size > limits.CONTROL_BYTES:
                 raise BadPackage(f"{path}: {entry.path} in its control archive is too large")
             files[entry.path] = b"".join(member.chunks())
+            modes[entry.path] = entry.mode
     if "control" not in files:
         raise BadPackage(f"{path} has no control file")
     fields = fields_of(files["control"], path)
@@ -187,12 +223,15 @@ def _package(chunks: Iterator[bytes], path: str) -> Package:
         files["control"],
         files.get("md5sums"),
         tuple((script, files[script]) for script in SCRIPTS if script in files),
-        tuple(files.get("conffiles", b"").decode("utf-8", "replace").split()),
+        _conffiles(files.get("conffiles", b"").decode("utf-8", "surrogateescape")),
+        tuple(ControlFile(name, modes[name], data) for name, data in files.items()),
     )
 
 
-def _entry(member: Member, tar: BinaryIO) -> Entry:
-    entry = member.entry
-    if entry.kind == FILE:
-        return entry._replace(source=Span(path_of(tar), member.offset))
-    return entry._replace(source=None) if entry.kind == DIRECTORY else entry
+def _conffiles(text: str) -> tuple[str, ...]:
+    """The paths that a package asks to be kept; ``remove-on-upgrade`` names what it has not."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip().startswith("/"))
+
+
+def _entry(member: Member) -> Entry:
+    return member.entry._replace(source=None)

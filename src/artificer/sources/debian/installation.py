@@ -16,9 +16,9 @@ ARCHITECTURE = "amd64"
 class Action(NamedTuple):
     """A command in the root, as root, with *env* and nothing else in its environment.
 
-    *stdin* is what it reads: scripts that are not in the root yet come so. *package* is
-    ``NAME`` or ``NAME:ARCH``, empty where dpkg acts for all; *script* is ``preinst``, ``configure``
-    and so on, *purpose* the words for people: ``preinst of nginx 1.22.1-9 (install)``.
+    *stdin* is what it reads: scripts that are not in the root yet come so. *package* is ``NAME``
+    or ``NAME:ARCH``, empty where dpkg acts for all; *script* is ``preinst``, ``configure`` and so
+    on, *purpose* the words for people: ``preinst of nginx 1.22.1-9 (install)``.
     """
 
     argv: tuple[str, ...]

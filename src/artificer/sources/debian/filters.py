@@ -1,0 +1,71 @@
+"""Which of a package's files are left out, by dpkg's rules of ``path-exclude``."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+Rule = tuple[Literal["exclude", "include"], str]
+
+
+class _Compiled(NamedTuple):
+    includes: bool
+    matches: re.Pattern[str]
+    literal: str
+
+
+class Filters:
+    """Patterns in their order; the last that matches a path decides. A path begins with "/".
+
+    A directory that is excluded stays if something below it may be included again, which dpkg
+    finds out from the part of an included pattern before its first wildcard.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(
+            _Compiled(kind == "include", re.compile(_translated(pattern), re.DOTALL), pattern)
+            for kind, pattern in rules
+        )
+        self._stems = tuple(_stem(rule.literal) for rule in self._rules if rule.includes)
+
+    def __bool__(self) -> bool:
+        """Whether anything can be left out."""
+        return any(not rule.includes for rule in self._rules)
+
+    def excludes(self, path: str, *, directory: bool) -> bool:
+        """Whether dpkg would not unpack *path*."""
+        skip = False
+        for rule in self._rules:
+            if rule.includes == skip and rule.matches.fullmatch(path):
+                skip = not rule.includes
+        if not (skip and directory):
+            return skip
+        below = f"{path}/"
+        return not any(stem.startswith(below) or below.startswith(stem) for stem in self._stems)
+
+
+def _translated(pattern: str) -> str:
+    """*pattern* of glob(7) as dpkg matches it, where ``*`` goes over slashes, too."""
+    out, at = [], 0
+    while at < len(pattern):
+        letter = pattern[at]
+        at += 1
+        if letter == "*":
+            if not out or out[-1] != ".*":
+                out.append(".*")
+        elif letter == "?":
+            out.append(".")
+        elif letter == "[" and (end := pattern.find("]", at + 1)) > 0:
+            inner = pattern[at:end].replace("\\", "\\\\")
+            out.append(f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]")
+            at = end + 1
+        elif letter == "\\" and at < len(pattern):
+            out.append(re.escape(pattern[at]))
+            at += 1
+        else:
+            out.append(re.escape(letter))
+    return "".join(out)
+
+
+def _stem(pattern: str) -> str:
+    """What *pattern* begins with before its first wildcard, no slash at its end."""
+    return re.split(r"[*?\[\\]", pattern, maxsplit=1)[0].rstrip("/")
