@@ -79,6 +79,8 @@ class Workspace(NamedTuple):
     directory: str = SOURCE_DIRECTORY
     sub_path: str = ""
     """Which directory of the volume is the workspace."""
+    writable: bool = False
+    """Of a claim: the outputs of BUILD files are linked there, if it can be written to."""
 
 
 Source = GitSource | ContextSource | Workspace
@@ -148,9 +150,10 @@ class Pace(NamedTuple):
 
 
 Commands = Literal["none", "chroot", "namespaces"]
-"""What the pod must be allowed when targets run commands (RUN): ``none`` fits the restricted Pod
-Security Standard, the others the baseline one: root with the capabilities of ``chroot``, or any
-user in a pod whose runtime lets it make ``namespaces``."""
+"""What the pod must be allowed when targets run commands (RUN). ``none`` asks for nothing and fits
+the restricted Pod Security Standard; proot works there, if the builder image has it. The others
+are root with a container's usual capabilities, and fit the baseline one: ``chroot`` works under
+every runtime, ``namespaces`` where the kubelet sets no seccomp profile of its own accord."""
 
 
 class Security(NamedTuple):
@@ -160,7 +163,8 @@ class Security(NamedTuple):
     """None: whom the cluster chooses (OpenShift)."""
     group: int | None = 1000
     host_users: bool = False
-    """True: without a user namespace of the pod's own, for clusters before 1.33."""
+    """True: without a user namespace of the pod's own, for clusters before 1.33. In ``chroot`` it
+    is always so: devices cannot be made in a user namespace."""
     commands: Commands = "none"
 
 
@@ -226,3 +230,8 @@ class Job(NamedTuple):
     options: JobOptions
     works: tuple[Work, ...]
     source: Source
+
+    @property
+    def fetches(self) -> bool:
+        """Whether a container before the build brings the source."""
+        return not isinstance(self.source, Workspace)

@@ -1,0 +1,132 @@
+"""A Job as the documents that a cluster is given: pure, the same for the same Job."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from artificer.kubernetes.job import (
+    BUILD_CONTAINER,
+    PERMANENT,
+    SOURCE_CONTAINER,
+    WORK_FILE,
+    Job,
+    JobOptions,
+    Work,
+)
+from artificer.kubernetes.template import Given, pod_spec
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "artificer"
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+
+WORK_BYTES = 100_000
+"""Of work, more is put into a ConfigMap: Linux takes 128 KiB in one variable."""
+
+Document = dict[str, Any]
+
+
+def manifests(job: Job) -> tuple[Document, ...]:
+    """All that has to be created, in this order: a ConfigMap if the work is long, and the Job."""
+    text = work_text(job.works)
+    if _fits(text):
+        return (manifest(job),)
+    return _work_map(job.options, text), manifest(job)
+
+
+def manifest(job: Job) -> Document:
+    """The Job itself."""
+    options = job.options
+    labels = {MANAGED_BY: MANAGER, **dict(options.labels)}
+    queued = {QUEUE_LABEL: options.queue} if options.queue else {}
+    annotations = {"annotations": dict(options.annotations)} if options.annotations else {}
+    text = work_text(job.works)
+    given = Given(text) if _fits(text) else Given(config_map=_map_name(text))
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            **_named(options),
+            "labels": {**labels, **queued},
+            **annotations,
+        },
+        "spec": {
+            **_pace(job),
+            **({"suspend": True} if options.suspend or options.queue else {}),
+            "podReplacementPolicy": "Failed",  # never two pods pushing one tag
+            "podFailurePolicy": {"rules": _rules(job)},
+            "template": {
+                "metadata": {"labels": labels, **annotations},
+                "spec": pod_spec(job, given),
+            },
+        },
+    }
+
+
+def work_text(works: Sequence[Work]) -> str:
+    """What the pods read: one line for each index, so that a change is one line in Git, too."""
+    lines = (json.dumps(work._asdict(), ensure_ascii=False) for work in works)
+    # Kubernetes expands `$` in a variable, and does not in a file: so there is none.
+    return ("[\n" + ",\n".join(lines) + "\n]\n").replace("$", "\\u0024")
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= WORK_BYTES
+
+
+def _map_name(text: str) -> str:
+    return f"artificer-work-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _work_map(options: JobOptions, text: str) -> Document:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": _map_name(text),
+            **({"namespace": options.namespace} if options.namespace else {}),
+            "labels": {MANAGED_BY: MANAGER},
+        },
+        "immutable": True,
+        "data": {WORK_FILE: text},
+    }
+
+
+def _named(options: JobOptions) -> Document:
+    name = {"name": options.name} if options.name else {"generateName": options.generate_name}
+    return {**name, **({"namespace": options.namespace} if options.namespace else {})}
+
+
+def _pace(job: Job) -> Document:
+    pace, count = job.options.pace, len(job.works)
+    return {
+        "completionMode": "Indexed",
+        "completions": count,
+        "parallelism": min(pace.parallelism, count),
+        "backoffLimitPerIndex": pace.retries,
+        "maxFailedIndexes": count if pace.max_failed is None else min(pace.max_failed, count),
+        "activeDeadlineSeconds": pace.deadline,
+        "ttlSecondsAfterFinished": pace.keep,
+    }
+
+
+def _rules(job: Job) -> list[Document]:
+    """A rule is about one container: the source's failures would be retried without their own."""
+    containers = [BUILD_CONTAINER, *([SOURCE_CONTAINER] if job.fetches else [])]
+    return [
+        *(
+            {
+                "action": "FailIndex",
+                "onExitCodes": {
+                    "containerName": name,
+                    "operator": "In",
+                    "values": list(PERMANENT),
+                },
+            }
+            for name in containers
+        ),
+        {
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
+    ]
