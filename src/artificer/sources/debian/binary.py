@@ -87,7 +87,7 @@ class Binary:
 
     @property
     def protected(self) -> bool:
-        """Whether it must not be removed without being asked for (``Protected``, ``Important``)."""
+        """Whether it stays unless its removal is asked for (``Protected``, ``Important``)."""
         return "yes" in (self.fields.get("Protected"), self.fields.get("Important"))
 
     @property

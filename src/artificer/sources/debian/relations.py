@@ -51,7 +51,7 @@ Clause = tuple[Relation, ...]
 
 
 def parse_relations(text: str, architecture: str = "") -> tuple[Clause, ...]:
-    """Read a relation field; what is restricted to other architectures or to a profile is left out."""
+    """Read a relation field, without what is restricted to other architectures or to profiles."""
     clauses = []
     for part in text.split(","):
         if not part.strip():
