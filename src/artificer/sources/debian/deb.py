@@ -56,6 +56,11 @@ class Package(NamedTuple):
     conffiles: tuple[str, ...]
     files: tuple["ControlFile", ...] = ()
 
+    def field(self, name: str) -> str:
+        """The field called *name* in any case, or nothing."""
+        lower = name.lower()
+        return next((value for key, value in self.fields if key.lower() == lower), "")
+
     @property
     def acts(self) -> tuple[str, ...]:
         """The names of its scripts that run at installation, and of its triggers."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from artificer.layers.entry import DIRECTORY, SYMLINK
+
 Rule = tuple[Literal["exclude", "include"], str]
 
 
@@ -16,8 +18,8 @@ class _Compiled(NamedTuple):
 class Filters:
     """Patterns in their order; the last that matches a path decides. A path begins with "/".
 
-    A directory that is excluded stays if something below it may be included again, which dpkg
-    finds out from the part of an included pattern before its first wildcard.
+    A directory or a symbolic link that is excluded stays if something below it may be included
+    again, which dpkg finds out from what an included pattern has before its first wildcard.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -31,21 +33,22 @@ class Filters:
         """Whether anything can be left out."""
         return any(not rule.includes for rule in self._rules)
 
-    def excludes(self, path: str, *, directory: bool) -> bool:
-        """Whether dpkg would not unpack *path*."""
+    def excludes(self, path: str, kind: str) -> bool:
+        """Whether dpkg would not unpack *path*, which is of this kind of entry."""
         skip = False
         for rule in self._rules:
             if rule.includes == skip and rule.matches.fullmatch(path):
                 skip = not rule.includes
-        if not (skip and directory):
+        if not skip or kind not in {DIRECTORY, SYMLINK}:
             return skip
         below = f"{path}/"
-        return not any(stem.startswith(below) or below.startswith(stem) for stem in self._stems)
+        return not any(path.startswith(stem) or stem.startswith(below) for stem in self._stems)
 
 
 def _translated(pattern: str) -> str:
     """*pattern* of glob(7) as dpkg matches it, where ``*`` goes over slashes, too."""
-    out, at = [], 0
+    out: list[str] = []
+    at = 0
     while at < len(pattern):
         letter = pattern[at]
         at += 1
