@@ -12,7 +12,7 @@ from artificer.oci.reference import Named
 
 NAME = "artificer.lock"
 _VERSION = 1
-_BYTES = 16 * 1024 * 1024
+_BYTES = 64 * 1024 * 1024
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -28,13 +28,15 @@ class Lock(NamedTuple):
     """What is pinned: names of images (``docker.io/library/alpine:3.7``) and URLs, to digests.
 
     Revisions of git (``URL REF``) are pinned to commits. With *only*, what is not pinned is an
-    error (``--locked``).
+    error (``--locked``). *packages* are Debian's, as they stand in the file: `package_lock` reads
+    them where there are any.
     """
 
     images: Mapping[str, Digest] = {}
     urls: Mapping[str, Digest] = {}
     only: bool = False
     commits: Mapping[str, str] = {}
+    packages: Mapping[str, Any] = {}
 
     def pinned(self, name: Named) -> Named:
         """*name* with the digest that it is pinned to; as it is when it has one or is not here."""
@@ -125,10 +127,32 @@ def write_lock(directory: str, lock: Lock) -> None:
         "urls": dict(sorted(lock.urls.items())),
         # Nobody who needs none has to have this table.
         **({"commits": dict(sorted(lock.commits.items()))} if lock.commits else {}),
+        **({"packages": dict(sorted(lock.packages.items()))} if lock.packages else {}),
     }
+    write_text(path, dumped(document))
+
+
+def dumped(document: Mapping[str, Any]) -> str:
+    """*document* as text, in which each package is a line: a change of one is a change of one."""
+    held: list[str] = []
+
+    def hold(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "sha256" in value and "name" in value:
+                held.append(json.dumps(value, ensure_ascii=False))
+                return f"\0{len(held) - 1}"
+            return {key: hold(one) for key, one in value.items()}
+        return [hold(one) for one in value] if isinstance(value, list) else value
+
+    text = json.dumps(hold(dict(document)), indent=2, ensure_ascii=False)
+    return re.sub(r'"\\u0000(\d+)"', lambda match: held[int(match[1])], text) + "\n"
+
+
+def write_text(path: str, text: str) -> None:
+    """Write *text* to *path*, whole or not at all."""
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(document, indent=2) + "\n")
+        file.write(text)
     os.replace(temporary, path)
 
 
@@ -144,7 +168,10 @@ def _parsed(text: str, path: str) -> Lock:
     if not isinstance(document, dict) or document.get("version") != _VERSION:
         raise InvalidLock(f"{path}: not a lock file of version {_VERSION}")
     images, urls = _pins(document, "images", path), _pins(document, "urls", path)
-    return Lock(images, urls, commits=_commits(document, path))
+    packages = document.get("packages", {})
+    if not isinstance(packages, dict):
+        raise InvalidLock(f"{path}: packages is not a table of locked sets")
+    return Lock(images, urls, commits=_commits(document, path), packages=packages)
 
 
 def _pins(document: Mapping[str, Any], key: str, path: str) -> dict[str, Digest]:

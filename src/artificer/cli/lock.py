@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from artificer.builder.lock import EMPTY, Lock, image_key, read_lock, write_lock
+from artificer.builder.lock import Lock, image_key, read_lock, write_lock
 from artificer.builder.recipe import CopyFrom, Target
 from artificer.cli.connect import open_reach
 from artificer.cli.oneline import parsed
@@ -67,4 +67,4 @@ def _locked(before: Lock, target: Target, reach: Reach) -> Lock:
     for reference in references:
         if isinstance(reference, Named) and reference.digest is None:
             images[image_key(reference)] = find_in_registry(reference, reach).digest
-    return EMPTY._replace(images=images, urls=before.urls)
+    return before._replace(images=images)
