@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from artificer.kubernetes.check import InvalidJob, check
 from artificer.kubernetes.job import (
     BUILD_CONTAINER,
     PERMANENT,
@@ -23,19 +24,24 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 WORK_BYTES = 100_000
 """Of work, more is put into a ConfigMap: Linux takes 128 KiB in one variable."""
 
+MAP_BYTES = 1_000_000
+"""Of a ConfigMap: Kubernetes takes 1 MiB, and its own words are in it, too."""
+
 Document = dict[str, Any]
 
 
 def manifests(job: Job) -> tuple[Document, ...]:
-    """All that has to be created, in this order: a ConfigMap if the work is long, and the Job."""
-    text = work_text(job.works)
-    if _fits(text):
-        return (manifest(job),)
-    return _work_map(job.options, text), manifest(job)
+    """All that has to be created, in this order: a ConfigMap if the work is long, and the Job.
+
+    Raises `InvalidJob` for what no server would take.
+    """
+    text, found = work_text(job.works), manifest(job)
+    return (found,) if _fits(text) else (_work_map(job.options, text), found)
 
 
 def manifest(job: Job) -> Document:
-    """The Job itself."""
+    """The Job itself. Raises `InvalidJob` for what no server would take."""
+    check(job)
     options = job.options
     labels = {MANAGED_BY: MANAGER, **dict(options.labels)}
     queued = {QUEUE_LABEL: options.queue} if options.queue else {}
@@ -79,6 +85,11 @@ def _map_name(text: str) -> str:
 
 
 def _work_map(options: JobOptions, text: str) -> Document:
+    if len(text.encode()) > MAP_BYTES:
+        raise InvalidJob(
+            f"the work of {text.count(chr(10)) - 2} targets does not fit into one ConfigMap",
+            hint="name fewer of them; `artificer job submit` makes several jobs of them",
+        )
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
