@@ -61,6 +61,7 @@ COMMANDS = {
     "logout": Command("forget a registry's password", "artificer.cli.login"),
     "cache": Command("show, prune or verify the local store", "artificer.cli.cache"),
     "doctor": Command("find out why something does not work", "artificer.cli.doctor"),
+    "source": Command("fetch or pack the files of a build", "artificer.cli.source"),
     "registry": Command("serve the store as a registry", "artificer.cli.serve"),
     "completion": Command("print a shell's completion script", "artificer.cli.completion"),
     "version": Command("print the version", "artificer.cli.version"),

@@ -225,6 +225,9 @@ def _environ(git: Program) -> dict[str, str]:
     ssh = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes"
     if re.fullmatch(r"[\w./+-]+", hosts):
         ssh += f" -o UserKnownHostsFile={hosts}"
+    key = git.environ.get("SSH_IDENTITY_FILE", "")
+    if re.fullmatch(r"[\w./+-]+", key):
+        ssh += f" -o IdentitiesOnly=yes -i {key}"
     return {
         "PATH": os.defpath,
         **given,
