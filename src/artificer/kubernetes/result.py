@@ -1,0 +1,86 @@
+"""What a pod says that it built: its termination message, parsed at the border."""
+
+import json
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from artificer.errors import ArtificerError
+from artificer.kubernetes.objects import Pod
+from artificer.oci.digest import Digest
+from artificer.oci.reference import parse_name
+
+_MESSAGE = 4096
+"""Bytes that the kubelet keeps of a termination message."""
+
+
+class Result(NamedTuple):
+    """One target that is built; *references* name it by digest, wherever it was pushed."""
+
+    references: tuple[str, ...]
+    digest: str
+    cached: bool
+    seconds: float
+
+
+def result_of(pod: Pod, target: str) -> Result:
+    """What *pod*, which succeeded, says; a message that says nothing is a result without digest."""
+    ended = next((one.ended for one in reversed(pod.containers) if one.ended is not None), None)
+    if ended is None:
+        return Result((), "", cached=False, seconds=0.0)
+    document = _document(ended.message)
+    digest = _digest(document.get("digest"))
+    return Result(
+        _references(document, digest, target),
+        digest,
+        document.get("cache") == "hit",
+        _seconds(ended.started, ended.finished),
+    )
+
+
+def _document(message: str) -> dict[str, Any]:
+    if len(message) > _MESSAGE:
+        return {}
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(found: object) -> str:
+    try:
+        return Digest(found) if isinstance(found, str) else ""
+    except ArtificerError:
+        return ""
+
+
+def _references(document: dict[str, Any], digest: str, target: str) -> tuple[str, ...]:
+    """By digest; never anything but references, for others read what is printed."""
+    if not digest:
+        return ()
+    images = document.get("images")
+    if isinstance(images, list):
+        named = tuple(
+            one for one in images if isinstance(one, str) and one.endswith(f"@{digest}") and _plain(one)
+        )
+        if named:
+            return named
+    image = document.get("image")
+    if isinstance(image, str) and image:
+        try:
+            return (f"{parse_name(image).repository}@{digest}",)
+        except ArtificerError:
+            pass
+    return (f"{target}@{digest}",)
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _seconds(started: str, finished: str) -> float:
+    """Both by the clock of one node, so that its being wrong does not matter."""
+    try:
+        return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0

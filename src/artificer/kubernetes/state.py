@@ -1,0 +1,151 @@
+"""What is known of Jobs and their pods: a fold of what the cluster tells, and no I/O."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from artificer.kubernetes.cluster import Change, Document, Listed
+from artificer.kubernetes.failure import Failure, Stuck, job_failure, pod_failure, stuck_pod
+from artificer.kubernetes.objects import JobView, Pod, Told, event_of, job_of, pod_of
+from artificer.kubernetes.result import Result, result_of
+
+_TOLD = 8
+"""Events that are kept of one object."""
+
+Place = tuple[str, int]
+"""A Job's name and one of its indexes."""
+
+Phase = Literal["waiting", "running", "succeeded", "failed"]
+
+
+class State(NamedTuple):
+    """Everything by name; a pod that is gone is kept, as it may be the last attempt."""
+
+    jobs: Mapping[str, JobView] = MappingProxyType({})
+    pods: Mapping[str, Pod] = MappingProxyType({})
+    told: Mapping[str, tuple[Told, ...]] = MappingProxyType({})
+    attempts: Mapping[Place, tuple[str, ...]] = MappingProxyType({})
+    """The pods of each index, the oldest first."""
+
+
+class Index(NamedTuple):
+    """How far one index is; *tries* counts its pods, *pod* is the last of them."""
+
+    phase: Phase
+    tries: int = 0
+    pod: Pod | None = None
+    stuck: Stuck | None = None
+    failure: Failure | None = None
+    """Of the last attempt that failed, also while another one runs."""
+
+
+def folded(state: State, news: Change | Listed) -> State:
+    """*state* after *news*; to hear the same twice changes nothing."""
+    match news:
+        case Change("jobs", kind, document):
+            job = job_of(document)
+            gone = job._replace(deleted=True) if kind == "DELETED" else job
+            return state._replace(jobs={**state.jobs, job.name: gone})
+        case Change("pods", kind, document):
+            pod = pod_of(document)
+            return _with_pod(state, pod._replace(deleted=True) if kind == "DELETED" else pod)
+        case Change("events", kind, document):
+            return state if kind == "DELETED" else _with_event(state, event_of(document))
+        case Listed(kind, documents):
+            for document in documents:
+                state = folded(state, Change(kind, "MODIFIED", document))
+            return _without_others(state, news)
+        case _:
+            return state
+
+
+def places(state: State, news: Change | Listed) -> Iterator[Place]:
+    """The indexes that *news*, which *state* has heard of, may be about."""
+    if isinstance(news, Listed):
+        for name in state.jobs:
+            yield from _all(state, name)
+    elif news.kind == "jobs":
+        yield from _all(state, _name(news.object))
+    elif news.kind == "pods":
+        pod = state.pods[_name(news.object)]
+        yield pod.job, pod.index
+    elif news.kind == "events":
+        about = state.pods.get(event_of(news.object).name)
+        if about is not None:
+            yield about.job, about.index
+
+
+def index_at(state: State, place: Place) -> Index:
+    """How far the index at *place* is."""
+    job = state.jobs.get(place[0])
+    pods = [state.pods[name] for name in state.attempts.get(place, ())]
+    tries, last = len(pods), (pods[-1] if pods else None)
+    done = next((pod for pod in pods if pod.phase == "Succeeded"), None)
+    if done is not None:
+        return Index("succeeded", tries, done)
+    failures = [failure for pod in pods if (failure := pod_failure(pod)) is not None]
+    failure = failures[-1] if failures else None
+    if job is not None and place[1] in job.completed:
+        return Index("succeeded", tries, last)
+    if job is not None and place[1] in job.failed:
+        return Index("failed", tries, last, failure=failure or job_failure(job))
+    if job is not None and job.outcome:
+        # The deadline kills the pods: what they ended with is no fault of theirs.
+        decided = job_failure(job) if job.reason != "FailedIndexes" else None
+        return Index("failed", tries, last, failure=decided or failure or job_failure(job))
+    if last is None or last.deleted or last.phase == "Failed":
+        return Index("waiting", tries, last, failure=failure)
+    stuck = stuck_pod(last, state.told.get(last.name, ()))
+    running = any(one.state == "running" for one in last.containers)
+    return Index("running" if running else "waiting", tries, last, stuck, failure)
+
+
+def result_at(index: Index, target: str) -> Result:
+    """What an index that succeeded has built; without its pod, that is not known any more."""
+    if index.pod is None:
+        return Result((), "", cached=False, seconds=0.0)
+    return result_of(index.pod, target)
+
+
+def _name(document: Document) -> str:
+    return str(document.get("metadata", {}).get("name", ""))
+
+
+def _all(state: State, name: str) -> Iterator[Place]:
+    job = state.jobs.get(name)
+    for number in range(0 if job is None else job.completions):
+        yield name, number
+
+
+def _with_pod(state: State, pod: Pod) -> State:
+    pods = {**state.pods, pod.name: pod}
+    place = (pod.job, pod.index)
+    known = state.attempts.get(place, ())
+    if pod.name in known:
+        return state._replace(pods=pods)
+    ordered = tuple(sorted((*known, pod.name), key=lambda name: (pods[name].created, name)))
+    return state._replace(pods=pods, attempts={**state.attempts, place: ordered})
+
+
+def _with_event(state: State, told: Told) -> State:
+    if told.type != "Warning":
+        return state
+    known = tuple(one for one in state.told.get(told.name, ()) if one.reason != told.reason)
+    return state._replace(told={**state.told, told.name: (*known[-_TOLD:], told)})
+
+
+def _without_others(state: State, listed: Listed) -> State:
+    there = {_name(document) for document in listed.objects}
+    if listed.kind == "jobs":
+        jobs = {
+            name: job if name in there else job._replace(deleted=True)
+            for name, job in state.jobs.items()
+        }
+        return state._replace(jobs=jobs)
+    if listed.kind == "pods":
+        pods = {
+            name: pod if name in there else pod._replace(deleted=True)
+            for name, pod in state.pods.items()
+        }
+        return state._replace(pods=pods)
+    return state
