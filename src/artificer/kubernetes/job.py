@@ -69,6 +69,8 @@ class ContextSource(NamedTuple):
 
     reference: str
     """``REPOSITORY@sha256:…``"""
+    insecure: bool = False
+    """Whether its registry may speak plain http, and show any certificate."""
 
 
 class Workspace(NamedTuple):
@@ -89,7 +91,7 @@ VolumeKind = Literal["claim", "configmap", "secret", "empty", "memory", "image"]
 
 
 class Volume(NamedTuple):
-    """One more volume of the build container."""
+    """One more volume, of both containers: what an authority's file is for, the source needs."""
 
     kind: VolumeKind
     origin: str
@@ -99,7 +101,7 @@ class Volume(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """One more environment variable of the build container."""
+    """One more environment variable; one from a Secret is the build container's alone."""
 
     name: str
     value: str = ""

@@ -24,8 +24,9 @@ def fetch_words(source: Source) -> tuple[str, ...]:
             words = ["--git", url, "--revision", revision]
             words += ["--credentials", GIT_DIRECTORY] if secret else []
             words += ["--directory", directory] if directory else []
-        case ContextSource(reference):
+        case ContextSource(reference, insecure):
             words = ["--artifact", reference]
+            words += ["--insecure-registry", reference.partition("/")[0]] if insecure else []
         case Workspace():
             return ()
         case _:

@@ -129,7 +129,8 @@ def _source_container(job: Job) -> Document:
         "name": SOURCE_CONTAINER,
         "image": job.options.image,
         "command": [_literal(word) for word in fetch_words(job.source)],
-        "env": _environment(job, ()),
+        # Proxies and authorities are for this container, too; secrets of the build are not.
+        "env": _environment(job, tuple(one for one in job.options.env if not one.secret)),
         "resources": _resources(job.options.resources),
         "securityContext": _container_security(fetching),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -31,27 +31,18 @@ def volumes(job: Job, config_map: str) -> list[Document]:
 
 def source_mounts(job: Job) -> list[Document]:
     """What the container that fetches the source sees."""
-    return [
-        {"name": "workspace", "mountPath": SOURCE_DIRECTORY},
-        *_writable_mounts(),
-        *_registry_mounts(job),
-        *(
-            [{"name": "git", "mountPath": GIT_DIRECTORY, "readOnly": True}]
-            if _git_secret(job)
-            else []
-        ),
-    ]
+    found = [*_workspace_mounts(job), *_writable_mounts(), *_registry_mounts(job)]
+    if _git_secret(job):
+        found.append({"name": "git", "mountPath": GIT_DIRECTORY, "readOnly": True})
+    return [*found, *_extra_mounts(job)]
 
 
 def build_mounts(job: Job, config_map: str) -> list[Document]:
-    """What the container that builds sees: neither the secret for git nor a token of the pod."""
+    """What the container that builds sees: not the secret for git."""
     found = [*_workspace_mounts(job), *_writable_mounts(), *_registry_mounts(job)]
     if config_map:
         found.append({"name": "work", "mountPath": WORK_DIRECTORY, "readOnly": True})
-    for number, volume in enumerate(job.options.volumes):
-        read_only = {"readOnly": True} if _is_read_only(volume) else {}
-        found.append({"name": f"extra-{number}", "mountPath": volume.path, **read_only})
-    return found
+    return [*found, *_extra_mounts(job)]
 
 
 def _volumes(job: Job, config_map: str) -> Iterator[Document]:
@@ -104,6 +95,17 @@ def _extra(name: str, volume: Volume, mode: int) -> Document:
             return {"name": name, "emptyDir": {"medium": "Memory", **limit}}
         case "image":
             return {"name": name, "image": {"reference": volume.origin}}
+
+
+def _extra_mounts(job: Job) -> list[Document]:
+    return [
+        {
+            "name": f"extra-{number}",
+            "mountPath": volume.path,
+            **({"readOnly": True} if _is_read_only(volume) else {}),
+        }
+        for number, volume in enumerate(job.options.volumes)
+    ]
 
 
 def _is_read_only(volume: Volume) -> bool:
