@@ -92,7 +92,7 @@ PACKAGES_BYTES = 512 * MIB
 KEYRING_BYTES = 16 * MIB
 """A keyring that archives are verified against."""
 
-KEYRING_PACKETS = 100_000
+KEYRING_PACKETS = 20_000
 """Packets of one keyring or signature."""
 
 SOURCES_BYTES = 4 * MIB
@@ -142,3 +142,12 @@ SECRET_BYTES = 500 * 1024
 
 TRIGGERED_STAGES = 50
 """Stages of a Dockerfile that need one another by ONBUILD of their bases: each nests deeper."""
+
+RESOLUTION_STEPS = 20_000
+"""Choices that are tried for one set of Debian packages."""
+
+KUBERNETES_BYTES = 64 * MIB
+"""One answer of a cluster's API: an object (etcd takes 1.5 MiB), or a page of them."""
+
+LOG_LINE_BYTES = 16 * 1024
+"""A line of a container's log; the rest of a longer one is another line, as with the kubelet."""

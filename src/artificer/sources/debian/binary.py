@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from artificer.sources.debian.relations import Clause, parse_relations
+from artificer.sources.debian.relations import Clause, Relation, parse_relations
 
 RelationField = Literal[
     "Pre-Depends",
@@ -79,6 +79,22 @@ class Binary:
             found = parse_relations(text, self.architecture) if text else ()
             self._relations[field] = found
         return found
+
+    def provides(self, name: str) -> tuple[Relation, ...]:
+        """The entries of ``Provides`` for *name*."""
+        if name not in self.fields.get("Provides", ""):
+            return ()
+        return tuple(
+            provided
+            for clause in self.relations("Provides")
+            for provided in clause
+            if provided.name == name
+        )
+
+    @property
+    def provided(self) -> tuple[str, ...]:
+        """The names that it provides, beside its own."""
+        return tuple(provided.name for clause in self.relations("Provides") for provided in clause)
 
     @property
     def essential(self) -> bool:

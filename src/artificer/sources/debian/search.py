@@ -1,0 +1,328 @@
+"""The search for a set of packages in which every relation holds: apt's choices, with a way back.
+
+Packages are taken in apt's order, depth first, each with the first alternative that apt would
+take. Where that comes to nothing, the latest choice that had a part in it is made anew
+(conflict-directed backjumping); so a solution is found if there is one, and it is apt's if apt's
+own choices work.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from artificer.sources.debian.binary import Binary, RelationField
+from artificer.sources.debian.candidates import Candidates, Key
+from artificer.sources.debian.explain import Failure, chain, conflict, needed, unmet
+from artificer.sources.debian.relations import Clause
+from artificer.sources.debian.state import NEEDS, Action, Cause, State
+
+
+class Need(NamedTuple):
+    """A task: *clause* of *binary* must come to hold; where *optional* it may also not."""
+
+    key: Key
+    binary: Binary
+    field: RelationField
+    clause: Clause
+    optional: bool
+
+
+class Evict(NamedTuple):
+    """A task: what is installed at *key* conflicts with the package at *opponent*."""
+
+    key: Key
+    opponent: Key
+
+
+class Mend(NamedTuple):
+    """A task: the package at *key* may have needed *lost*, which is gone."""
+
+    key: Key
+    lost: Binary
+
+
+Task = Need | Evict | Mend
+
+
+class Agenda(NamedTuple):
+    """What is to be done yet; a list that shares its tail with those of earlier choices."""
+
+    task: Task
+    rest: "Agenda | None"
+
+
+class Exhausted(Exception):
+    """The search took more steps than it may."""
+
+
+class Unsolvable(Exception):
+    """There is no solution; *failure* says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
+
+
+class _Choice:
+    """Several actions of which one will do; *agenda* and *mark* are the state before."""
+
+    __slots__ = ("actions", "agenda", "cause", "failures", "mark", "optional", "text", "tried")
+
+    def __init__(
+        self, actions: Sequence[Action], agenda: Agenda | None, mark: int, cause: Cause, text: str
+    ) -> None:
+        self.actions = actions
+        self.agenda = agenda
+        self.mark = mark
+        self.cause = cause
+        self.text = text
+        self.optional = False
+        self.tried = 0
+        self.failures: list[Failure] = []
+
+
+class Rules(NamedTuple):
+    """What the search may not do, and how long it may take.
+
+    *barred* packages do not come in, *held* ones are not changed.
+    """
+
+    recommends: bool
+    barred: frozenset[Key]
+    held: frozenset[Key]
+    steps: int
+
+
+class Search:
+    """One search. `state` is the solution once `run` has returned."""
+
+    def __init__(self, candidates: Candidates, rules: Rules) -> None:
+        self.candidates = candidates
+        self.rules = rules
+        self.installed = candidates.installed
+        self.state = State(candidates, candidates.installed)
+        self._agenda: Agenda | None = None
+        self._choices: list[_Choice] = []
+        self._steps = 0
+
+    def run(self, roots: Iterable[Action]) -> None:
+        """Have all *roots* and what they need."""
+        tasks: list[Task] = []
+        for action in roots:
+            failure = self._take(action, Cause())
+            if failure is not None:
+                raise Unsolvable(failure)
+            pushed, self._agenda = self._agenda, None
+            while pushed is not None:
+                tasks.append(pushed.task)
+                pushed = pushed.rest
+        self._push(tasks)
+        while self._agenda is not None:
+            task, self._agenda = self._agenda
+            failure = self._do(task)
+            if failure is not None:
+                self._back(failure)
+
+    def _do(self, task: Task) -> Failure | None:
+        match task:
+            case Need():
+                return self._need(task)
+            case Evict():
+                return self._evict(task)
+            case Mend():
+                return self._mend(task)
+
+    def _need(self, task: Need) -> Failure | None:
+        if self.state.have.get(task.key) is not task.binary:
+            return None
+        if self.state.holds(task.clause, task.key[1]):
+            return None
+        if task.optional and self._is_old(task):
+            return None
+        levels = self.state.picked[task.key].levels
+        cause = Cause(task.key, task.field, task.clause, levels)
+        actions = self._solutions(task.clause, task.key[1])
+        return self._choose(actions, cause, optional=task.optional)
+
+    def _is_old(self, task: Need) -> bool:
+        """Whether a package that was installed has done without this recommendation before."""
+        old = self.installed.get(task.key)
+        if old is None:
+            return False
+        known = [
+            clause
+            for clause in old.relations("Recommends")
+            if clause[0].name == task.clause[0].name
+        ]
+        return bool(known) and not any(
+            self.candidates.fulfils(binary, relation, task.key[1])
+            for clause in known
+            for relation in clause
+            for binary in self.installed.values()
+        )
+
+    def _solutions(self, clause: Clause, architecture: str) -> list[Action]:
+        """What makes *clause* hold: upgrades before new packages, each in the clause's order."""
+        upgrades: dict[Key, Binary] = {}
+        news: dict[Key, Binary] = {}
+        for relation in clause:
+            for binary in self.candidates.targets(relation, architecture):
+                key = self.candidates.key(binary)
+                (upgrades if key in self.installed else news).setdefault(key, binary)
+        return [Action(key, binary) for key, binary in (upgrades | news).items()]
+
+    def _evict(self, task: Evict) -> Failure | None:
+        victim, binary = self.state.have.get(task.key), self.state.have[task.opponent]
+        if victim is None or task.key not in self.state.opponents(task.opponent, binary):
+            return None
+        cause = Cause(task.opponent, "Conflicts", (), self.state.picked[task.opponent].levels)
+        return self._choose([*self._upgrade(task.key, victim), Action(task.key, None)], cause)
+
+    def _upgrade(self, key: Key, binary: Binary) -> list[Action]:
+        candidate = self.candidates.of(key)
+        if candidate is None or candidate is binary or candidate.version == binary.version:
+            return []
+        return [Action(key, candidate)]
+
+    def _mend(self, task: Mend) -> Failure | None:
+        owner = self.state.have.get(task.key)
+        if owner is None:
+            return None
+        found = self._broken(owner, task)
+        if found is None:
+            return None
+        field, clause = found
+        lost = self.state.picked[self.candidates.key(task.lost)]
+        picked = self.state.picked.get(task.key)
+        levels = lost.levels | (picked.levels if picked else frozenset())
+        actions = self._solutions(clause, task.key[1])
+        if picked is None:
+            actions = [*self._upgrade(task.key, owner), *actions, Action(task.key, None)]
+        self._push([task])
+        return self._choose(actions, Cause(task.key, field, clause, levels))
+
+    def _broken(self, owner: Binary, task: Mend) -> tuple[RelationField, Clause] | None:
+        """The first need of *owner* that held by what is lost and no longer holds."""
+        for field in NEEDS:
+            for clause in owner.relations(field):
+                if not self.state.holds(clause, task.key[1]) and any(
+                    self.candidates.fulfils(task.lost, relation, task.key[1])
+                    for relation in clause
+                ):
+                    return field, clause
+        return None
+
+    def _choose(
+        self, actions: Sequence[Action], cause: Cause, *, optional: bool = False
+    ) -> Failure | None:
+        choice = _Choice(
+            actions, self._agenda, self.state.mark, cause, needed(cause, self.candidates)
+        )
+        choice.optional = optional
+        self._choices.append(choice)
+        return self._advance(choice)
+
+    def _advance(self, choice: _Choice) -> Failure | None:
+        """Take the next action that works; a choice without one is no more."""
+        level = len(self._choices) - 1
+        while choice.tried < len(choice.actions):
+            action = choice.actions[choice.tried]
+            choice.tried += 1
+            self._steps += 1
+            if self._steps > self.rules.steps:
+                raise Exhausted
+            self._restore(choice)
+            cause = choice.cause._replace(levels=choice.cause.levels | {level})
+            failure = self._take(action, cause)
+            if failure is None:
+                return None
+            choice.failures.append(failure)
+        self._restore(choice)
+        self._choices.pop()
+        if choice.optional:
+            return None
+        levels = choice.cause.levels.union(*(failure.levels for failure in choice.failures))
+        parts = tuple(choice.failures) or (self._lack(choice),)
+        return Failure(levels - {level}, choice.text, parts)
+
+    def _lack(self, choice: _Choice) -> Failure:
+        parent = choice.cause.parent
+        architecture = parent[1] if parent else self.candidates.native
+        return Failure(frozenset(), unmet(choice.cause.clause, self.candidates, architecture))
+
+    def _restore(self, choice: _Choice) -> None:
+        self.state.undo(choice.mark)
+        self._agenda = choice.agenda
+
+    def _back(self, failure: Failure) -> None:
+        """Make the latest choice anew that had a part in *failure*."""
+        current: Failure | None = failure
+        while current is not None:
+            if not current.levels:
+                raise Unsolvable(current)
+            level = max(current.levels)
+            del self._choices[level + 1 :]
+            choice = self._choices[level]
+            choice.failures.append(current)
+            current = self._advance(choice)
+
+    def _take(self, action: Action, cause: Cause) -> Failure | None:
+        """Do *action* and put what follows from it on the agenda, or say why it cannot be done."""
+        old = self.state.have.get(action.key)
+        picked = self.state.picked.get(action.key)
+        if picked is not None:
+            if old is action.binary:
+                return None
+            return Failure(cause.levels | picked.levels, self._fixed(action.key, old))
+        refusal = self._refusal(action, cause)
+        if refusal:
+            return Failure(cause.levels, refusal)
+        tasks: list[Task] = []
+        if action.binary is not None:
+            for key in self.state.opponents(action.key, action.binary):
+                other = self.state.picked.get(key)
+                if other is not None:
+                    text = conflict(action.binary, key, self.state, self.candidates)
+                    return Failure(cause.levels | other.levels, text)
+                tasks.append(Evict(key, action.key))
+            tasks += self._needs(action.key, action.binary)
+        self.state.pick(action, cause)
+        if old is not None and old is not action.binary:
+            tasks += [Mend(key, old) for key in self.state.dependents(old)]
+        self._push(tasks)
+        return None
+
+    def _needs(self, key: Key, binary: Binary) -> Iterator[Task]:
+        for field in NEEDS:
+            for clause in binary.relations(field):
+                yield Need(key, binary, field, clause, optional=False)
+        if self.rules.recommends:
+            for clause in binary.relations("Recommends"):
+                yield Need(key, binary, "Recommends", clause, optional=True)
+
+    def _push(self, tasks: Sequence[Task]) -> None:
+        for task in reversed(tasks):
+            self._agenda = Agenda(task, self._agenda)
+
+    def _fixed(self, key: Key, binary: Binary | None) -> str:
+        name = self.candidates.shown(key)
+        reason = chain(key, self.state.picked, self.candidates)
+        return (
+            f"{name} is not to be there ({reason})"
+            if binary is None
+            else (f"{name} {binary.version} is to stay ({reason})")
+        )
+
+    def _refusal(self, action: Action, cause: Cause) -> str:
+        old = self.state.have.get(action.key)
+        name = self.candidates.shown(action.key)
+        if action.binary is not None:
+            if action.key in self.rules.barred:
+                return f"{name} is excluded"
+            if action.key in self.rules.held and old is not action.binary:
+                return f"{name} is held at {old.version if old else 'nothing'}"
+            return ""
+        if action.key in self.rules.held:
+            return f"{name} is held"
+        if old is not None and cause.parent is not None and (old.essential or old.protected):
+            return f"{name} is essential and stays"
+        return ""
