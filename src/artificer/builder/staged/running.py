@@ -1,12 +1,12 @@
 """RUN: the command in a root of the files below, its mounts, and what it changed as a layer."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING, assert_never
 
 from artificer.builder.kind import Kind
+from artificer.builder.output import Output
 from artificer.builder.staged.cachemounts import CacheMounts
 from artificer.builder.staged.contexts import Provided
 from artificer.builder.staged.landing import order, with_parents
@@ -26,7 +26,7 @@ from artificer.builder.stages import (
     TmpfsMount,
 )
 from artificer.errors import ArtificerError, Misused
-from artificer.events import CommandOutput, LayerReused, LayerWritten, Report
+from artificer.events import LayerReused, LayerWritten
 from artificer.images.bytes_of import into_store
 from artificer.images.reach import Reach
 from artificer.layers.encode import encoder
@@ -43,8 +43,6 @@ from artificer.sandbox.instead import instead
 if TYPE_CHECKING:
     from artificer.builder.known import Answer
 
-_KEPT = 20
-_LONGEST = 4096
 _KILLED = (-9, 137)
 _NOT_FOUND = 127
 
@@ -58,7 +56,7 @@ def run_layer(command: RunCommand, ground: Ground, told: Told, shop: Shop) -> La
     words = _command(command, ground, shop)
     _see_to_sandbox(command, shop)
     with _root(chain_of(ground.layers, shop.reach), shop) as root:
-        output = _Output(told.label, shop.reach.report)
+        output = Output(told.label, shop.reach.report)
         code = root.run(words, output.take)
         output.end()
         if code:
@@ -106,36 +104,6 @@ def unpacking(layers: Sequence[Layer], shop: Shop) -> Thread:
     thread = Thread(target=unpack, daemon=True)
     thread.start()
     return thread
-
-
-class _Output:
-    """Takes what a command writes, tells it by lines, and keeps the last of them."""
-
-    def __init__(self, label: str, report: Report) -> None:
-        self._label = label
-        self._report = report
-        self._rest = b""
-        self.last: deque[str] = deque(maxlen=_KEPT)
-
-    def take(self, data: bytes) -> None:
-        """Take the next bytes."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._tell(line)
-        while len(self._rest) > _LONGEST:
-            self._tell(self._rest[:_LONGEST])
-            self._rest = self._rest[_LONGEST:]
-
-    def end(self) -> None:
-        """Tell what is left without an end of line."""
-        if self._rest:
-            self._tell(self._rest)
-
-    def _tell(self, line: bytes) -> None:
-        # What a progress bar has drawn over is not repeated.
-        text = line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
-        self.last.append(text)
-        self._report(CommandOutput(self._label, text))
 
 
 def _root(chain: Chain, shop: Shop) -> AbstractContextManager[Root]:
