@@ -42,15 +42,16 @@ Replaces = Callable[[Package, Owner], bool]
 
 
 class Placed(NamedTuple):
-    """The files of one package where they go, in the archive's order, and as it names them.
+    """The files of one package where they go, in the archive's order.
 
-    *moved* are the paths that *entries* have otherwise than *listed*.
+    *names* are what the package calls them, one for each of *entries*; *listed* are all it has, as
+    dpkg lists them, also what is left out or is there already.
     """
 
     package: Package
     entries: tuple[Entry, ...]
+    names: tuple[str, ...]
     listed: tuple[str, ...]
-    moved: Mapping[str, str]
 
     @property
     def owner(self) -> Owner:
@@ -125,18 +126,15 @@ class Placement:
         package = deb.package
         self._packages[owner_of(package).key] = package
         entries: list[Entry] = []
-        moved: dict[str, str] = {}
+        names: list[str] = []
         sources: dict[str, Entry] = {}
         for shipped in deb.entries:
             entry = self._placed(shipped, package, sources)
-            if entry is None:
-                continue
-            if entry.path != shipped.path:
-                moved[shipped.path] = entry.path
-            if self._takes(entry, package):
+            if entry is not None and self._takes(entry, package):
                 entries.append(entry)
+                names.append(shipped.path)
         listed = ("/.", *(f"/{entry.path}" for entry in deb.entries))
-        return Placed(package, tuple(entries), listed, moved)
+        return Placed(package, tuple(entries), tuple(names), listed)
 
     def _placed(self, shipped: Entry, package: Package, sources: dict[str, Entry]) -> Entry | None:
         """*shipped* where it goes, or None where it goes nowhere.
