@@ -59,6 +59,7 @@ COMMANDS = {
     "rebase": Command("put an image's own layers on another base", "artificer.cli.reshape"),
     "login": Command("remember a password for a registry", "artificer.cli.login"),
     "logout": Command("forget a registry's password", "artificer.cli.login"),
+    "job": Command("build on a Kubernetes cluster", "artificer.cli.job"),
     "cache": Command("show, prune or verify the local store", "artificer.cli.cache"),
     "doctor": Command("find out why something does not work", "artificer.cli.doctor"),
     "source": Command("fetch or pack the files of a build", "artificer.cli.source"),

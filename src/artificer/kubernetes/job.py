@@ -57,7 +57,8 @@ class GitSource(NamedTuple):
 
     url: str
     revision: str
-    """A commit makes the Job say the same for ever; a branch or a tag is possible."""
+    """A commit makes the Job say the same for ever; a branch or a tag is possible, and empty is
+    the default branch: two indexes may then see different commits."""
     secret: str = ""
     """A Secret of the type kubernetes.io/basic-auth or kubernetes.io/ssh-auth."""
     directory: str = ""

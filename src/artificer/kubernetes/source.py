@@ -21,7 +21,8 @@ def fetch_words(source: Source) -> tuple[str, ...]:
     """
     match source:
         case GitSource(url, revision, secret, directory):
-            words = ["--git", url, "--revision", revision]
+            words = ["--git", url]
+            words += ["--revision", revision] if revision else []
             words += ["--credentials", GIT_DIRECTORY] if secret else []
             words += ["--directory", directory] if directory else []
         case ContextSource(reference, insecure):

@@ -1,0 +1,349 @@
+"""The options of a Job that `artificer job render` and `job submit` share, and what they say."""
+
+import os
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping, Sequence
+
+from artificer.cli.command import bare_parser
+from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
+from artificer.cli.words import age, pair
+from artificer.errors import Misused
+from artificer.kubernetes.job import (
+    Cache,
+    JobOptions,
+    Pace,
+    Placement,
+    RegistryAccess,
+    Resources,
+    Security,
+    Toleration,
+    Variable,
+    Volume,
+)
+
+USAGE = "[options] (LABEL… | -- COMMAND LINE)"
+IMAGE_VARIABLE = "ARTIFICER_JOB_IMAGE"
+GENERATED = "build-"
+
+_KINDS: Mapping[str, str] = {
+    "claim": "a PersistentVolumeClaim",
+    "configmap": "a ConfigMap",
+    "secret": "a Secret",
+    "empty": "an empty directory, of that size at most",
+    "memory": "the same in memory",
+    "image": "an image's files, read-only (Kubernetes 1.36)",
+}
+Add = Callable[..., object]
+
+
+def job_parser(name: str, about: str) -> Parser:
+    """The parser of a command that makes a Job, with all that is about the Job."""
+    parser = bare_parser(f"job {name}", USAGE, about)
+    parser.add_argument("labels", nargs="*", metavar="LABEL")
+    _source(parser.add_argument_group("source").add_argument)
+    _pod(parser.add_argument_group("pods").add_argument)
+    _access(parser.add_argument_group("registries and secrets in the pods").add_argument)
+    _job(parser.add_argument_group("the job").add_argument)
+    _resources(parser.add_argument_group("resources").add_argument)
+    _placement(parser.add_argument_group("nodes").add_argument)
+    add_access_options(parser)
+    add_common_options(parser)
+    parser.set_defaults(pull="always", offline=False)
+    return parser
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words before the first ``--``, and the command line behind it."""
+    if "--" not in words:
+        return list(words), []
+    at = list(words).index("--")
+    return list(words[:at]), list(words[at + 1 :])
+
+
+def _source(add: Add) -> None:
+    add(
+        "--git",
+        metavar="URL[#REV[:DIR]]",
+        action=Once,
+        help="clone this; the build starts in DIR",
+    )
+    add("--git-secret", metavar="SECRET", action=Once, help="with which git logs in")
+    add(
+        "--context",
+        metavar="DIR",
+        action=Once,
+        help="pack this directory into the cache repository; or what `source pack` printed",
+    )
+    add(
+        "--workspace",
+        metavar="[CLAIM[/DIR]:]PATH",
+        action=Once,
+        help="the files are there: in a PersistentVolumeClaim (`:rw` behind: writable), or in "
+        "the builder image",
+    )
+
+
+def _pod(add: Add) -> None:
+    add(
+        "--image",
+        metavar="IMAGE",
+        action=Once,
+        help=f"the builder image ({IMAGE_VARIABLE}); a digest is the same for ever",
+    )
+    add("--service-account", metavar="NAME", action=Once, help="on which cloud identities hang")
+    add(
+        "--commands",
+        choices=("none", "chroot", "namespaces"),
+        default="none",
+        action=Once,
+        help="what pods are allowed, for targets that run commands (none)",
+    )
+    add(
+        "--user", metavar="UID", action=Once, default="1000", help="or `any`: the cluster's (1000)"
+    )
+    add("--group", metavar="GID", action=Once, help="(the user's)")
+    add(
+        "--host-users",
+        action="store_true",
+        help="no user namespace of the pod's own: before Kubernetes 1.33",
+    )
+    add("--env", metavar="NAME=VALUE", action="append", default=[], help="set a variable")
+    add(
+        "--env-secret",
+        metavar="NAME=SECRET:KEY",
+        action="append",
+        default=[],
+        help="take it from a Secret",
+    )
+    add(
+        "--env-from-secret",
+        metavar="SECRET",
+        action="append",
+        default=[],
+        help="take all variables of a Secret",
+    )
+    add(
+        "--mount",
+        metavar="KIND:NAME:PATH[:ro]",
+        action="append",
+        default=[],
+        help=f"one more volume; KIND: {', '.join(_KINDS)}",
+    )
+
+
+def _access(add: Add) -> None:
+    add(
+        "--registry-secret",
+        metavar="SECRET",
+        action=Once,
+        help="of `artificer job secret`: who the build is",
+    )
+    add(
+        "--pull-secret",
+        metavar="SECRET",
+        action="append",
+        default=[],
+        help="with which nodes pull the builder image",
+    )
+    add(
+        "--token-audience",
+        metavar="AUDIENCE",
+        action=Once,
+        help="give the pod a token of its service account",
+    )
+    add("--cache-repo", metavar="REPO", action=Once, help="share what is made in a repository")
+    add("--cache-readonly", action="store_true", help="take from the cache repository only")
+
+
+def _job(add: Add) -> None:
+    add("-n", "--namespace", metavar="NAME", action=Once, help="(the current context's)")
+    add("--name", metavar="NAME", action=Once, help="of the job")
+    add("--generate-name", metavar="PREFIX", action=Once, help="let the server choose the rest")
+    add("--label", metavar="KEY=VALUE", action="append", default=[], help="of job and pods")
+    add("--annotation", metavar="KEY=VALUE", action="append", default=[], help="of job and pods")
+    add(
+        "--parallelism",
+        metavar="N",
+        type=_number,
+        default=10,
+        action=Once,
+        help="pods at once (10)",
+    )
+    add(
+        "--retries", metavar="N", type=_number, default=1, action=Once, help="of what may pass (1)"
+    )
+    add(
+        "--max-failed",
+        metavar="N",
+        type=_number,
+        action=Once,
+        help="end the job when more targets failed; 0: at the first",
+    )
+    add("--deadline", metavar="TIME", default="1h", action=Once, help="for the whole job (1h)")
+    add("--keep", metavar="TIME", default="1h", action=Once, help="once it is finished (1h)")
+    add("--grace", metavar="TIME", default="30s", action=Once, help="to end when told to (30s)")
+    add("--queue", metavar="NAME", action=Once, help="of Kueue, which then starts the job")
+    add("--suspend", action="store_true", help="let somebody else start it")
+
+
+def _resources(add: Add) -> None:
+    for name, what in (
+        ("cpu", "what is asked for"),
+        ("memory", "what is asked for"),
+        ("cpu-limit", "none"),
+        ("memory-limit", "more ends the pod"),
+        ("storage", "of the node's disk: asked for, and the limit"),
+        ("workspace-size", "what the source may take"),
+        ("home-size", "what the store may take"),
+        ("tmp-size", "what /tmp may take"),
+    ):
+        usual: str = getattr(Resources(), name.replace("-", "_"))
+        told = f"{what} ({usual})" if usual else what
+        add(f"--{name}", metavar="AMOUNT", default=usual, action=Once, help=told)
+
+
+def _placement(add: Add) -> None:
+    add("--node-selector", metavar="KEY=VALUE", action="append", default=[], help="nodes with it")
+    add(
+        "--toleration",
+        metavar="KEY[=VALUE][:EFFECT]",
+        action="append",
+        default=[],
+        help="nodes with this taint, too",
+    )
+    add("--priority-class", metavar="NAME", action=Once, help="who goes first")
+    add("--runtime-class", metavar="NAME", action=Once, help="as gVisor's or Kata's")
+
+
+def job_options(args: Namespace, environ: Mapping[str, str]) -> JobOptions:
+    """What *args* say of the Job; its values are checked by `kubernetes.check`."""
+    if args.name and args.generate_name:
+        raise Misused("--name and --generate-name exclude each other")
+    image = args.image or environ.get(IMAGE_VARIABLE)
+    if not image:
+        raise Misused(
+            "which builder image?",
+            hint=f"`--image IMAGE` or {IMAGE_VARIABLE} names it; the target //:builder makes it",
+        )
+    return JobOptions(
+        image=image,
+        name=args.name or "",
+        generate_name=args.generate_name or GENERATED,
+        namespace=args.namespace or "",
+        service_account=args.service_account or "",
+        labels=_pairs(args.label, "--label"),
+        annotations=_pairs(args.annotation, "--annotation"),
+        queue=args.queue or "",
+        suspend=args.suspend,
+        pace=_pace_of(args),
+        resources=Resources(*(getattr(args, name) for name in Resources._fields)),
+        security=_security_of(args),
+        registry=RegistryAccess(
+            args.registry_secret or "", args.token_audience or "", tuple(args.pull_secret)
+        ),
+        cache=_cache_of(args),
+        placement=_placement_of(args),
+        volumes=tuple(map(_volume, args.mount)),
+        env=_variables(args),
+        env_from_secrets=tuple(args.env_from_secret),
+    )
+
+
+def _pace_of(args: Namespace) -> Pace:
+    return Pace(
+        args.parallelism,
+        args.retries,
+        args.max_failed,
+        *(_seconds(getattr(args, name), f"--{name}") for name in ("deadline", "keep", "grace")),
+    )
+
+
+def _seconds(text: str, option: str) -> int:
+    return int(text) if text.isdecimal() else int(age(text, option))
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise ArgumentTypeError(f"not a number: {text!r}")
+    return int(text)
+
+
+def _security_of(args: Namespace) -> Security:
+    user, group = args.user, args.group or args.user
+    for option, text in (("--user", user), ("--group", group)):
+        if not text.isdecimal() and text != "any":
+            raise Misused(
+                f"{option} {text}: names are the image's own", hint="write the number, or `any`"
+            )
+    if args.commands != "none" and (args.user != "1000" or args.group):
+        raise Misused(f"--commands {args.commands} is root's: no --user and no --group")
+    return Security(
+        None if user == "any" else int(user),
+        None if group == "any" else int(group),
+        args.host_users,
+        args.commands,
+    )
+
+
+def _cache_of(args: Namespace) -> Cache:
+    if args.cache_readonly and not args.cache_repo:
+        raise Misused("--cache-readonly without a --cache-repo")
+    return Cache(args.cache_repo or "", args.cache_readonly)
+
+
+def _placement_of(args: Namespace) -> Placement:
+    return Placement(
+        _pairs(args.node_selector, "--node-selector"),
+        tuple(map(_toleration, args.toleration)),
+        args.priority_class or "",
+        args.runtime_class or "",
+    )
+
+
+def _toleration(text: str) -> Toleration:
+    taint, _, effect = text.partition(":")
+    key, equals, value = taint.partition("=")
+    return Toleration(key, value if equals else None, effect)
+
+
+def _pairs(texts: Sequence[str], option: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for key, value in (pair(text, option) for text in texts):
+        if key in found:
+            raise Misused(f"{option} {key} is given twice")
+        found[key] = value
+    return tuple(found.items())
+
+
+def _variables(args: Namespace) -> tuple[Variable, ...]:
+    plain = [Variable(*pair(text, "--env")) for text in args.env]
+    return (*plain, *(_secret_variable(text) for text in args.env_secret))
+
+
+def _secret_variable(text: str) -> Variable:
+    name, place = pair(text, "--env-secret")
+    secret, _, key = place.partition(":")
+    return Variable(name, secret=secret, key=key)
+
+
+def _volume(text: str) -> Volume:
+    kind, colon, rest = text.partition(":")
+    if kind not in _KINDS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(kind, _KINDS, 1)
+        kinds = ", ".join(f"{name} ({meaning})" for name, meaning in _KINDS.items())
+        hint = f"did you mean {near[0]}?" if near and colon else f"KIND:NAME:PATH, of {kinds}"
+        raise Misused(f"--mount {text}: no such kind of volume", hint=hint)
+    read_only = rest.endswith(":ro")
+    # An image's name has colons, too: the path is what comes last.
+    origin, colon, path = rest.removesuffix(":ro").rpartition(":")
+    if not colon or not os.path.isabs(path):
+        raise Misused(f"--mount {text}: where to?", hint=f"`--mount {kind}:NAME:/PATH`")
+    match kind:
+        case "claim" | "configmap" | "secret" | "image" if not origin:
+            raise Misused(f"--mount {text}: which {kind}?", hint=f"`--mount {kind}:NAME:{path}`")
+        case "claim" | "configmap" | "secret" | "image" | "empty" | "memory":
+            return Volume(kind, origin, path, read_only)
+        case _:
+            raise AssertionError(kind)
