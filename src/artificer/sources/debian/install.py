@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from artificer.layers.entry import FILE, HARDLINK, Entry
+from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
 from artificer.layers.merge import by_components
 from artificer.layers.whiteout import whiteout
 from artificer.sources.debian import seeds
@@ -82,6 +82,12 @@ class _Work:
             commands,
             fates_of(self.turns, self.leaving, self.known, self.options),
             tuple(entry.path for entry in temporary),
+            {
+                entry.path: one.owner.key
+                for one in placed
+                for entry in one.entries
+                if entry.kind != DIRECTORY
+            },
         )
 
     def _is_removed(self, record: Record) -> bool:

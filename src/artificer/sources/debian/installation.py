@@ -1,6 +1,7 @@
 """What installing packages comes to: what is run, what is put there, what is taken away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from artificer.layers.entry import Entry
@@ -77,7 +78,8 @@ class Installation(NamedTuple):
     *entries* are in the order of a layer (directories first, links after what they link to), with
     whiteouts of *removed*, which are the paths that old versions had and new ones have not. Bytes
     are in the spool that the packages were read into. *temporary* are paths that are there for the
-    commands alone: `finish` drops them. *scripts* is known before anything runs.
+    commands alone: `finish` drops them. *scripts* is known before anything runs. *owners* says
+    which package a path of *entries* is of (``NAME`` or ``NAME:ARCH``), but for directories.
     """
 
     before: tuple[Action, ...]
@@ -86,3 +88,4 @@ class Installation(NamedTuple):
     commands: tuple[Action, ...]
     scripts: tuple[ScriptFate, ...]
     temporary: tuple[str, ...] = ()
+    owners: Mapping[str, str] = MappingProxyType({})
