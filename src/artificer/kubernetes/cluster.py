@@ -1,4 +1,4 @@
-"""What is asked of a cluster, whoever asks it (`kubectl`, or its API itself), and what goes wrong."""
+"""What is asked of a cluster, by `kubectl` or by its API itself, and what goes wrong."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, Protocol
@@ -82,7 +82,7 @@ class Cluster(Protocol):
         """The object of that name, if there is one."""
         ...
 
-    def list(self, kind: Kind, selector: Selector) -> tuple[Document, ...]:
+    def listed(self, kind: Kind, selector: Selector) -> tuple[Document, ...]:
         """The objects that there are."""
         ...
 

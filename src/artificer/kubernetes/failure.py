@@ -1,4 +1,4 @@
-"""Why a target was not built: one clear message, what to do, and what it means for the exit code."""
+"""Why a target was not built: one message, what to do, and what it means for the exit code."""
 
 import re
 from typing import NamedTuple
@@ -259,7 +259,7 @@ def stuck_job(job: JobView, told: tuple[Told, ...]) -> Stuck | None:
         hint = (
             f"`kubectl get workloads` tells why it waits; is there a LocalQueue {job.queue}?"
             if job.queue
-            else f"`kubectl patch job {job.name} -p '{{\"spec\":{{\"suspend\":false}}}}'` starts it"
+            else f'`kubectl patch job {job.name} -p \'{{"spec":{{"suspend":false}}}}\'` starts it'
         )
         return Stuck(Failure(f"suspended{where}", hint, _AGAIN), None)
     failed = next((one for one in reversed(told) if one.reason == "FailedCreate"), None)
@@ -314,7 +314,7 @@ def vanished(name: str) -> Failure:
     """Somebody deleted the Job while it was watched."""
     return Failure(
         f"the Job {name} was deleted while it was watched",
-        "if nobody did so by hand, a short time to live may have: `--ttl`",
+        "if nobody did so by hand, a short time to live may have: `--keep`",
         _AGAIN,
     )
 

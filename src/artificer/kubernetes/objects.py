@@ -39,7 +39,8 @@ class Pod(NamedTuple):
     name: str
     uid: str
     job: str
-    index: int
+    number: int
+    """The index of the Job that it works on."""
     phase: str
     reason: str
     message: str

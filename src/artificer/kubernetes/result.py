@@ -23,7 +23,7 @@ class Result(NamedTuple):
 
 
 def result_of(pod: Pod, target: str) -> Result:
-    """What *pod*, which succeeded, says; a message that says nothing is a result without digest."""
+    """What *pod*, which succeeded, says; a message that says nothing has no digest."""
     ended = next((one.ended for one in reversed(pod.containers) if one.ended is not None), None)
     if ended is None:
         return Result((), "", cached=False, seconds=0.0)
@@ -61,7 +61,9 @@ def _references(document: dict[str, Any], digest: str, target: str) -> tuple[str
     images = document.get("images")
     if isinstance(images, list):
         named = tuple(
-            one for one in images if isinstance(one, str) and one.endswith(f"@{digest}") and _plain(one)
+            one
+            for one in images
+            if isinstance(one, str) and one.endswith(f"@{digest}") and _plain(one)
         )
         if named:
             return named

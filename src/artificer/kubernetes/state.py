@@ -5,7 +5,14 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from artificer.kubernetes.cluster import Change, Document, Listed
-from artificer.kubernetes.failure import Failure, Stuck, job_failure, pod_failure, stuck_pod
+from artificer.kubernetes.failure import (
+    Failure,
+    Stuck,
+    job_failure,
+    pod_failure,
+    stuck_pod,
+    vanished,
+)
 from artificer.kubernetes.objects import JobView, Pod, Told, event_of, job_of, pod_of
 from artificer.kubernetes.result import Result, result_of
 
@@ -68,11 +75,11 @@ def places(state: State, news: Change | Listed) -> Iterator[Place]:
         yield from _all(state, _name(news.object))
     elif news.kind == "pods":
         pod = state.pods[_name(news.object)]
-        yield pod.job, pod.index
+        yield pod.job, pod.number
     elif news.kind == "events":
         about = state.pods.get(event_of(news.object).name)
         if about is not None:
-            yield about.job, about.index
+            yield about.job, about.number
 
 
 def index_at(state: State, place: Place) -> Index:
@@ -81,23 +88,28 @@ def index_at(state: State, place: Place) -> Index:
     pods = [state.pods[name] for name in state.attempts.get(place, ())]
     tries, last = len(pods), (pods[-1] if pods else None)
     done = next((pod for pod in pods if pod.phase == "Succeeded"), None)
-    if done is not None:
-        return Index("succeeded", tries, done)
+    if done is not None or (job is not None and place[1] in job.completed):
+        return Index("succeeded", tries, done or last)
     failures = [failure for pod in pods if (failure := pod_failure(pod)) is not None]
     failure = failures[-1] if failures else None
-    if job is not None and place[1] in job.completed:
-        return Index("succeeded", tries, last)
-    if job is not None and place[1] in job.failed:
-        return Index("failed", tries, last, failure=failure or job_failure(job))
-    if job is not None and job.outcome:
-        # The deadline kills the pods: what they ended with is no fault of theirs.
-        decided = job_failure(job) if job.reason != "FailedIndexes" else None
-        return Index("failed", tries, last, failure=decided or failure or job_failure(job))
+    final = None if job is None else _final(job, place[1], failure)
+    if final is not None:
+        return Index("failed", tries, last, failure=final)
     if last is None or last.deleted or last.phase == "Failed":
         return Index("waiting", tries, last, failure=failure)
     stuck = stuck_pod(last, state.told.get(last.name, ()))
     running = any(one.state == "running" for one in last.containers)
     return Index("running" if running else "waiting", tries, last, stuck, failure)
+
+
+def _final(job: JobView, number: int, failure: Failure | None) -> Failure | None:
+    """Why the index will not be tried again; *failure* is that of its last attempt."""
+    if number in job.failed:
+        return failure or job_failure(job)
+    if job.outcome:
+        # The deadline kills the pods: what they ended with is no fault of theirs.
+        return failure if failure and job.reason == "FailedIndexes" else job_failure(job)
+    return vanished(job.name) if job.deleted else None
 
 
 def result_at(index: Index, target: str) -> Result:
@@ -119,7 +131,7 @@ def _all(state: State, name: str) -> Iterator[Place]:
 
 def _with_pod(state: State, pod: Pod) -> State:
     pods = {**state.pods, pod.name: pod}
-    place = (pod.job, pod.index)
+    place = (pod.job, pod.number)
     known = state.attempts.get(place, ())
     if pod.name in known:
         return state._replace(pods=pods)

@@ -1,0 +1,163 @@
+"""The Jobs of one submission: what is written on them, so that whoever comes later can go on."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from artificer.kubernetes.cluster import Cluster, Document
+from artificer.kubernetes.graph import Graph, Node, packed, unpacked
+from artificer.kubernetes.job import (
+    BUILD_CONTAINER,
+    WORK_FILE,
+    WORK_FILE_VARIABLE,
+    WORK_VARIABLE,
+    Work,
+)
+from artificer.kubernetes.manifest import work_text
+from artificer.kubernetes.objects import ranges
+
+RUN = "artificer/run"
+"""The label of all Jobs and pods of one submission."""
+GRAPH = "artificer/graph"
+NODES = "artificer/nodes"
+"""Which targets of the graph a Job has: index *i* is the *i*-th of them."""
+_OF_THE_SERVER = ("controller-uid", "job-name")
+
+
+class Batch(NamedTuple):
+    """One Job: index *i* of it is the target *numbers[i]* of the graph."""
+
+    name: str
+    numbers: tuple[int, ...]
+
+
+def marked(document: Document, run: str, graph: Graph, numbers: Sequence[int]) -> Document:
+    """The Job *document* with what tells later which targets it has."""
+    metadata, template = document["metadata"], document["spec"]["template"]
+    notes = dict(metadata.get("annotations", {}))
+    if not graph.flat:
+        notes |= {GRAPH: packed(graph), NODES: spans(numbers)}
+    about = {**template.get("metadata", {})}
+    about["labels"] = {**about.get("labels", {}), RUN: run}
+    return {
+        **document,
+        "metadata": {
+            **metadata,
+            "labels": {**metadata.get("labels", {}), RUN: run},
+            **({"annotations": notes} if notes else {}),
+        },
+        "spec": {**document["spec"], "template": {**template, "metadata": about}},
+    }
+
+
+def following(document: Document, graph: Graph, numbers: Sequence[int], part: int) -> Document:
+    """A further Job like *document*, which the server has, for the targets *numbers*."""
+    old, spec = document["metadata"], document["spec"]
+    works = [graph.nodes[number].work for number in numbers]
+    template = spec["template"]
+    about = {**template.get("metadata", {})}
+    about["labels"] = _own(about.get("labels", {}))
+    prefix = old.get("generateName")
+    named = {"generateName": prefix} if prefix else {"name": f"{old['name']}-{part}"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            **named,
+            **({"namespace": old["namespace"]} if old.get("namespace") else {}),
+            "labels": _own(old.get("labels", {})),
+            "annotations": {**old.get("annotations", {}), NODES: spans(numbers)},
+        },
+        "spec": {
+            **{
+                key: value
+                for key, value in spec.items()
+                if key not in {"selector", "manualSelector"}
+            },
+            "suspend": "kueue.x-k8s.io/queue-name" in old.get("labels", {}),
+            "completions": len(works),
+            "parallelism": min(graph.parallelism, len(works)),
+            "maxFailedIndexes": len(works),
+            "template": {
+                **template,
+                "metadata": about,
+                "spec": _with_work(template["spec"], works),
+            },
+        },
+    }
+
+
+def _own(labels: dict[str, str]) -> dict[str, str]:
+    """The *labels* that are not the server's."""
+    return {
+        key: value
+        for key, value in labels.items()
+        if key not in _OF_THE_SERVER and not key.startswith("batch.kubernetes.io/")
+    }
+
+
+def _with_work(spec: Document, works: Sequence[Work]) -> Document:
+    containers = [
+        one if one.get("name") != BUILD_CONTAINER else {**one, "env": _told(one, works)}
+        for one in spec["containers"]
+    ]
+    return {**spec, "containers": containers}
+
+
+def _told(container: Document, works: Sequence[Work]) -> list[Document]:
+    others = [
+        one
+        for one in container.get("env", ())
+        if one.get("name") not in {WORK_VARIABLE, WORK_FILE_VARIABLE}
+    ]
+    return [*others, {"name": WORK_VARIABLE, "value": work_text(works)}]
+
+
+def graph_of(document: Document, cluster: Cluster) -> tuple[Graph, Batch]:
+    """The graph that a Job is a part of, and which part: of its annotations, or of its work."""
+    metadata, spec = document["metadata"], document["spec"]
+    notes = metadata.get("annotations", {})
+    name, count = str(metadata["name"]), int(spec.get("completions", 1))
+    if notes.get(GRAPH):
+        return unpacked(notes[GRAPH]), Batch(name, tuple(sorted(ranges(notes.get(NODES, "")))))
+    works = _works(document, cluster)[:count]
+    works += [Work(f"{name}[{number}]", ()) for number in range(len(works), count)]
+    graph = Graph(tuple(map(Node, works)), int(spec.get("parallelism", 1)))
+    return graph, Batch(name, tuple(range(count)))
+
+
+def _works(document: Document, cluster: Cluster) -> list[Work]:
+    """What the pods of a Job are told; nothing if it is a Job of somebody else's."""
+    spec = document["spec"]["template"]["spec"]
+    told = {
+        str(one.get("name")): str(one.get("value", ""))
+        for build in spec["containers"]
+        if build.get("name") == BUILD_CONTAINER
+        for one in build.get("env", ())
+    }
+    text = told.get(WORK_VARIABLE, "")
+    if not text and WORK_FILE_VARIABLE in told:
+        text = _of_map(spec, cluster)
+    try:
+        return [Work(str(one["target"]), tuple(map(str, one["argv"]))) for one in json.loads(text)]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+
+
+def _of_map(spec: Document, cluster: Cluster) -> str:
+    for volume in spec.get("volumes", ()):
+        if volume.get("name") == "work":
+            found = cluster.find("configmaps", str(volume.get("configMap", {}).get("name", "")))
+            return str((found or {}).get("data", {}).get(WORK_FILE, ""))
+    return ""
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Ascending *numbers* as ``0,2-4,7``."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found)

@@ -1,0 +1,105 @@
+"""Targets that need each other, and which of them become the next Job: pure."""
+
+import base64
+import gzip
+import io
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from artificer.errors import ArtificerError
+from artificer.kubernetes.job import Work
+from artificer.kubernetes.manifest import WORK_BYTES, work_text
+from artificer.limits import KUBERNETES_BYTES
+
+ANNOTATION_BYTES = 200_000
+"""Of a graph that is kept in a Job; the API takes 256 KiB of annotations."""
+
+
+class LostGraph(ArtificerError):
+    """A Job does not tell which targets it is a part of."""
+
+
+class Node(NamedTuple):
+    """One target; it starts when those at *needs* are done."""
+
+    work: Work
+    needs: tuple[int, ...] = ()
+
+
+class Graph(NamedTuple):
+    """All targets of a submission, and how many of its pods run at once."""
+
+    nodes: tuple[Node, ...]
+    parallelism: int = 10
+    max_failed: int | None = None
+
+    @property
+    def flat(self) -> bool:
+        """Whether no target waits for another: one Job does it all."""
+        return not any(node.needs for node in self.nodes)
+
+
+def ready(graph: Graph, done: Collection[int], taken: Collection[int]) -> tuple[int, ...]:
+    """The targets whose bases are all *done*, without those that are *taken* already."""
+    return tuple(
+        number
+        for number, node in enumerate(graph.nodes)
+        if number not in taken and all(need in done for need in node.needs)
+    )
+
+
+def blocked(graph: Graph, failed: Collection[int]) -> dict[int, int]:
+    """The targets that can never start, each with the one that failed below it."""
+    found: dict[int, int] = {}
+    growing = True
+    while growing:
+        growing = False
+        for number, node in enumerate(graph.nodes):
+            if number in found or number in failed:
+                continue
+            below = next((need for need in node.needs if need in failed or need in found), None)
+            if below is not None:
+                found[number] = found.get(below, below)
+                growing = True
+    return found
+
+
+def batches(graph: Graph, numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """*numbers* in parts whose work fits into one variable of a pod."""
+    part: list[int] = []
+    for number in numbers:
+        works = [graph.nodes[one].work for one in (*part, number)]
+        if part and len(work_text(works).encode()) > WORK_BYTES:
+            yield tuple(part)
+            part = []
+        part.append(number)
+    if part:
+        yield tuple(part)
+
+
+def packed(graph: Graph) -> str:
+    """*graph* as the text of an annotation; empty if it does not fit."""
+    document = {
+        "nodes": [[*node.work, list(node.needs)] for node in graph.nodes],
+        "parallelism": graph.parallelism,
+        "max_failed": graph.max_failed,
+    }
+    data = gzip.compress(json.dumps(document).encode(), mtime=0)
+    text = base64.b64encode(data).decode()
+    return text if len(text) <= ANNOTATION_BYTES else ""
+
+
+def unpacked(text: str) -> Graph:
+    """The graph that `packed` made *text* of."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(text, validate=True))) as file:
+            document: Any = json.loads(file.read(KUBERNETES_BYTES))
+        nodes = tuple(
+            Node(Work(str(target), tuple(map(str, argv))), tuple(map(int, needs)))
+            for target, argv, needs in document["nodes"]
+        )
+        most = document["max_failed"]
+        return Graph(nodes, int(document["parallelism"]), None if most is None else int(most))
+    except (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise LostGraph("the Job's annotation with its graph cannot be read") from error

