@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "artificer"
 
 READS_VARIABLES = ("cli", "http", "registry")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|CI|TERM|TMPDIR|NETRC")
-READ_BY_OTHERS = {"SSL_CERT_DIR", "SSH_KNOWN_HOSTS"}
+READ_BY_OTHERS = {"SSL_CERT_DIR", "SSH_IDENTITY_FILE", "SSH_KNOWN_HOSTS"}
 """By OpenSSL itself, and for ssh by sources.git_program, which sets other variables, too."""
 COMPUTED = {
     *("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_ECR"),

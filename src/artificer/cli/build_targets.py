@@ -12,6 +12,7 @@ from artificer.builder.targets import Declared, Push, TargetId
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
 from artificer.cli.outputs import Outputs
+from artificer.cli.results import made
 from artificer.cli.session import Session
 from artificer.cli.target_options import check_patterns, spelled, target_parser
 from artificer.cli.workspace import Workspace, opened
@@ -82,6 +83,7 @@ def _lines(
     match product:
         case Image() | Index():
             _write_image(label, declared.id, product, outputs, workspace)
+            workspace.session.made += made(product, ())
             yield f"{shown} {product.digest}"
         case Images(images):
             if isinstance(declared.target, Push):

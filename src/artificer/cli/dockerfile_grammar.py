@@ -256,6 +256,8 @@ def _outputs(add: Add) -> None:
     _one(add, "--iidfile", metavar="FILE", meaning="write the image ID (its config's digest)")
     _one(add, "--metadata-file", metavar="FILE", meaning="write what was built, as JSON")
     _one(add, "--image-refs", metavar="FILE", meaning="write every reference by digest")
+    _one(add, "--dotenv", metavar="FILE", meaning="write IMAGE_URL=… lines, as for GitLab")
+    _one(add, "--results-dir", metavar="DIR", meaning="write DIR/IMAGE_URL …, as for Tekton")
 
 
 def _cache(add: Add) -> None:

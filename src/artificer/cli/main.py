@@ -74,6 +74,10 @@ def command() -> NoReturn:
 
     Everything is closed and written by then; taking a hundred modules apart would cost 14 ms.
     """
+    if os.getpid() == 1:
+        from artificer.cli.first_process import divide
+
+        divide()
     code = main()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with contextlib.suppress(OSError, ValueError):
@@ -96,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from artificer.cli.bazel import translated
 
             words = translated(words, os.getcwd(), os.environ.get("HOME", ""))
-        return _run(words, session)
+        return dispatch(words, session)
     except ArtificerError as error:
         session.fail(error)
         return _exit_code(error, session)
@@ -135,7 +139,8 @@ def _streams() -> tuple[TextIO, TextIO, TextIO]:
     )
 
 
-def _run(words: list[str], session: Session) -> int:
+def dispatch(words: list[str], session: Session) -> int:
+    """Run the command that *words* begin with; errors are the caller's."""
     if words[:1] == ["help"] and len(words) > 1:
         words = [*words[1:], "--help"]
     if not words or words[0] in {"-h", "--help", "help"}:

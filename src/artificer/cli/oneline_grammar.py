@@ -236,6 +236,8 @@ def _outputs(parser: Parser) -> None:
     add("--iidfile", metavar="FILE", action=Once, help="write the image ID (its config's digest)")
     add("--metadata-file", metavar="FILE", action=Once, help="write what was built, as JSON")
     add("--image-refs", metavar="FILE", action=Once, help="write every reference by digest")
+    add("--dotenv", metavar="FILE", action=Once, help="write IMAGE_URL=… lines, as for GitLab")
+    add("--results-dir", metavar="DIR", action=Once, help="write DIR/IMAGE_URL …, as for Tekton")
     add(
         "--max-upload",
         metavar="SIZE",

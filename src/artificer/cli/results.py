@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artificer.builder.build import Built
-from artificer.cli.session import Session
+from artificer.cli.session import Made, Session
 from artificer.errors import ArtificerError, reason
 from artificer.oci.digest import Digest
 from artificer.oci.document import dump
@@ -61,6 +61,10 @@ def write_files(
     ):
         if path is not None:
             write(path, text)
+    if args.dotenv is not None or args.results_dir is not None:
+        from artificer.cli.conventions import write_conventions
+
+        write_conventions(made(content, digests), args.dotenv, args.results_dir)
     if args.metadata_file is not None:
         metadata = _metadata(content, images, references, digests)
         if base is not None:
@@ -69,9 +73,27 @@ def write_files(
 
 
 def tell_surroundings(content: Image | Index, digests: Sequence[str], session: Session) -> None:
-    """Tell GitHub and Kubernetes, where they are, what was built."""
+    """Tell GitHub and Kubernetes, where they are, what was built; and whoever runs us in a pod."""
+    session.made += made(content, digests)
     _tell_github(content, session.environ)
     _tell_kubernetes(content, digests)
+
+
+def made(content: Image | Index, digests: Sequence[str]) -> list[Made]:
+    """*content* under each of its references by digest; without a name if there is none."""
+    return [Made(name, content.digest, _size(content)) for name in digests or [""]]
+
+
+def _size(content: Image | Index) -> int:
+    """The bytes of all blobs, each once."""
+    images = [content] if isinstance(content, Image) else content.members
+    sizes = {
+        blob.digest: blob.descriptor.size
+        for image in images
+        if isinstance(image, Image)
+        for blob in image.blobs
+    }
+    return sum(sizes.values())
 
 
 def image_id(content: Image | Index) -> str:

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from artificer.builder.outcome import Outcome
@@ -25,7 +25,8 @@ from artificer.cli.command import run_command
 from artificer.cli.engines import Engines
 from artificer.cli.grammar import Once, Parser
 from artificer.cli.outputs import copy, put_other
-from artificer.cli.session import Session
+from artificer.cli.results import made
+from artificer.cli.session import Made, Session
 from artificer.cli.target_options import check_patterns, spelled, target_parser
 from artificer.cli.workspace import Workspace, opened
 from artificer.errors import ArtificerError, Misused, reason
@@ -155,7 +156,15 @@ def _push(
     for done in pushed([one], outcome, graph, reach, where).values():
         for line in done.lines:
             workspace.session.out(line)
+        workspace.session.made += _made(done.lines, outcome.products[one])
     return 0
+
+
+def _made(lines: Sequence[str], product: Product) -> Iterator[Made]:
+    """What the *lines* name by digest; its size is as it was built, not of another format."""
+    contents = product.images if isinstance(product, Images) else ()
+    for line, (_, content) in zip(lines, contents, strict=False):
+        yield made(content, [line])[0]._replace(digest=line.rpartition("@")[2])
 
 
 def _where(words: tuple[str, ...]) -> tuple[Where, bool]:

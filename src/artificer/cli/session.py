@@ -5,7 +5,7 @@ import stat
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from artificer.cli.console import Console
 from artificer.errors import ArtificerError, Misused, reason
@@ -16,6 +16,14 @@ from artificer.store.blobs import Store, open_store
 
 class UnsafeStore(ArtificerError):
     """The store would be in a place that others may write to, and its blobs are believed."""
+
+
+class Made(NamedTuple):
+    """An image that a command was about; *name* is its reference by digest, "" without a name."""
+
+    name: str
+    digest: str
+    size: int
 
 
 class Session:
@@ -32,6 +40,7 @@ class Session:
         self.signal = 0
         self.started = time.time_ns()
         self.console = Console(stderr, environ)
+        self.made: list[Made] = []
         self._closing: list[object] = []
 
     @property
