@@ -73,13 +73,29 @@ def stanza(fields: Mapping[str, str], status: str, conffiles: Sequence[Conffile]
         _, value = values.pop(name.lower(), ("", ""))
         value = _normal(name, value)
         if value and name.lower() not in _LEFT_OUT:
-            lines.append(f"{name}:{value}" if value[0] == "\n" else f"{name}: {value}")
+            lines.append(f"{name}:{value}" if name == "Conffiles" else f"{name}: {value}")
     lines += [
         f"{name}: {value}"
         for key, (name, value) in values.items()
         if key not in _LEFT_OUT and value
     ]
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def control_fields(raw: bytes) -> dict[str, str]:
+    """The fields of one stanza, with all blanks but those around a whole value, as in dpkg."""
+    text = raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    lines = (line for line in text.split("\n") if line.strip() and line[0] != "#")
+    fields: dict[str, str] = {}
+    name = ""
+    for line in lines:
+        if line[0] in " \t":
+            fields[name] = f"{fields.get(name, '')}\n{line}"
+        else:
+            name, _, value = line.partition(":")
+            name = name.rstrip()
+            fields[name] = value
+    return {name: value.lstrip(" \t").rstrip() for name, value in fields.items() if name}
 
 
 def conffiles_of(text: str) -> tuple[Conffile, ...]:

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from artificer.sources.debian.database import Database, Record
 from artificer.sources.debian.deb import Deb, Package
-from artificer.sources.debian.deb822 import stanzas
-from artificer.sources.debian.stanza import Conffile, stanza
+from artificer.sources.debian.stanza import Conffile, control_fields, stanza
 from artificer.sources.debian.unpack import Owner, owner_of
 
 
@@ -44,7 +43,7 @@ def turn_of(deb: Deb, known: Database) -> Turn:
 
 def stanza_of(turn: Turn, conffiles: tuple[Conffile, ...], *, runs: bool) -> bytes:
     """What the status file says of *turn*: that it waits to be configured, if anything *runs*."""
-    fields = next(iter(stanzas(turn.package.control, turn.package.name)))
+    fields = control_fields(turn.package.control)
     if turn.old is not None and runs:
         fields["Config-Version"] = configured(turn.old)
     status = "install ok unpacked" if runs else "install ok installed"
@@ -62,7 +61,7 @@ def left_of(record: Record, known: Database) -> dict[tuple[str, str], bytes]:
     """The stanza of what is removed: of a package that leaves nothing there is none."""
     if not record.conffiles and known.script(record.owner, "postrm") is None:
         return {}
-    fields = dict(record.fields)
+    fields = control_fields(record.raw)
     fields["Config-Version"] = configured(record)
     wanted = "deinstall ok config-files"
     return {record.key: stanza(fields, wanted, record.conffiles)}
