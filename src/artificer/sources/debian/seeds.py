@@ -49,9 +49,7 @@ def awk_link(paths: set[str], mtime: int) -> list[Entry]:
 def empty_database(architecture: str, foreign: Sequence[str], mtime: int) -> list[Entry]:
     """The files of a new database that are there whatever is installed."""
     known = "".join(f"{name}\n" for name in (architecture, *foreign))
-    files = {"info/format": b"1\n", "available": b""}
-    if foreign:
-        files["arch"] = known.encode()
+    files = {"info/format": b"1\n", "available": b"", "arch": known.encode()}
     return [file_entry(f"{FOLDER}/{name}", data, mtime) for name, data in files.items()]
 
 
