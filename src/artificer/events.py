@@ -202,6 +202,23 @@ class StepChanged(NamedTuple):
     changes: tuple[str, ...]
 
 
+class PackagesChosen(NamedTuple):
+    """Debian packages that are going to be installed, *size* bytes to be had; *why* these."""
+
+    packages: tuple[str, ...]
+    size: int
+    why: str
+
+
+class ScriptDecided(NamedTuple):
+    """What becomes of a maintainer script: *fate* is run, replaced or skipped, *how* says more."""
+
+    package: str
+    script: str
+    fate: str
+    how: str
+
+
 class CommandOutput(NamedTuple):
     """A line that the command of a target, or of an instruction, wrote."""
 
@@ -235,6 +252,8 @@ Event = (
     | StepCached
     | StepDone
     | StepChanged
+    | PackagesChosen
+    | ScriptDecided
     | CommandOutput
 )
 

@@ -1,13 +1,13 @@
 """A target to an image: a fold of its steps over the base, for each platform."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, assert_never
 
 from artificer.builder.kind import Stack, kind_of
 from artificer.builder.known import Known
 from artificer.builder.lock import EMPTY, Lock
-from artificer.builder.make import copied_files, found, made_files
-from artificer.builder.recipe import AddFiles, CopyFrom, Scope, Step, Target
+from artificer.builder.make import copied_files, found, installed_debs, made_files
+from artificer.builder.recipe import AddDebs, AddFiles, CopyFrom, Scope, Step, Target
 from artificer.builder.remembered import remembered, still_true
 from artificer.builder.work import Work, nowhere
 from artificer.errors import Misused
@@ -28,6 +28,9 @@ from artificer.oci.edit import (
 from artificer.oci.image import Image, Index, Layer
 from artificer.oci.platform import LINUX_AMD64, Platform
 from artificer.oci.reference import Named, Reference, Scratch
+
+if TYPE_CHECKING:
+    from artificer.builder.debian.tools import DebTools
 
 
 class Base(NamedTuple):
@@ -53,7 +56,8 @@ class Base(NamedTuple):
 class Sources(NamedTuple):
     """Where a build looks: handles, who may know layers, and how bases are found.
 
-    What *lock* pins is not looked up.
+    What *lock* pins is not looked up. *debs* opens what installing packages needs, where there are
+    any to be installed.
     """
 
     reach: Reach
@@ -64,6 +68,7 @@ class Sources(NamedTuple):
     ahead: Callable[[Sequence[Layer]], None] = nowhere
     explained: int = 5
     lock: Lock = EMPTY
+    debs: "Callable[[], DebTools] | None" = None
 
     def find(self, reference: Reference) -> Found:
         """What *reference* stands for; nothing but documents is fetched."""
@@ -166,6 +171,8 @@ def _stack(step: Step, image: Image, work: Work, sources: Sources) -> Stack:
         case CopyFrom(reference):
             source = image_for(sources.find(reference), image.platform)
             return copied_files(step, source, image, work)
+        case AddDebs():
+            return installed_debs(step, image, work, sources.debs)
         case _:
             assert_never(step)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from artificer import limits
 from artificer.builder.kind import LAYER_KEY, Kind
 from artificer.builder.recipe import Cache
-from artificer.builder.shared import cached_layer
+from artificer.builder.shared import cached_layer, cached_layers
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Warned
 from artificer.images.fetch import find_in_registry, place_of
@@ -93,6 +93,19 @@ class Known:
             return None
         answer = self._in_store(raw, "its files are unchanged")
         return None if answer is None else (Digest(text.decode("ascii", "replace")), answer)
+
+    def shared(self, key: str) -> tuple[tuple[Descriptor, ...], Origin, str] | None:
+        """The layers that the cache repository has under *key*, where they are, and who said so.
+
+        What they are is told by their annotations; whoever may write the cache may lie.
+        """
+        if self._cache is None or self.afresh:
+            return None
+        found = cached_layers(self._cache, key, self._reach)
+        if not found:
+            return None
+        repository = self._cache.name.repository
+        return found, Remote(repository), f"the cache {repository} has it"
 
     def remember(self, kind: Kind, layer: Layer, first_key: str | None) -> None:
         """Keep in the store that *layer*, whose blob is there, has key 2, and key 1 if given."""

@@ -3,17 +3,19 @@
 from typing import TYPE_CHECKING, assert_never
 
 from artificer.builder.kind import Stack
-from artificer.builder.recipe import AddFiles, CopyFrom
+from artificer.builder.recipe import AddDebs, AddFiles, CopyFrom
 from artificer.builder.remembered import Remembered
 from artificer.builder.work import Work
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager, ExitStack
 
     from artificer.builder import targets
+    from artificer.builder.debian.tools import DebTools
+    from artificer.builder.layering import Piece
     from artificer.builder.products import File, Product
     from artificer.builder.recipe import Cache
     from artificer.builder.results import Kept, Made
@@ -39,6 +41,28 @@ def copied_files(step: CopyFrom, source: Image, image: Image, work: Work) -> Sta
     return copied_stack(step, source, image, work)
 
 
+def installed_debs(
+    step: AddDebs, image: Image, work: Work, tools: "Callable[[], DebTools] | None"
+) -> Stack:
+    """The layers of the packages that *step* installs on *image*."""
+    from artificer.builder.debian.stack import debs_stack
+
+    return debs_stack(step, image, work, tools)
+
+
+def planned_debs(
+    step: AddDebs,
+    image: Image,
+    work: Work,
+    tools: "Callable[[], DebTools] | None",
+    spools: "ExitStack",
+) -> "Stack | tuple[Piece, ...]":
+    """The layers of *step* if they are known, else what would be put there, told without doing."""
+    from artificer.builder.debian.stack import planned_debs as planned
+
+    return planned(step, image, work, tools, spools)
+
+
 def found(reference: "Reference", reach: Reach, pull: "Pull", docker_host: str | None) -> "Found":
     """What *reference*, which is no name in a registry, stands for."""
     from artificer.images.find import Wishes, find
@@ -61,7 +85,12 @@ def made(task: "Task") -> "Product":
             return _taken(target, task)
         case targets.Command() | targets.Written() | targets.Archive() as target:
             return _files(target, task)
-        case targets.LayerTarget() | targets.TarLayers() | targets.ImageTarget() as target:
+        case (
+            targets.LayerTarget()
+            | targets.Debs()
+            | targets.TarLayers()
+            | targets.ImageTarget() as target
+        ):
             return _image(target, task)
         case targets.Flattened() as target:
             from artificer.builder.actions.outputs import flattened
@@ -130,7 +159,8 @@ def _files(
 
 
 def _image(
-    target: "targets.LayerTarget | targets.TarLayers | targets.ImageTarget", task: "Task"
+    target: "targets.LayerTarget | targets.Debs | targets.TarLayers | targets.ImageTarget",
+    task: "Task",
 ) -> "Product":
     from artificer.builder import targets
     from artificer.builder.actions import layer
@@ -138,6 +168,10 @@ def _image(
     match target:
         case targets.LayerTarget():
             return layer.layers_of(target, task)
+        case targets.Debs():
+            from artificer.builder.actions.packages import package_layers
+
+            return package_layers(target, task)
         case targets.TarLayers():
             return layer.tar_layers(target, task)
         case targets.ImageTarget():

@@ -4,9 +4,10 @@ from contextlib import ExitStack
 from typing import NamedTuple, assert_never
 
 from artificer.builder.build import Base, Sources, base_image, finished
-from artificer.builder.kind import kind_of
+from artificer.builder.kind import Stack, kind_of
 from artificer.builder.layering import Piece, copied_pieces, files_pieces, first_key
-from artificer.builder.recipe import AddFiles, CopyFrom, Step, Target
+from artificer.builder.make import planned_debs
+from artificer.builder.recipe import AddDebs, AddFiles, CopyFrom, Step, Target
 from artificer.builder.remembered import remembered, still_true
 from artificer.builder.work import Work
 from artificer.images.forecast import Exists, Mounts, Uploads, blob_step
@@ -86,15 +87,24 @@ def _thoughts(step: Step, image: Image, work: Work, sources: Sources) -> list[_T
             case AddFiles():
                 last = remembered(step, work.kind, work.reach)
                 if last is not None and not sources.known.afresh and still_true(last, step, image):
-                    pairs = zip(last.stack.layers, last.stack.lines, strict=True)
-                    return [_Thought(layer, line, "unchanged") for layer, line in pairs]
+                    return _unchanged(last.stack)
                 pieces = files_pieces(step, image, work, spools).pieces
             case CopyFrom(reference):
                 source = image_for(sources.find(reference), image.platform)
                 pieces = copied_pieces(step, source, image, work)
+            case AddDebs():
+                found = planned_debs(step, image, work, sources.debs, spools)
+                if isinstance(found, Stack):
+                    return _unchanged(found)
+                pieces = found
             case _:
                 assert_never(step)
         return [_thought(piece, work) for piece in pieces]
+
+
+def _unchanged(stack: Stack) -> list[_Thought]:
+    pairs = zip(stack.layers, stack.lines, strict=True)
+    return [_Thought(layer, line, "unchanged") for layer, line in pairs]
 
 
 def _thought(piece: Piece, work: Work) -> _Thought:

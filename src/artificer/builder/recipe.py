@@ -1,6 +1,6 @@
 """What is to be built, as values: nothing here has been read or made yet."""
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from artificer.builder.keys import Part
 from artificer.layers.rules import Rules
@@ -11,6 +11,14 @@ from artificer.oci.media import Compression, Format
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Named, Reference
 from artificer.oci.settings import Settings
+
+if TYPE_CHECKING:
+    # An image without packages has no use for them.
+    from artificer.sources.debian.values import Archive, Layering, Level, Locked, Profile, Wanted
+
+Scripts = Literal["auto", "run", "replace"]
+"""What becomes of packages' scripts: run, or their effects had otherwise; ``auto`` is the first
+where commands can be run."""
 
 Scope = Literal["manifest", "index", "manifest-descriptor", "index-descriptor"]
 
@@ -36,7 +44,29 @@ class CopyFrom(NamedTuple):
     dest: str | None = None
 
 
-Step = AddFiles | CopyFrom
+class AddDebs(NamedTuple):
+    """Install Debian packages: those *locked* for the image's architecture, else what is *wanted*.
+
+    *locked* has the packages of each architecture, as Debian calls it, in an order dpkg can take.
+    What is wanted is looked for in *archives*. Files that no package has a time for get *epoch*.
+    With *layering* ``budget`` there are at most *budget* layers. A script that cannot be run, and
+    nobody knows what to do instead of, is an error unless *accept_skipped*.
+    """
+
+    wanted: "Wanted | None" = None
+    archives: "tuple[Archive, ...]" = ()
+    locked: "tuple[tuple[str, tuple[Locked, ...]], ...]" = ()
+    level: "Level" = "configure"
+    profile: "Profile | None" = None
+    layering: "Layering" = "one"
+    budget: int = 0
+    scripts: Scripts = "auto"
+    accept_skipped: bool = False
+    foreign: tuple[str, ...] = ()
+    epoch: int = 0
+
+
+Step = AddFiles | CopyFrom | AddDebs
 
 
 class Compress(NamedTuple):

@@ -1,7 +1,8 @@
 """The cache repository: an artifact for each key, so that machines share what they built.
 
-``REPO:layer-KEY`` is an artifact whose config is a record that explains the key, and whose one
-blob is the layer. No time is in it: whoever builds the same writes the same bytes.
+``REPO:layer-KEY`` is an artifact whose config is a record that explains the key, and whose blob
+is the layer; or the layers, where a step comes to several. No time is in it: whoever builds the
+same writes the same bytes.
 """
 
 from collections.abc import Sequence
@@ -33,28 +34,40 @@ ARTIFACT_TYPE = "application/vnd.artificer.cache.v1+json"
 
 def cached_layer(cache: Cache, key: str, reach: Reach) -> Descriptor | None:
     """The layer that the cache repository has under *key*; a cache that fails is a warning."""
+    descriptors = cached_layers(cache, key, reach)
+    return descriptors[0] if len(descriptors) == 1 else None
+
+
+def cached_layers(cache: Cache, key: str, reach: Reach) -> tuple[Descriptor, ...]:
+    """All layers that the cache repository has under *key*, lowest first."""
     name = _name(cache, key)
     try:
         found = find_in_registry(name, reach)
         place = place_of(name.repository, reach)
         document = manifest_document(place.read(found.descriptor, limits.MANIFEST_BYTES))
-        descriptors = layer_descriptors(document)
+        return tuple(layer_descriptors(document))
     except Cancelled:
         raise
     except NotFound:
-        return None
+        return ()
     except ArtificerError as error:
         reach.report(Warned(f"the cache {cache.name.repository} is not used: {error.message}"))
-        return None
-    return descriptors[0] if len(descriptors) == 1 else None
+        return ()
 
 
 def share(cache: Cache, layers: Sequence[tuple[str, Layer]], reach: Reach) -> None:
-    """Write *layers*, each under its key 2, into the cache repository; failure is a warning."""
+    """Write *layers*, each under its key, into the cache repository; failure is a warning.
+
+    Those of one key are together what it stands for, lowest first.
+    """
     if cache.readonly or not layers:
         return
+    by_key: dict[str, dict[str, Layer]] = {}
+    for key, layer in layers:
+        by_key.setdefault(key, {})[layer.diff_id] = layer
     deliveries = [
-        Delivery(_artifact(key, layer, reach), _name(cache, key)) for key, layer in layers
+        Delivery(_artifact(key, tuple(one.values()), reach), _name(cache, key))
+        for key, one in by_key.items()
     ]
     try:
         push(deliveries, reach)
@@ -73,10 +86,10 @@ def _name(cache: Cache, key: str) -> Named:
     return cache.name._replace(tag=f"layer-{key_of('layer', key)}")
 
 
-def _artifact(key: str, layer: Layer, reach: Reach) -> Artifact:
-    record = dump({"key": key, "diff_id": layer.diff_id})
-    manifest = artifact(ARTIFACT_TYPE, record, [layer])
+def _artifact(key: str, layers: Sequence[Layer], reach: Reach) -> Artifact:
+    record = dump({"key": key, "diff_id": " ".join(layer.diff_id for layer in layers)})
+    manifest = artifact(ARTIFACT_TYPE, record, layers)
     reach.store.put(record)
     config = Descriptor.for_bytes(ARTIFACT_TYPE, record)
     where = Stored(reach.store.blob_path(config.digest))
-    return Artifact(manifest, (Blob(config, where), layer.blob))
+    return Artifact(manifest, (Blob(config, where), *(layer.blob for layer in layers)))

@@ -187,6 +187,13 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.StepChanged(label, title, changes):
             told = (f"[{label}]   {change}" for change in changes)
             return [f"[{label}] {title} is done again:", *told]
+        case events.PackagesChosen(packages, size, why):
+            plural = "" if len(packages) == 1 else "s"
+            return [f"{len(packages)} package{plural}, {amount(size)}, {why}"]
+        case events.ScriptDecided(_, _, "run", _):
+            return []
+        case events.ScriptDecided(package, script, fate, how):
+            return [f"{package}: {script} is {fate}{f': {how}' if how else ''}"]
         case events.CommandOutput(label, line):
             return [f"{_named(label)} {_without_colours(line)}"]
         case _:

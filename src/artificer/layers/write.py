@@ -1,7 +1,8 @@
 """Entries to a layer: one pass over the files, a blob in the store, its digest and diff_id."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from artificer.layers.encode import Encoder
@@ -67,6 +68,18 @@ def tar_digest(entries: Sequence[Entry], stop: Stop) -> tuple[Digest, int]:
     with pool.hashing():
         pack(entries, pool, stop)
     return Digest("sha256:" + pool.tar_hex), pool.tar_size
+
+
+@contextmanager
+def temporary_tar(
+    entries: Sequence[Entry], store: Store, stop: Stop
+) -> Iterator[tuple[Digest, str]]:
+    """Write the tar of *entries* to a file that is there while inside: its digest and its path."""
+    pool = Pool()
+    with store.writer() as writer:
+        with pool.encoding(None, writer.write, 1):
+            pack(entries, pool, stop)
+        yield Digest("sha256:" + pool.tar_hex), writer.path
 
 
 class Tar(NamedTuple):

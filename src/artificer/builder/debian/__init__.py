@@ -1,0 +1,1 @@
+"""Debian packages to layers: chosen, fetched, put in place, configured in a sandbox."""

@@ -1,0 +1,100 @@
+"""An installation carried out in a root: what it changes, as the entries of layers."""
+
+import hashlib
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from artificer.builder.output import Output
+from artificer.images.reach import Reach
+from artificer.layers.archive import path_of
+from artificer.layers.entry import FILE, Entry, Span
+from artificer.layers.read import members
+from artificer.layers.tape import FileTape
+from artificer.layers.write import temporary_tar
+from artificer.oci.digest import Digest
+from artificer.sandbox.client import Root, Sandbox
+from artificer.sandbox.command import Chain, Command, TreeLayer
+from artificer.sources.debian.actions import failure
+from artificer.sources.debian.installation import Action, Installation
+
+_KEPT = 1 << 16
+_HOME = ("HOME", "/root")
+
+
+class Room(NamedTuple):
+    """Where packages are installed: upon the layers of *chain*, in *sandbox*.
+
+    *spools* keeps open what the entries' bytes are in.
+    """
+
+    chain: Chain
+    sandbox: Callable[[], Sandbox]
+    reach: Reach
+    spools: ExitStack
+
+
+def carried_out(plan: Installation, room: Room) -> list[Sequence[Entry]]:
+    """Do what *plan* says; return the layers that come of it, in their order."""
+    if not plan.before and not plan.commands:
+        return [plan.entries]
+    with temporary_tar(plan.entries, room.reach.store, room.reach.stop) as (diff_id, path):
+        own = TreeLayer(diff_id, path)
+        if not plan.before:
+            with room.sandbox().at((*room.chain, own)) as root:
+                _run(plan.commands, root, room.reach)
+                return [plan.entries, _changes(root, room)[1]]
+        with room.sandbox().at(room.chain) as root:
+            _run(plan.before, root, room.reach)
+            first, changed = _changes(root, room)
+            root.adopt(first)
+            root.extend((own,))
+            _run(plan.commands, root, room.reach)
+            return [changed, plan.entries, _changes(root, room)[1]]
+
+
+def _run(actions: Sequence[Action], root: Root, reach: Reach) -> None:
+    for action in actions:
+        reach.stop.check()
+        output, kept = Output(action.package or "dpkg", reach.report), bytearray()
+
+        def take(data: bytes, output: Output = output, kept: bytearray = kept) -> None:
+            output.take(data)
+            kept.extend(data)
+            del kept[:-_KEPT]
+
+        code = root.run(_command(action), take)
+        output.end()
+        if code:
+            raise failure(action, code, bytes(kept))
+
+
+def _command(action: Action) -> Command:
+    env = dict((_HOME, *action.env))
+    if not action.stdin:
+        return Command(action.argv, tuple(env.items()))
+    # A command's input is empty; what it is to read comes in a file that only it sees.
+    words = ("/bin/sh", "-c", f'exec {shlex.join(action.argv)} < "$0"')
+    return Command(words, tuple(env.items()), script=action.stdin)
+
+
+def _changes(root: Root, room: Room) -> tuple[Digest, list[Entry]]:
+    """Take what was changed: its diff_id, and its entries with their bytes in a spool."""
+    found = root.changes()
+    spool = room.spools.enter_context(room.reach.store.spool())
+    hasher = hashlib.sha256()
+    for chunk in found.chunks:
+        hasher.update(chunk)
+        spool.write(chunk)
+    spool.flush()
+    spool.seek(0, os.SEEK_SET)
+    path = path_of(spool)
+    entries = [
+        member.entry._replace(source=Span(path, member.offset))
+        if member.entry.kind == FILE
+        else member.entry
+        for member in members(FileTape(spool))
+    ]
+    return Digest.sha256(hasher), entries

@@ -1,0 +1,244 @@
+"""Debian packages to layers: what is known is taken, the rest is fetched and installed."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from artificer import limits
+from artificer.builder.debian.chosen import Chosen, chosen
+from artificer.builder.debian.fetched import acquired
+from artificer.builder.debian.keys import Remembered, Told, debs_key, remember, remembered
+from artificer.builder.debian.layering import Cut, Part, parts
+from artificer.builder.debian.rooted import Room, carried_out
+from artificer.builder.debian.tools import DebTools, architecture_of, opened, runs_here
+from artificer.builder.kind import Stack
+from artificer.builder.layering import Piece, piece_layer
+from artificer.builder.recipe import AddDebs
+from artificer.builder.staged.running import chain_of
+from artificer.builder.work import Work
+from artificer.errors import Misused
+from artificer.events import LayerReused, PackagesChosen, ScriptDecided, Warned
+from artificer.images.files import read_files, tree_of
+from artificer.layers.entry import HARDLINK, Entry
+from artificer.layers.squash import squashed
+from artificer.layers.tree import Tree
+from artificer.oci.image import Image
+from artificer.oci.platform import LINUX_AMD64
+from artificer.sandbox.client import NoSandbox
+from artificer.sources.debian.database import database_files
+from artificer.sources.debian.install import installation
+from artificer.sources.debian.installation import Base, Installation, Options
+from artificer.sources.debian.unpack import open_debs
+from artificer.sources.debian.values import Profile
+
+
+class CannotRun(Misused):
+    """Scripts are to be run where that is not possible."""
+
+
+class _Job(NamedTuple):
+    """What is to be installed, upon what, and by whom."""
+
+    step: AddDebs
+    image: Image
+    work: Work
+    tools: DebTools
+    architecture: str
+    chosen: Chosen
+
+    def key(self, *, runs: bool) -> str:
+        return debs_key(self.step, self.chosen, self.image, self.work.kind, runs=runs)
+
+
+def debs_stack(
+    step: AddDebs, image: Image, work: Work, tools: Callable[[], DebTools] | None
+) -> Stack:
+    """The layers of the packages that *step* installs on *image*.
+
+    Where somebody knows them, neither a package nor the files of *image* are looked at.
+    """
+    job = _job(step, image, work, opened(tools))
+    known, runs = _known(job)
+    if known is not None:
+        _tell(job, known)
+        return known.stack
+    return _made(job, runs=runs)
+
+
+def planned_debs(
+    step: AddDebs,
+    image: Image,
+    work: Work,
+    tools: Callable[[], DebTools] | None,
+    spools: ExitStack,
+) -> Stack | tuple[Piece, ...]:
+    """The layers of *step* if they are known, else what would be put there before scripts run.
+
+    Which packages, and what would become of their scripts, is told.
+    """
+    job = _job(step, image, work, opened(tools))
+    known, runs = _known(job)
+    if known is not None:
+        _tell(job, known)
+        return known.stack
+    tree = tree_of(image, work.reach)
+    plan = _plan(job, tree, spools, runs=runs)
+    _tell_scripts(job, _told(plan))
+    entries = squashed(tree, [plan.entries], mtime=step.epoch)
+    return tuple(Piece(one.line, one.entries) for one in _parts(job, plan, entries))
+
+
+def _job(step: AddDebs, image: Image, work: Work, tools: DebTools) -> _Job:
+    architecture = architecture_of(image.platform or LINUX_AMD64)
+    found = chosen(step, image, architecture, work.reach, tools)
+    return _Job(step, image, work, tools, architecture, found)
+
+
+def _known(job: _Job) -> tuple[Remembered | None, bool]:
+    """What is known of the job, and whether its scripts are to be run if nothing is."""
+    if job.step.level == "unpack":
+        return remembered(job.key(runs=False), job.work), False
+    wanted = job.step.scripts
+    if wanted != "replace":
+        known = remembered(job.key(runs=True), job.work)
+        # Who knows what running them comes to need not be able to run them.
+        if known is not None or _can_run(job, must=wanted == "run"):
+            return known, True
+    return remembered(job.key(runs=False), job.work), False
+
+
+def _can_run(job: _Job, *, must: bool) -> bool:
+    machine = os.uname().machine
+    if not runs_here(job.architecture, machine):
+        reason = f"programs of {job.architecture} do not run on this machine ({machine})"
+    else:
+        try:
+            if job.tools.sandbox().rung.identity != "lost":
+                return True
+            reason = "files would lose their owners here"
+        except NoSandbox as error:
+            if must:
+                raise
+            reason = error.message
+    if must:
+        raise CannotRun(
+            f"scripts of packages cannot be run: {reason}",
+            hint="take the packages' files only (level `unpack`), or let scripts be replaced",
+        )
+    job.work.reach.report(
+        Warned(
+            f"scripts of packages are replaced, not run: {reason}",
+            "the image may differ from one that was configured where they can be run",
+        )
+    )
+    return False
+
+
+def _made(job: _Job, *, runs: bool) -> Stack:
+    step, work = job.step, job.work
+    tree = tree_of(job.image, work.reach)
+    with ExitStack() as spools:
+        plan = _plan(job, tree, spools, runs=runs)
+        scripts = _told(plan)
+        _tell_scripts(job, scripts)
+        commands = plan.before or plan.commands
+        chain = chain_of(job.image.layers, work.reach) if commands else ()
+        room = Room(chain, job.tools.sandbox, work.reach, spools)
+        layers = carried_out(plan, room)
+        entries = squashed(tree, layers, mtime=step.epoch)
+        made = [
+            (piece_layer(Piece(one.line, one.entries), work), one.line)
+            for one in _parts(job, plan, entries)
+        ]
+    stack = Stack(tuple(layer for layer, _ in made), tuple(line for _, line in made))
+    remember(job.key(runs=runs), stack, scripts, work)
+    return stack
+
+
+def _plan(job: _Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installation:
+    """Fetch the packages, and say what installing them comes to."""
+    step, reach, packages = job.step, job.work.reach, job.chosen.packages
+    size = sum(one.size for one in packages)
+    reach.report(PackagesChosen(tuple(map(str, packages)), size, job.chosen.why))
+    paths = acquired(packages, job.tools.web)
+    debs = open_debs(
+        [paths[one] for one in packages],
+        lambda: spools.enter_context(reach.store.spool()),
+        threads=os.cpu_count() or 1,
+        stop=reach.stop,
+    )
+    options = Options(
+        level=step.level,
+        architecture=job.architecture,
+        foreign=step.foreign,
+        profile=step.profile or Profile(),
+        epoch=step.epoch,
+        auto=frozenset(one.name for one in packages if one.auto),
+        asked=frozenset(one.name for one in packages if not one.auto),
+        remove=job.chosen.remove,
+        runs=runs,
+        accept_skipped=step.accept_skipped,
+    )
+    return installation(debs, _base(job, tree), options)
+
+
+def _base(job: _Job, tree: Tree) -> Base | None:
+    """The image below; the files of dpkg's database are read at once, others as they are asked."""
+    if not job.image.layers:
+        return None
+    image, reach = job.image, job.work.reach
+    files = read_files(image, tree, database_files(tree), limits.STATUS_BYTES, reach)
+
+    def read(path: str) -> bytes:
+        if path not in files:
+            files.update(read_files(image, tree, [path], limits.STATUS_BYTES, reach))
+        return files[path]
+
+    return Base(tree, read)
+
+
+def _parts(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Part]:
+    step = job.step
+    room = limits.LAYERS - len(job.image.layers)
+    most = min(room, step.budget) if step.layering == "budget" else room
+    owners = _owners(plan, entries) if step.layering != "one" else {}
+    return parts(entries, owners, job.chosen.packages, Cut(step.layering, most, step.epoch))
+
+
+def _owners(plan: Installation, entries: Sequence[Entry]) -> dict[str, str]:
+    """Whose each path of *entries* is, if no script has changed it."""
+    before = {entry.path: entry for entry in plan.entries}
+    return {
+        entry.path: plan.owners[entry.path]
+        for entry in entries
+        if entry.path in plan.owners
+        and (entry.kind == HARDLINK or _alike(entry, before.get(entry.path)))
+    }
+
+
+def _alike(entry: Entry, before: Entry | None) -> bool:
+    return before is not None and (
+        entry == before or (before.kind == HARDLINK and entry.source is not None)
+    )
+
+
+def _told(plan: Installation) -> list[Told]:
+    return [(one.package, one.script, one.fate, one.how) for one in plan.scripts]
+
+
+def _tell(job: _Job, known: Remembered) -> None:
+    for layer, line in zip(known.stack.layers, known.stack.lines, strict=True):
+        digest, size = layer.blob.digest, layer.descriptor.size
+        job.work.reach.report(LayerReused(line, digest, size, known.why))
+    _tell_scripts(job, known.scripts)
+
+
+def _tell_scripts(job: _Job, scripts: Sequence[Told]) -> None:
+    for one in scripts:
+        job.work.reach.report(ScriptDecided(*one))
+    skipped = sorted({package for package, _, fate, _ in scripts if fate == "skipped"})
+    if skipped and job.step.level == "configure":
+        job.work.reach.report(
+            Warned(f"scripts were not run, and nothing instead, of: {', '.join(skipped)}")
+        )

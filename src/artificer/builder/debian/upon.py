@@ -1,0 +1,128 @@
+"""What a build with Debian packages takes from its base image, and from `artificer.lock`."""
+
+from collections.abc import Mapping, Sequence
+
+from artificer import limits
+from artificer.builder.build import Base, Sources
+from artificer.builder.debian.tools import architecture_of
+from artificer.builder.lock import Lock, NotLocked
+from artificer.builder.package_lock import LockedSet, parsed_set, request_name, request_of
+from artificer.builder.recipe import AddDebs, Target
+from artificer.images.files import read_files, tree_of
+from artificer.images.place import image_for
+from artificer.images.reach import Reach
+from artificer.oci.digest import Digest
+from artificer.oci.image import Image
+from artificer.oci.platform import LINUX_AMD64
+from artificer.oci.reference import Named, Reference, Scratch
+from artificer.sources.debian.own import Own, own_of
+from artificer.sources.debian.values import Wanted
+
+
+def completed(target: Target, base: Base, sources: Sources) -> Target:
+    """*target* with the packages that the lock has, or with the archives that the base names."""
+    steps = tuple(
+        _completed(step, target, base, sources) if isinstance(step, AddDebs) else step
+        for step in target.steps
+    )
+    return target._replace(steps=steps)
+
+
+def _completed(step: AddDebs, target: Target, base: Base, sources: Sources) -> AddDebs:
+    wanted = step.wanted or Wanted()
+    bases = images_by_architecture(target, base)
+    name = lock_name(wanted, base.reference)
+    locked = locked_set(name, sources.lock)
+    if locked is not None:
+        request = request_of(wanted, step.archives, base_words(base.reference))
+        found = {
+            architecture: locked.of(
+                architecture, request=request, base=chain_name(image), what=name
+            )
+            for architecture, image in bases.items()
+        }
+        return step._replace(locked=tuple(found.items()))
+    return with_archives(step, base.reference, bases, sources.reach)
+
+
+def with_archives(
+    step: AddDebs, reference: Reference | str, bases: Mapping[str, Image | None], reach: Reach
+) -> AddDebs:
+    """*step* with the archives, and pins, of the base where it names none itself."""
+    wanted = step.wanted or Wanted()
+    if step.archives or not (wanted.packages or wanted.files):
+        return step
+    archives = []
+    pins = list(wanted.pins)
+    for architecture, image in bases.items():
+        if image is None:
+            continue
+        own = own_archives(image, str(reference), reach)
+        for one in own.archives:
+            # Of several architectures each may have archives of its own, as Ubuntu's have.
+            only = (architecture,) if len(bases) > 1 else one.architectures
+            if not one.architectures or architecture in one.architectures:
+                archives.append(one._replace(architectures=only))
+        pins.extend(pin for pin in own.pins if pin not in pins)
+    return step._replace(archives=tuple(archives), wanted=wanted._replace(pins=tuple(pins)))
+
+
+def own_archives(image: Image, name: str, reach: Reach) -> Own:
+    """What the apt of *image* is configured with; *name* is what people call the image."""
+    tree = tree_of(image, reach)
+    return own_of(
+        tree,
+        lambda paths: read_files(image, tree, paths, limits.KEYRING_BYTES, reach),
+        name,
+    )
+
+
+def images_by_architecture(target: Target, base: Base) -> dict[str, Image | None]:
+    """The base of each platform, by what Debian calls its architecture; None is nothing."""
+    found: dict[str, Image | None] = {}
+    for platform in target.platforms or (None,):
+        if base.found is None:
+            found[architecture_of(platform or LINUX_AMD64)] = None
+        else:
+            image = image_for(base.found, platform)
+            found[architecture_of(image.platform or LINUX_AMD64)] = image
+    return found
+
+
+def locked_set(name: str, lock: Lock) -> LockedSet | None:
+    """What *lock* has for the request called *name*."""
+    document = lock.packages.get(name)
+    if document is None:
+        if lock.only:
+            raise NotLocked(
+                f"{name}: these packages are not in artificer.lock",
+                hint="`artificer lock` with the same words pins them",
+            )
+        return None
+    return parsed_set(document, f"artificer.lock: {name}")
+
+
+def lock_name(wanted: Wanted, base: Reference) -> str:
+    """What a lock calls the packages *wanted* on *base*."""
+    return request_name(wanted, base_words(base))
+
+
+def base_words(base: Reference) -> str:
+    """What people call *base*: by its name alone where the lock pins its digest."""
+    if isinstance(base, Scratch):
+        return ""
+    return base._replace(digest=None).familiar if isinstance(base, Named) else str(base)
+
+
+def chain_name(image: Image | None) -> str:
+    """What tells the files of a base apart from others."""
+    if image is None:
+        return ""
+    return _chain([layer.diff_id for layer in image.layers])
+
+
+def _chain(diff_ids: Sequence[str]) -> str:
+    chain = diff_ids[0] if diff_ids else ""
+    for diff_id in diff_ids[1:]:
+        chain = Digest.of(f"{chain} {diff_id}".encode())
+    return chain
