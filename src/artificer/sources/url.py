@@ -36,13 +36,14 @@ class WrongHash(ArtificerError):
 
 
 class Wanted(NamedTuple):
-    """A file at any of *urls*, tried in order; *hashes* are all that it must have.
+    """A file at any of *urls*, tried in order; *hashes* are all that it must have, and a *size*.
 
     Made by `wanted`, which checks them.
     """
 
     urls: tuple[str, ...]
     hashes: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
 
     @property
     def digest(self) -> Digest | None:
@@ -75,7 +76,9 @@ class Web(NamedTuple):
     offline: bool = False
 
 
-def wanted(urls: Sequence[str], *, sha256: str = "", integrity: str = "") -> Wanted:
+def wanted(
+    urls: Sequence[str], *, sha256: str = "", integrity: str = "", size: int | None = None
+) -> Wanted:
     """What to fetch, checked: *sha256* is hexadecimal, *integrity* is as HTML has it."""
     if not urls:
         raise Misused("a file to fetch has no URL")
@@ -98,7 +101,7 @@ def wanted(urls: Sequence[str], *, sha256: str = "", integrity: str = "") -> Wan
         if hashes.get(algorithm, value) != value:
             raise Misused("sha256 and integrity contradict each other")
         hashes[algorithm] = value
-    return Wanted(tuple(urls), tuple(hashes.items()))
+    return Wanted(tuple(urls), tuple(hashes.items()), size)
 
 
 def fetch(file: Wanted, web: Web) -> Fetched:
@@ -192,8 +195,13 @@ def _kept(chunks: Iterator[bytes], file: Wanted, web: Web, where: str) -> Fetche
             for hasher in hashers.values():
                 hasher.update(chunk)
             writer.write(chunk)
-            if writer.size > limits.DOWNLOAD_BYTES:
-                raise NotFetched(f"{where}: longer than {limits.DOWNLOAD_BYTES} bytes")
+            if writer.size > (limits.DOWNLOAD_BYTES if file.size is None else file.size):
+                raise _too_long(file, where)
+        if file.size is not None and writer.size < file.size:
+            raise WrongHash(
+                f"{where} is cut short: {writer.size} bytes, not {file.size}",
+                hint="it was replaced there, or the server breaks off; try again",
+            )
         for name, value in file.hashes:
             if hashers[name].hexdigest() != value:
                 raise WrongHash(
@@ -203,6 +211,15 @@ def _kept(chunks: Iterator[bytes], file: Wanted, web: Web, where: str) -> Fetche
         digest = Digest.sha256(hashers["sha256"])
         writer.commit(digest)
         return Fetched(web.store.blob_path(digest), digest, writer.size)
+
+
+def _too_long(file: Wanted, where: str) -> ArtificerError:
+    if file.size is None:
+        return NotFetched(f"{where}: longer than {limits.DOWNLOAD_BYTES} bytes")
+    return WrongHash(
+        f"{where}: longer than its {file.size} bytes",
+        hint="it was replaced there, or the server answers with something else",
+    )
 
 
 def _read(path: str) -> Iterator[bytes]:

@@ -26,22 +26,14 @@ def stanzas(data: bytes, what: str = "control data") -> Iterator[dict[str, str]]
                 f"{what}:{number}: a stanza of {len(chunk)} characters",
                 hint=f"{limits.STANZA_BYTES} is the limit",
             )
-        stanza = _stanza(chunk, what, number)
+        found = stanza(chunk, what, number)
         number += chunk.count("\n") + 2
-        if stanza:
-            yield stanza
+        if found:
+            yield found
 
 
-def _chunks(text: str) -> Iterator[str]:
-    """Yield what empty lines part, without holding it twice."""
-    start = 0
-    while (end := text.find("\n\n", start)) >= 0:
-        yield text[start:end]
-        start = end + 2
-    yield text[start:]
-
-
-def _stanza(chunk: str, what: str, number: int) -> dict[str, str]:
+def stanza(chunk: str, what: str, number: int = 1) -> dict[str, str]:
+    """One stanza, which begins in line *number* of *what*; nothing if it is only comments."""
     fields: dict[str, str] = {}
     folded: dict[str, list[str]] = {}
     name = ""
@@ -63,3 +55,12 @@ def _stanza(chunk: str, what: str, number: int) -> dict[str, str]:
     for key, lines in folded.items():
         fields[key] = "\n".join(lines)
     return fields
+
+
+def _chunks(text: str) -> Iterator[str]:
+    """Yield what empty lines part, without holding it twice."""
+    start = 0
+    while (end := text.find("\n\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 2
+    yield text[start:]

@@ -1,0 +1,229 @@
+"""Packages of archives made available: what can be had, and the files of what was chosen."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+from artificer import limits
+from artificer.errors import ArtificerError, Misused, reason
+from artificer.events import BlobProgress
+from artificer.http.request import redacted
+from artificer.images.parallel import Work, run_all
+from artificer.oci.digest import Digest
+from artificer.sources.debian.binary import Binary
+from artificer.sources.debian.deb import read_package
+from artificer.sources.debian.lists import (
+    Suite,
+    Trust,
+    Wish,
+    part_of,
+    suite_of,
+    usual_keyrings,
+    wishes,
+)
+from artificer.sources.debian.release import NotListed
+from artificer.sources.debian.universe import Part, Universe
+from artificer.sources.debian.values import Archive, Locked, Pin
+from artificer.sources.url import NotFetched, Web, WrongHash, fetch, wanted
+
+_Value = TypeVar("_Value")
+_THREADS = 8
+_KIND = "deb-file"
+_CHUNK = 1 << 18
+# A file that was written within the last seconds may be written again without a new time.
+_RACY = 2_000_000_000
+
+
+class NoArchives(Misused):
+    """Packages were asked for, and nowhere to have them from."""
+
+
+def open_universe(
+    archives: Sequence[Archive],
+    architectures: Sequence[str],
+    web: Web,
+    *,
+    pins: Sequence[Pin] = (),
+    files: Sequence[str] = (),
+    trust: Trust | None = None,
+) -> Universe:
+    """What *archives* and the `.deb` *files* have for *architectures*, the first of them native.
+
+    Every index is verified from the key down. *trust* is this machine's unless it is given.
+    """
+    if not archives and not files:
+        raise NoArchives(
+            "there is no archive to have packages from",
+            hint="name one with `--archive 'URI SUITE COMPONENT…'` or `--sources FILE`",
+        )
+    if len(archives) > limits.ARCHIVES:
+        raise NoArchives(f"{len(archives)} archives; {limits.ARCHIVES} is the limit")
+    believed = trust or Trust(usual_keyrings(), time.time())
+    expanded = _expanded(archives, architectures)
+    suites: list[Suite | None] = [None] * len(expanded)
+
+    def suite(number: int, archive: Archive) -> None:
+        suites[number] = suite_of(archive, number, web, believed)
+
+    _all([_work(suite, number, archive) for number, archive in enumerate(expanded)], web)
+    wanted_parts = [
+        wish for one in suites if one is not None for wish in wishes(one, architectures)
+    ]
+    _check_native(wanted_parts, suites, architectures)
+    parts: list[Part | None] = [None] * len(wanted_parts)
+
+    def part(number: int, wish: Wish) -> None:
+        parts[number] = part_of(wish, web)
+
+    _all([_work(part, number, wish) for number, wish in enumerate(wanted_parts)], web)
+    return Universe(
+        [one for one in parts if one is not None],
+        architectures,
+        pins=pins,
+        files={path: local_binary(path) for path in files},
+    )
+
+
+def acquire(locked: Sequence[Locked], web: Web) -> dict[Locked, str]:
+    """The files of *locked*, each verified: in the store, or where a ``file:`` URL has it.
+
+    They are fetched in parallel, and what broke off is continued.
+    """
+    found: dict[Locked, str] = {}
+    total = sum(one.size for one in locked)
+    name = Digest.of(b"".join(one.sha256.encode() for one in locked))
+    lock = threading.Lock()
+    done = 0
+
+    def one(_number: int, package: Locked) -> None:
+        nonlocal done
+        path = _local(package, web) or _remote(package, web)
+        with lock:
+            found[package] = path
+            done += package.size
+            web.report(BlobProgress(name, done, total, "fetch"))
+
+    _all([_work(one, number, package) for number, package in enumerate(locked)], web)
+    return {package: found[package] for package in locked}
+
+
+def local_binary(path: str) -> Binary:
+    """The package in the file *path*, as one of an archive."""
+    package = read_package(path)
+    digest, size = _hashed(path)
+    fields = dict(package.fields) | {"SHA256": digest, "Size": str(size)}
+    fields.pop("Filename", None)
+    return Binary(fields, base=f"file://{quote(os.path.abspath(path))}")
+
+
+def _all(work: list[Work], web: Web) -> None:
+    run_all(work, threads=_THREADS, stop=web.stop)
+
+
+def _work(act: Callable[[int, _Value], None], number: int, value: _Value) -> Work:
+    return lambda _check: act(number, value)
+
+
+def _expanded(archives: Sequence[Archive], architectures: Sequence[str]) -> list[Archive]:
+    """*archives*, once for each architecture where a suite's name has it (``$(ARCH)``)."""
+    found: list[Archive] = []
+    for archive in archives:
+        names = architectures if "$(ARCH)" in archive.suite else ("",)
+        for name in names:
+            suite = archive.suite.replace("$(ARCH)", name)
+            only = archive.architectures or ((name,) if name else ())
+            found.append(archive._replace(suite=suite, architectures=only))
+    return list(dict.fromkeys(found))
+
+
+def _check_native(
+    found: Sequence[Wish], suites: Sequence[Suite | None], architectures: Sequence[str]
+) -> None:
+    if suites and not any(wish.read_for == architectures[0] for wish in found):
+        has = [name for one in suites if one is not None for name in one.release.architectures]
+        raise NotListed(
+            f"no archive has packages for {architectures[0]}",
+            hint=f"there are {', '.join(dict.fromkeys(has))}" if has else None,
+        )
+
+
+def _remote(package: Locked, web: Web) -> str:
+    if not package.urls:
+        raise NotFetched(
+            f"{package} cannot be had: no archive has its file",
+            hint="it is only installed somewhere, or its archive is not named",
+        )
+    if not package.sha256:
+        raise WrongHash(
+            f"{package} has no SHA256 in its archive",
+            hint="the archive must be made anew with SHA256; weaker sums are never trusted",
+        )
+    urls = [_url(url) for url in package.urls]
+    file = wanted(urls, sha256=package.sha256, size=package.size or None)
+    try:
+        return fetch(file, web).path
+    except WrongHash as error:
+        raise WrongHash(f"{package}: {error.message}", hint=error.hint) from error
+    except NotFetched as error:
+        raise NotFetched(f"{package}: {error.message}", hint=error.hint) from error
+
+
+def _url(url: str) -> str:
+    return f"file://{quote(os.path.abspath(url))}" if url.startswith(("/", ".")) else url
+
+
+def _local(package: Locked, web: Web) -> str | None:
+    """The file itself, where a URL names one: it is hashed once, and then known by its stat."""
+    for url in map(_url, package.urls):
+        parts = urlsplit(url)
+        if parts.scheme != "file" or not package.sha256:
+            continue
+        path = unquote(parts.path)
+        try:
+            stat = _stat(path)
+            if web.store.record(_KIND, path) == _line(package.sha256, stat):
+                return path
+            digest, _ = _hashed(path)
+        except (OSError, ArtificerError):
+            continue
+        if digest != package.sha256:
+            raise WrongHash(
+                f"{package}: {redacted(url)}: sha256 is {digest}, not {package.sha256}",
+                hint="the file was replaced; lock the packages anew",
+            )
+        if stat == _stat(path) and time.time_ns() - max(stat[2], stat[3]) > _RACY:
+            web.store.set_record(_KIND, path, _line(digest, stat))
+        return path
+    return None
+
+
+def _stat(path: str) -> tuple[int, int, int, int, int]:
+    found = os.stat(path)
+    return (
+        found.st_mode,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_ino,
+    )
+
+
+def _line(digest: str, stat: tuple[int, int, int, int, int]) -> bytes:
+    return json.dumps([digest, *stat]).encode()
+
+
+def _hashed(path: str) -> tuple[str, int]:
+    hasher, size = sha256(), 0
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                hasher.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise NotFetched(f"{path}: {reason(error)}") from error
+    return hasher.hexdigest(), size
