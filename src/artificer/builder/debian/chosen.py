@@ -9,6 +9,7 @@ from artificer.errors import ArtificerError, Misused
 from artificer.images.files import read_files, tree_of
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
+from artificer.sources.debian.acquire import open_universe
 from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.listing import files_of, installed
 from artificer.sources.debian.resolve import resolve
@@ -53,7 +54,10 @@ def resolved(
 ) -> Chosen:
     """What archives have for *step* now, upon what *image* has."""
     wanted = step.wanted or Wanted()
-    universe = tools.universe(step.archives, (architecture, *step.foreign))
+    architectures = (architecture, *step.foreign)
+    universe = open_universe(
+        step.archives, architectures, tools.web, pins=wanted.pins, files=wanted.files
+    )
     there = installed_in(image, reach)
     solution = resolve(wanted, universe, there, architecture, step.foreign)
     packages = tuple(

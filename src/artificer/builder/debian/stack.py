@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from artificer import limits
 from artificer.builder.debian.chosen import Chosen, chosen
-from artificer.builder.debian.fetched import acquired
 from artificer.builder.debian.keys import Remembered, Told, debs_key, remember, remembered
 from artificer.builder.debian.layering import Cut, Part, parts
 from artificer.builder.debian.rooted import Room, carried_out
@@ -26,10 +25,12 @@ from artificer.layers.tree import Tree
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64
 from artificer.sandbox.client import NoSandbox
+from artificer.sources.debian.acquire import acquire
 from artificer.sources.debian.database import database_files
+from artificer.sources.debian.finish import finish
 from artificer.sources.debian.install import installation
 from artificer.sources.debian.installation import Base, Installation, Options
-from artificer.sources.debian.unpack import open_debs
+from artificer.sources.debian.unpack import bytes_of, open_debs
 from artificer.sources.debian.values import Profile
 
 
@@ -146,7 +147,7 @@ def _made(job: _Job, *, runs: bool) -> Stack:
         chain = chain_of(job.image.layers, work.reach) if commands else ()
         room = Room(chain, job.tools.sandbox, work.reach, spools)
         layers = carried_out(plan, room)
-        entries = squashed(tree, layers, mtime=step.epoch)
+        entries = _finished(job, plan, squashed(tree, layers, mtime=step.epoch))
         made = [
             (piece_layer(Piece(one.line, one.entries), work), one.line)
             for one in _parts(job, plan, entries)
@@ -156,12 +157,30 @@ def _made(job: _Job, *, runs: bool) -> Stack:
     return stack
 
 
+def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Entry]:
+    """*entries* without what has no place in an image; keys that were left out are told."""
+
+    def read(entry: Entry) -> bytes:
+        return b"".join(bytes_of(entry))
+
+    done = finish(entries, read, temporary=plan.temporary, epoch=job.step.epoch)
+    if done.keys:
+        paths = ", ".join(f"/{path}" for path in done.keys)
+        job.work.reach.report(
+            Warned(
+                f"keys that scripts made are left out: {paths}",
+                "all containers would share them; make them where the image is run",
+            )
+        )
+    return done.entries
+
+
 def _plan(job: _Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installation:
     """Fetch the packages, and say what installing them comes to."""
     step, reach, packages = job.step, job.work.reach, job.chosen.packages
     size = sum(one.size for one in packages)
     reach.report(PackagesChosen(tuple(map(str, packages)), size, job.chosen.why))
-    paths = acquired(packages, job.tools.web)
+    paths = acquire(packages, job.tools.web)
     debs = open_debs(
         [paths[one] for one in packages],
         lambda: spools.enter_context(reach.store.spool()),
