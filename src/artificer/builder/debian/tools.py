@@ -1,16 +1,14 @@
 """What installing packages needs besides a store, and what architectures are called."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from artificer.errors import ArtificerError
 from artificer.oci.platform import Platform
 
 if TYPE_CHECKING:
-    # None is loaded where the packages' layers are known.
+    # Neither is loaded where the packages' layers are known.
     from artificer.sandbox.client import Sandbox
-    from artificer.sources.debian.candidates import Universe
-    from artificer.sources.debian.values import Archive
     from artificer.sources.url import Web
 
 _ARCHITECTURES = {
@@ -39,14 +37,10 @@ class NoTools(ArtificerError):
 
 
 class DebTools(NamedTuple):
-    """How packages are fetched, and where their scripts are run.
-
-    *universe* opens archives, for architectures (the native one first), where nothing is locked.
-    """
+    """How packages are fetched, and where their scripts are run."""
 
     web: "Web"
     sandbox: "Callable[[], Sandbox]"
-    universe: "Callable[[Sequence[Archive], Sequence[str]], Universe]"
 
 
 def opened(tools: Callable[[], DebTools] | None) -> DebTools:
@@ -67,3 +61,10 @@ def architecture_of(platform: Platform) -> str:
 def runs_here(architecture: str, machine: str) -> bool:
     """Whether a *machine* (as uname has it) executes programs of *architecture* by itself."""
     return architecture in {"all", *_MACHINES.get(machine, (machine,))}
+
+
+def platform_of(architecture: str) -> Platform:
+    """The platform of what Debian calls *architecture*."""
+    names = {debian: name for name, debian in reversed(_ARCHITECTURES.items())}
+    name, _, variant = names.get(architecture, architecture).partition("/")
+    return Platform.normal("linux", name, variant)
