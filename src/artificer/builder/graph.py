@@ -18,6 +18,8 @@ from artificer.builder.products import Files, Layers, Passed, Product
 from artificer.builder.results import Kept, Made, NotPortable, packed, unpacked
 from artificer.builder.target_key import Key, target_key
 from artificer.builder.targets import (
+    Debs,
+    DebsLock,
     Declared,
     Graph,
     Imported,
@@ -238,7 +240,10 @@ class _Build:
 
 def _looks_itself(target: Target) -> bool:
     """Whether to make *target* is to see what is unchanged: no key of ours says it."""
-    return isinstance(target, Pull) or (
+    if isinstance(target, Debs):
+        # What is not locked is whatever archives have now.
+        return target.lock is None
+    return isinstance(target, Pull | DebsLock) or (
         isinstance(target, Imported) and target.dockerfile is not None
     )
 

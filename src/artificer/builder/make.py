@@ -83,7 +83,12 @@ def made(task: "Task") -> "Product":
             | targets.Imported() as target
         ):
             return _taken(target, task)
-        case targets.Command() | targets.Written() | targets.Archive() as target:
+        case (
+            targets.Command()
+            | targets.Written()
+            | targets.Archive()
+            | targets.DebsLock() as target
+        ):
             return _files(target, task)
         case (
             targets.LayerTarget()
@@ -139,9 +144,14 @@ def _taken(
 
 
 def _files(
-    target: "targets.Command | targets.Written | targets.Archive", task: "Task"
+    target: "targets.Command | targets.Written | targets.Archive | targets.DebsLock", task: "Task"
 ) -> "Product":
     from artificer.builder import targets
+
+    if isinstance(target, targets.DebsLock):
+        from artificer.builder.actions.packages import lock_file
+
+        return lock_file(target, task)
 
     if isinstance(target, targets.Command) and target.root is not None:
         from artificer.builder.actions.run_in_image import ran

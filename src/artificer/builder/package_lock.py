@@ -166,7 +166,12 @@ def read_packages(path: str) -> LockedSet:
 
 def write_packages(path: str, one: LockedSet) -> None:
     """Write the lock of one request."""
-    write_text(path, dumped({"version": VERSION, **document_of(one)}))
+    write_text(path, text_of(one))
+
+
+def text_of(one: LockedSet) -> str:
+    """The lock of one request, as a file of its own has it."""
+    return dumped({"version": VERSION, **document_of(one)})
 
 
 def parsed_locks(document: Any, path: str) -> dict[str, LockedSet]:

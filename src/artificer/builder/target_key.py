@@ -12,6 +12,7 @@ from artificer.builder.keys import key as key_of
 from artificer.builder.targets import (
     Archive,
     Command,
+    Debs,
     ImageTarget,
     LayerTarget,
     Program,
@@ -54,7 +55,7 @@ def _surroundings(task: Task) -> Iterator[tuple[str, Part]]:
     target, options = task.declared.target, task.tools.options
     # Lines of history name the target, and its files are put below its package.
     yield "label", task.declared.id.label
-    if isinstance(target, ImageTarget | LayerTarget | Archive):
+    if isinstance(target, ImageTarget | LayerTarget | Debs | Archive):
         yield "encoders", (encoder("gzip").identity, encoder("zstd").identity)
     if isinstance(target, Command | Program):
         yield "machine", os.uname().machine

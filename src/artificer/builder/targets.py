@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from artificer.builder.place import Place
-from artificer.builder.recipe import Compress
+from artificer.builder.recipe import AddDebs, Compress
 from artificer.oci.media import Format
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
@@ -241,6 +241,36 @@ class LayerTarget(NamedTuple):
     compress: Compress = Compress()
 
 
+class Debs(NamedTuple):
+    """Debian packages installed upon *base*, or upon nothing. Yields Layers.
+
+    *step* is completed by files: lists of *archives*, *keyrings* for those that name none, *debs*
+    to be installed, and a *lock* of all, for *architectures* (none: what is built now).
+    *unlocked* is the path of a lock that is not there yet.
+    """
+
+    step: AddDebs
+    base: Source | None = None
+    lock: SourceFile | None = None
+    unlocked: str = ""
+    archives: tuple[Source, ...] = ()
+    keyrings: tuple[Source, ...] = ()
+    debs: tuple[Source, ...] = ()
+    snapshot: str = ""
+    architectures: tuple[str, ...] = ()
+
+
+class DebsLock(NamedTuple):
+    """The lock of *debs*, made anew; with names to *update*, other packages of *old* stay.
+
+    Yields Files: one.
+    """
+
+    debs: Debs
+    old: SourceFile | None = None
+    update: tuple[str, ...] = ()
+
+
 class TarLayers(NamedTuple):
     """A layer for each tar of *tars*, whose bytes are not changed (rules_oci). Yields Layers."""
 
@@ -357,6 +387,8 @@ Target = (
     | Written
     | Archive
     | LayerTarget
+    | Debs
+    | DebsLock
     | TarLayers
     | ImageTarget
     | IndexTarget

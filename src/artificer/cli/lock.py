@@ -1,12 +1,13 @@
 """``artificer lock COMMAND LINE``: pin what its tags stand for, in ``artificer.lock``."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from artificer.builder.lock import Lock, image_key, read_lock, write_lock
-from artificer.builder.recipe import CopyFrom, Target
+from artificer.builder.recipe import AddDebs, CopyFrom, Target
 from artificer.cli.connect import open_reach
-from artificer.cli.oneline import parsed
+from artificer.cli.oneline import parsed, sources_of
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
 from artificer.errors import ArtificerError, Misused
@@ -37,26 +38,47 @@ def run(words: Sequence[str], session: Session) -> int:
             return run_in_workspace(words, session)
         session.out(parser().format_help())
     compare = ("--check", "write nothing; fail if a tag names something else by now")
-    args = parsed(words[1:], session, "artificer lock", compare)
+    update = ("--update", "of packages, look up these alone; all by default", "PACKAGE")
+    args = parsed(words[1:], session, "artificer lock", compare, update)
     if args is None:
         return 0
     if args.offline:
         raise Misused("a lock is made of what registries say now: --offline cannot ask them")
     before = read_lock(".")
-    reach = open_reach(args, session, tuple(map(parse_reference, args.target)))
-    after = _locked(before, target_of(args, session.environ), reach)
-    told = list(before.differences(after))
-    if args.check and told:
+    after, told = _compared(before, args, session)
+    if args.check and after != before:
         raise Stale(
             "artificer.lock is not what there is now:\n  " + "\n  ".join(told),
             hint="`artificer lock` with the same words writes it",
         )
-    if told:
+    if after != before:
         write_lock(".", after)
     for line in told:
         session.out(line)
-    session.say("artificer.lock is written." if told else "artificer.lock is up to date.")
+    said = "is written" if after != before else "is up to date"
+    session.say(f"artificer.lock {said}.")
     return 0
+
+
+def _compared(before: Lock, args: Namespace, session: Session) -> tuple[Lock, list[str]]:
+    """The lock as it is now, and what changes, a line each."""
+    references = tuple(map(parse_reference, args.target))
+    target = target_of(args, session.environ)
+    packages = any(isinstance(step, AddDebs) for step in target.steps)
+    if args.update is not None and not packages:
+        raise Misused("--update, but no package is to be installed")
+    reach = open_reach(args, session, references)
+    # Whoever updates one package wants nothing else to move.
+    after = before if args.update else _locked(before, target, reach)
+    told = list(before.differences(after))
+    if packages:
+        from artificer.cli.lock_packages import package_differences, with_packages
+
+        with reach.store.in_use():
+            sources = sources_of(args, references, None, reach, session)._replace(lock=after)
+            after = with_packages(after, target, sources, args.update)
+        told += package_differences(before, after)
+    return after, told
 
 
 def _locked(before: Lock, target: Target, reach: Reach) -> Lock:

@@ -4,10 +4,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from artificer.builder.build import Built, Sources, annotations, build
+from artificer.builder.build import Base, Built, Sources, annotations, build
 from artificer.builder.known import Known
 from artificer.builder.lock import read_lock
-from artificer.builder.recipe import Cache, Target
+from artificer.builder.recipe import AddDebs, Cache, Target
 from artificer.builder.shared import share
 from artificer.cli.connect import open_reach
 from artificer.cli.oneline_grammar import build_parser, with_stdin
@@ -32,6 +32,7 @@ from artificer.oci.reference import (
 )
 
 if TYPE_CHECKING:
+    from artificer.builder.debian.tools import DebTools
     from artificer.images.ahead import Ahead
 
 _TOLD = 5
@@ -59,7 +60,7 @@ def run(words: Sequence[str], session: Session) -> int:
         sources = sources_of(args, references, cache, reach, session)._replace(ahead=early.send)
         base = sources.base(target.base)
         session.say("Building new image...")
-        built = build(target, base, sources)
+        built = build(upon(base, target, sources), base, sources)
         session.say("Pushing...")
         orders = orders_of(built, references, arch_tags=args.arch_tags)
         if args.max_upload is not None:
@@ -77,17 +78,21 @@ def run(words: Sequence[str], session: Session) -> int:
 
 
 def parsed(
-    words: Sequence[str], session: Session, prog: str, *own: tuple[str, str]
+    words: Sequence[str], session: Session, prog: str, *own: tuple[str, ...]
 ) -> Namespace | None:
     """The options in *words*; None when help was asked for, and given.
 
-    Of *own* flags, which only this command has, each is its name and what it means.
+    Of *own* options, which only this command has, each is its name, what it means, and what its
+    values are, if it has any.
     """
     parser = build_parser(prog)
     if own:
         add = parser.add_argument_group(prog.removeprefix("artificer ")).add_argument
-        for name, meaning in own:
-            add(name, action="store_true", help=meaning)
+        for name, meaning, *value in own:
+            if value:
+                add(name, metavar=value[0], nargs="*", help=meaning)
+            else:
+                add(name, action="store_true", help=meaning)
     if "-h" in words or "--help" in words:
         session.out(parser.format_help().rstrip("\n"))
         return None
@@ -150,6 +155,12 @@ def sources_of(
 ) -> Sources:
     """Where the build looks for bases and layers."""
     named = () if args.offline else tuple(one for one in references if isinstance(one, Named))
+
+    def debs() -> "DebTools":
+        from artificer.cli.debian_tools import deb_tools
+
+        return deb_tools(args, reach, session)
+
     return Sources(
         reach,
         Known(reach, named, cache, afresh=args.no_cache),
@@ -158,7 +169,17 @@ def sources_of(
         stdin=session.stdin.buffer,
         explained=_EXPLAINED if args.explain else _TOLD,
         lock=read_lock(".", only=args.locked),
+        debs=debs,
     )
+
+
+def upon(base: Base, target: Target, sources: Sources) -> Target:
+    """*target* with what its *base*, and the lock, have to say about Debian packages in it."""
+    if not any(isinstance(step, AddDebs) for step in target.steps):
+        return target
+    from artificer.cli.debian_base import completed
+
+    return completed(target, base, sources)
 
 
 def orders_of(

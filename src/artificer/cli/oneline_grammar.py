@@ -35,6 +35,7 @@ def build_parser(prog: str) -> Parser:
         formatter_class=Formatter,
     )
     _files(parser)
+    _packages(parser)
     _config(parser)
     _image(parser)
     _outputs(parser)
@@ -137,6 +138,95 @@ def _rules(add: Callable[..., object]) -> None:
         "--compression", choices=("gzip", "zstd", "none"), action=Once, help="of new layers (gzip)"
     )
     add("--compression-level", metavar="N", type=int, action=Once, help="default: 1, the fastest")
+
+
+def _packages(parser: Parser) -> None:
+    add = parser.add_argument_group("Debian packages").add_argument
+    add(
+        "--apt",
+        metavar="PACKAGE",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="install packages: NAME, NAME=VERSION, NAME/SUITE, as apt-get",
+    )
+    add(
+        "--deb",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="install a .deb file; what it needs is taken from archives",
+    )
+    add_archive_options(add)
+    add("--recommends", action="store_true", help="install what packages recommend, too")
+    add(
+        "--deb-exclude",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a package that must not come in",
+    )
+    _levels(add)
+
+
+def add_archive_options(add: Callable[..., object]) -> None:
+    """Add where packages come from."""
+    add(
+        "--archive",
+        metavar="LINE",
+        action="append",
+        default=[],
+        help="`[OPTION=VALUE…] URL SUITE COMPONENT…`, as in sources.list (the base's own)",
+    )
+    add(
+        "--sources",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a sources.list or .sources file",
+    )
+    add(
+        "--keyring",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="keys of archives that do not say `signed-by`",
+    )
+    add("--snapshot", metavar="TIME", action=Once, help="archives as of 20260101T000000Z")
+    add(
+        "--preferences",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="priorities of versions, as apt_preferences(5)",
+    )
+
+
+def _levels(add: Callable[..., object]) -> None:
+    add(
+        "--deb-level",
+        choices=("configure", "unpack"),
+        action=Once,
+        help="run their scripts in a sandbox, or only place files (configure)",
+    )
+    add(
+        "--deb-profile",
+        choices=("whole", "minimal", "distroless"),
+        action=Once,
+        help="without documentation; without shell and dpkg, too (whole)",
+    )
+    add(
+        "--rung",
+        metavar="WAY",
+        action=Once,
+        help="way to run their scripts (`artificer doctor run`)",
+    )
+    add("--deb-layers", metavar="HOW", action=Once, help="one, by-package, or budget=N (one)")
+    add(
+        "--accept-skipped",
+        action="store_true",
+        help="leave out scripts that can neither be run nor replaced",
+    )
 
 
 def _config(parser: Parser) -> None:

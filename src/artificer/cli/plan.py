@@ -7,7 +7,7 @@ from artificer.builder.plan import Plan, plans
 from artificer.cli.budget import check_upload
 from artificer.cli.connect import open_reach
 from artificer.cli.console import amount
-from artificer.cli.oneline import cache_of, parsed, references_of, sources_of
+from artificer.cli.oneline import cache_of, parsed, references_of, sources_of, upon
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
 from artificer.errors import Misused
@@ -35,7 +35,8 @@ def run(words: Sequence[str], session: Session) -> int:
     with reach.store.in_use():
         sources = sources_of(args, references, cache_of(args), reach, session)
         target = target_of(args, session.environ)
-        found = plans(target, sources.base(target.base), sources, names)
+        base = sources.base(target.base)
+        found = plans(upon(base, target, sources), base, sources, names)
     session.out(_document(found) if args.json else "\n".join(map(_shown, found)))
     check_upload(sum(plan.sent for plan in found), args)
     return 0

@@ -33,6 +33,11 @@ _TEXTS = (
     *("volume", "healthcheck", "annotation", "author"),
 )
 """What becomes part of the image's documents."""
+_DEBIAN = (
+    *("apt", "deb", "archive", "sources", "keyring", "snapshot", "preferences", "deb_level"),
+    *("deb_profile", "deb_exclude", "recommends", "deb_layers", "accept_skipped", "rung"),
+)
+"""What has to do with Debian packages."""
 
 
 def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
@@ -49,7 +54,7 @@ def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
     created = args.created or epoch
     return Target(
         base=parse_reference(args.baseimage),
-        steps=(*_copies(args), *_files(args, epoch or "0")),
+        steps=(*_packages(args, epoch or "0"), *_copies(args), *_files(args, epoch or "0")),
         settings=_settings(args, environ),
         stamp=Stamp(words.rfc3339(created, "--created") if created else EPOCH, args.author),
         annotations=tuple(one for text in args.annotation for one in words.annotation(text)),
@@ -87,6 +92,16 @@ def _platforms(args: Namespace, environ: Mapping[str, str]) -> tuple[Platform, .
     if not texts and environ.get("DOCKER_DEFAULT_PLATFORM"):
         texts = [environ["DOCKER_DEFAULT_PLATFORM"]]
     return tuple(dict.fromkeys(Platform.parse(text) for text in texts))
+
+
+def _packages(args: Namespace, epoch: str) -> tuple[Step, ...]:
+    if not any(getattr(args, name) for name in _DEBIAN):
+        return ()
+    from artificer.cli.debian_words import add_debs, refuse_idle
+
+    if not (args.apt or args.deb):
+        refuse_idle(args)
+    return (add_debs(args, int(epoch)),)
 
 
 def _files(args: Namespace, epoch: str) -> tuple[Step, ...]:

@@ -3,19 +3,24 @@
 import os
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from artificer.builder.build import Base, Built, Sources, build
 from artificer.builder.known import Known
-from artificer.builder.recipe import AddFiles, Step, Target
+from artificer.builder.lock import read_lock
+from artificer.builder.recipe import AddDebs, AddFiles, Step, Target
 from artificer.cli.circumstances import check_same, elsewhere, only_warnings, own_store
 from artificer.cli.connect import open_reach
-from artificer.cli.oneline import parsed, pull_of
+from artificer.cli.oneline import parsed, pull_of, upon
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
 from artificer.errors import Misused
 from artificer.images.reach import Reach
 from artificer.layers.select import LocalPath, Source, TarFile
 from artificer.oci.reference import parse_reference
+
+if TYPE_CHECKING:
+    from artificer.builder.debian.tools import DebTools
 
 _BASE = ("-b", "--base")
 
@@ -46,8 +51,9 @@ def run(words: Sequence[str], session: Session) -> int:
         )
     reach = open_reach(args, session, tuple(map(parse_reference, args.target)))
     with reach.store.in_use():
-        base = _sources(args, reach, session).base(target.base)
-        _compared(target, base, args, reach, session)
+        sources = _sources(args, reach, session)
+        base = sources.base(target.base)
+        _compared(upon(base, target, sources), base, args, reach, session)
     return 0
 
 
@@ -70,7 +76,14 @@ def _digest(built: Built) -> str:
 
 def _sources(args: Namespace, reach: Reach, session: Session) -> Sources:
     docker_host = session.environ.get("DOCKER_HOST")
-    return Sources(reach, Known(reach), pull_of(args), docker_host)
+
+    def debs() -> "DebTools":
+        from artificer.cli.debian_tools import deb_tools
+
+        return deb_tools(args, reach, session)
+
+    lock = read_lock(".", only=args.locked)
+    return Sources(reach, Known(reach), pull_of(args), docker_host, lock=lock, debs=debs)
 
 
 def _moved(target: Target, here: str) -> Target:
@@ -79,6 +92,9 @@ def _moved(target: Target, here: str) -> Target:
 
 
 def _moved_step(step: Step, here: str) -> Step:
+    if isinstance(step, AddDebs) and step.wanted is not None:
+        files = tuple(os.path.join(here, path) for path in step.wanted.files)
+        return step._replace(wanted=step.wanted._replace(files=files))
     if not isinstance(step, AddFiles):
         return step
     return step._replace(sources=tuple(_moved_source(source, here) for source in step.sources))

@@ -1,48 +1,18 @@
-"""What a build with Debian packages takes from its base image, and from `artificer.lock`."""
+"""What packages are taken from, and locked for, upon an image: its own archives, its layers."""
 
 from collections.abc import Mapping, Sequence
 
 from artificer import limits
-from artificer.builder.build import Base, Sources
-from artificer.builder.debian.tools import architecture_of
 from artificer.builder.lock import Lock, NotLocked
-from artificer.builder.package_lock import LockedSet, parsed_set, request_name, request_of
-from artificer.builder.recipe import AddDebs, Target
+from artificer.builder.package_lock import LockedSet, parsed_set, request_name
+from artificer.builder.recipe import AddDebs
 from artificer.images.files import read_files, tree_of
-from artificer.images.place import image_for
 from artificer.images.reach import Reach
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image
-from artificer.oci.platform import LINUX_AMD64
 from artificer.oci.reference import Named, Reference, Scratch
 from artificer.sources.debian.own import Own, own_of
 from artificer.sources.debian.values import Wanted
-
-
-def completed(target: Target, base: Base, sources: Sources) -> Target:
-    """*target* with the packages that the lock has, or with the archives that the base names."""
-    steps = tuple(
-        _completed(step, target, base, sources) if isinstance(step, AddDebs) else step
-        for step in target.steps
-    )
-    return target._replace(steps=steps)
-
-
-def _completed(step: AddDebs, target: Target, base: Base, sources: Sources) -> AddDebs:
-    wanted = step.wanted or Wanted()
-    bases = images_by_architecture(target, base)
-    name = lock_name(wanted, base.reference)
-    locked = locked_set(name, sources.lock)
-    if locked is not None:
-        request = request_of(wanted, step.archives, base_words(base.reference))
-        found = {
-            architecture: locked.of(
-                architecture, request=request, base=chain_name(image), what=name
-            )
-            for architecture, image in bases.items()
-        }
-        return step._replace(locked=tuple(found.items()))
-    return with_archives(step, base.reference, bases, sources.reach)
 
 
 def with_archives(
@@ -75,18 +45,6 @@ def own_archives(image: Image, name: str, reach: Reach) -> Own:
         lambda paths: read_files(image, tree, paths, limits.KEYRING_BYTES, reach),
         name,
     )
-
-
-def images_by_architecture(target: Target, base: Base) -> dict[str, Image | None]:
-    """The base of each platform, by what Debian calls its architecture; None is nothing."""
-    found: dict[str, Image | None] = {}
-    for platform in target.platforms or (None,):
-        if base.found is None:
-            found[architecture_of(platform or LINUX_AMD64)] = None
-        else:
-            image = image_for(base.found, platform)
-            found[architecture_of(image.platform or LINUX_AMD64)] = image
-    return found
 
 
 def locked_set(name: str, lock: Lock) -> LockedSet | None:
