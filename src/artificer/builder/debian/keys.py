@@ -48,6 +48,7 @@ def debs_key(step: AddDebs, chosen: Chosen, image: Image, kind: Kind, *, runs: b
         (step.layering, step.budget, step.epoch, step.foreign),
         [(*one[:3], one.sha256, int(one.auto)) for one in chosen.packages],
         chosen.remove,
+        step.wanted.packages if step.wanted is not None else (),
         [layer.diff_id for layer in image.layers],
     )
 

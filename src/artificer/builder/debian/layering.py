@@ -22,17 +22,21 @@ class Part(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """How to cut: into one layer, one for each source package, or at most *most* of them."""
+    """How to cut: into one layer, one for each source package, or at most *most* of them.
+
+    *line* is what the history says of the whole.
+    """
 
     layering: Layering
     most: int
+    line: str
     epoch: int = 0
 
 
-def line_of(packages: Sequence[Locked]) -> str:
-    """What the history says of a layer of *packages*: those that were asked for, by name."""
-    asked = [one.name for one in packages if not one.auto] or [one.name for one in packages]
-    line = f"DEBS {' '.join(sorted(set(asked)))}"
+def line_of(words: Sequence[str], packages: Sequence[Locked]) -> str:
+    """What the history says of *packages*: the words they were asked for by, or their names."""
+    asked = words or sorted({one.name for one in packages if not one.auto})
+    line = f"DEBS {' '.join(asked or sorted({one.name for one in packages}))}"
     return line if len(line) <= _NAMES else line[: _NAMES - 1] + "…"
 
 
@@ -47,7 +51,7 @@ def parts(
     script, and whiteouts.
     """
     if cut.layering == "one" or cut.most < 2:
-        return [Part(line_of(packages), list(entries))] if entries else []
+        return [Part(cut.line, list(entries))] if entries else []
     places = _places(entries, owners, packages)
     names = _layers(entries, places, cut.most - 1)
     filled: dict[str, list[Entry]] = {name: [] for name in (*sorted({*names.values()}), _REST)}
@@ -60,7 +64,7 @@ def parts(
             listed = filled[names.get(places[entry.path], _REST)]
             listed.append(directories.get(entry.path, entry))
     return [
-        Part(_line(name, names, packages), _whole(listed, directories))
+        Part(_line(name, names, cut.line), _whole(listed, directories))
         for name, listed in filled.items()
         if listed
     ]
@@ -93,9 +97,9 @@ def _layers(entries: Sequence[Entry], places: Mapping[str, str], most: int) -> d
     return {name: name if number < most - 1 else _SMALL for number, name in enumerate(largest)}
 
 
-def _line(layer: str, names: Mapping[str, str], packages: Sequence[Locked]) -> str:
+def _line(layer: str, names: Mapping[str, str], whole: str) -> str:
     if layer == _REST:
-        return f"{line_of(packages)} (configuration)"
+        return f"{whole} (configuration)"
     if layer == _SMALL:
         return f"DEBS {sum(name == _SMALL for name in names.values())} source packages"
     return f"DEBS of {layer}"

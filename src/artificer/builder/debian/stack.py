@@ -8,7 +8,7 @@ from typing import NamedTuple
 from artificer import limits
 from artificer.builder.debian.chosen import Chosen, chosen
 from artificer.builder.debian.keys import Remembered, Told, debs_key, remember, remembered
-from artificer.builder.debian.layering import Cut, Part, parts
+from artificer.builder.debian.layering import Cut, Part, line_of, parts
 from artificer.builder.debian.rooted import Room, carried_out
 from artificer.builder.debian.tools import DebTools, architecture_of, opened, runs_here
 from artificer.builder.kind import Stack
@@ -222,7 +222,9 @@ def _parts(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Part
     room = limits.LAYERS - len(job.image.layers)
     most = min(room, step.budget) if step.layering == "budget" else room
     owners = _owners(plan, entries) if step.layering != "one" else {}
-    return parts(entries, owners, job.chosen.packages, Cut(step.layering, most, step.epoch))
+    packages = job.chosen.packages
+    line = line_of(step.wanted.packages if step.wanted else (), packages)
+    return parts(entries, owners, packages, Cut(step.layering, most, line, step.epoch))
 
 
 def _owners(plan: Installation, entries: Sequence[Entry]) -> dict[str, str]:
