@@ -32,6 +32,9 @@ class Universe(Protocol):
     def suggest(self, name: str) -> Sequence[str]:
         """Names that are like *name*, which there is not."""
 
+    def rank(self, name: str) -> tuple[int, int]:
+        """Where an archive mentions *name* first; apt numbers packages so."""
+
     def local(self, path: str) -> Binary | None:
         """The package of the file *path*, if it is one of those at hand."""
 
@@ -135,6 +138,7 @@ class Candidates:
 
         def preference(binary: Binary) -> tuple[object, ...]:
             key = self.key(binary)
+            archive, place = self.universe.rank(binary.name)
             return (
                 not self._has_sibling(binary),
                 key not in self.installed,
@@ -143,6 +147,9 @@ class Candidates:
                 not binary.protected,
                 self.architectures.index(key[1]),
                 _PRIORITIES.get(binary.priority, 4),
+                # apt takes the package that it has read of last.
+                -archive,
+                -place,
                 binary.name,
             )
 

@@ -15,6 +15,7 @@ _VERBS = {
     "Recommends": "recommends",
     "Conflicts": "conflicts with",
     "Breaks": "breaks",
+    "Source": "is built from the same source as",
 }
 _LINES = 24
 _CHAIN = 6

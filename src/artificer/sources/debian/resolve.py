@@ -95,9 +95,9 @@ def _binary(package: Installed) -> Binary:
 
 
 def _roots(asked: Asked, installed: Mapping[Key, Binary]) -> list[Action]:
-    """What was asked for, removals first and then by name: apt's order does not matter either."""
+    """What was asked for, in apt's order: removals first, then as the words are."""
     removals = [Action(key, None) for key in sorted(asked.removed) if key in installed]
-    return removals + [Action(key, asked.binaries[key]) for key in sorted(asked.binaries)]
+    return removals + [Action(key, binary) for key, binary in asked.binaries.items()]
 
 
 def _solution(search: Search, asked: Asked, known: Mapping[Key, Installed]) -> Solution:

@@ -40,7 +40,14 @@ class Mend(NamedTuple):
     lost: Binary
 
 
-Task = Need | Evict | Mend
+class Follow(NamedTuple):
+    """A task: the package at *key* is of the same source as *leader*, which is changed."""
+
+    key: Key
+    leader: Key
+
+
+Task = Need | Evict | Mend | Follow
 
 
 class Agenda(NamedTuple):
@@ -62,17 +69,24 @@ class Unsolvable(Exception):
         self.failure = failure
 
 
-class _Choice:
-    """Several actions of which one will do; *agenda* and *mark* are the state before."""
+class _Point(NamedTuple):
+    """Where the search stood: what it had picked, and what was to be done at once and later."""
 
-    __slots__ = ("actions", "agenda", "cause", "failures", "mark", "optional", "text", "tried")
+    mark: int
+    agenda: Agenda | None
+    later: Agenda | None
+
+
+class _Choice:
+    """Several actions of which one will do; *before* is where the search stood."""
+
+    __slots__ = ("actions", "before", "cause", "failures", "optional", "text", "tried")
 
     def __init__(
-        self, actions: Sequence[Action], agenda: Agenda | None, mark: int, cause: Cause, text: str
+        self, actions: Sequence[Action], before: "_Point", cause: Cause, text: str
     ) -> None:
         self.actions = actions
-        self.agenda = agenda
-        self.mark = mark
+        self.before = before
         self.cause = cause
         self.text = text
         self.optional = False
@@ -101,8 +115,12 @@ class Search:
         self.installed = candidates.installed
         self.state = State(candidates, candidates.installed)
         self._agenda: Agenda | None = None
+        self._later: Agenda | None = None
         self._choices: list[_Choice] = []
         self._steps = 0
+        self._of_source: dict[str, list[Key]] = {}
+        for key, binary in candidates.installed.items():
+            self._of_source.setdefault(_source(binary)[0], []).append(key)
 
     def run(self, roots: Iterable[Action]) -> None:
         """Have all *roots* and what they need."""
@@ -116,11 +134,19 @@ class Search:
                 tasks.append(pushed.task)
                 pushed = pushed.rest
         self._push(tasks)
-        while self._agenda is not None:
-            task, self._agenda = self._agenda
+        while (task := self._next()) is not None:
             failure = self._do(task)
             if failure is not None:
                 self._back(failure)
+
+    def _next(self) -> Task | None:
+        if self._agenda is not None:
+            task, self._agenda = self._agenda
+            return task
+        if self._later is not None:
+            task, self._later = self._later
+            return task
+        return None
 
     def _do(self, task: Task) -> Failure | None:
         match task:
@@ -130,6 +156,8 @@ class Search:
                 return self._evict(task)
             case Mend():
                 return self._mend(task)
+            case Follow():
+                return self._follow(task)
 
     def _need(self, task: Need) -> Failure | None:
         if self.state.have.get(task.key) is not task.binary:
@@ -196,9 +224,26 @@ class Search:
         levels = lost.levels | (picked.levels if picked else frozenset())
         actions = self._solutions(clause, task.key[1])
         if picked is None:
-            actions = [*self._upgrade(task.key, owner), *actions, Action(task.key, None)]
-        self._push([task])
+            # apt rather removes a package than that it installs a new one for it.
+            actions = [*self._upgrade(task.key, owner), Action(task.key, None), *actions]
+        self._later = Agenda(task, self._later)
         return self._choose(actions, Cause(task.key, field, clause, levels))
+
+    def _follow(self, task: Follow) -> Failure | None:
+        """Upgrade what was built together, where that works."""
+        own, leader = self.state.have.get(task.key), self.state.have.get(task.leader)
+        if own is None or leader is None or task.key in self.state.picked:
+            return None
+        cause = Cause(task.leader, "Source", (), self.state.picked[task.leader].levels)
+        return self._choose(self._upgrade(task.key, own), cause, optional=True)
+
+    def _followers(self, key: Key, binary: Binary) -> Iterator[Follow]:
+        """What is installed of the source of *binary*, and would become of the same version."""
+        source = _source(binary)
+        for other in self._of_source.get(source[0], ()):
+            candidate = self.candidates.of(other)
+            if other != key and candidate is not None and _source(candidate) == source:
+                yield Follow(other, key)
 
     def _broken(self, owner: Binary, task: Mend) -> tuple[RelationField, Clause] | None:
         """The first need of *owner* that held by what is lost and no longer holds."""
@@ -214,9 +259,8 @@ class Search:
     def _choose(
         self, actions: Sequence[Action], cause: Cause, *, optional: bool = False
     ) -> Failure | None:
-        choice = _Choice(
-            actions, self._agenda, self.state.mark, cause, needed(cause, self.candidates)
-        )
+        before = _Point(self.state.mark, self._agenda, self._later)
+        choice = _Choice(actions, before, cause, needed(cause, self.candidates))
         choice.optional = optional
         self._choices.append(choice)
         return self._advance(choice)
@@ -250,8 +294,8 @@ class Search:
         return Failure(frozenset(), unmet(choice.cause.clause, self.candidates, architecture))
 
     def _restore(self, choice: _Choice) -> None:
-        self.state.undo(choice.mark)
-        self._agenda = choice.agenda
+        mark, self._agenda, self._later = choice.before
+        self.state.undo(mark)
 
     def _back(self, failure: Failure) -> None:
         """Make the latest choice anew that had a part in *failure*."""
@@ -273,23 +317,36 @@ class Search:
             if old is action.binary:
                 return None
             return Failure(cause.levels | picked.levels, self._fixed(action.key, old))
+        tasks = self._consequences(action, old, cause)
+        if isinstance(tasks, Failure):
+            return tasks
+        self.state.pick(action, cause)
+        if old is not None and old is not action.binary:
+            # Only when all is chosen: what comes in may do instead of what goes.
+            for key in self.state.dependents(old):
+                self._later = Agenda(Mend(key, old), self._later)
+        self._push(tasks)
+        return None
+
+    def _consequences(
+        self, action: Action, old: Binary | None, cause: Cause
+    ) -> list[Task] | Failure:
+        """What is to be done once *action* is, or why it cannot be."""
         refusal = self._refusal(action, cause)
         if refusal:
             return Failure(cause.levels, refusal)
         tasks: list[Task] = []
-        if action.binary is not None:
-            for key in self.state.opponents(action.key, action.binary):
-                other = self.state.picked.get(key)
-                if other is not None:
-                    text = conflict(action.binary, key, self.state, self.candidates)
-                    return Failure(cause.levels | other.levels, text)
-                tasks.append(Evict(key, action.key))
-            tasks += self._needs(action.key, action.binary)
-        self.state.pick(action, cause)
-        if old is not None and old is not action.binary:
-            tasks += [Mend(key, old) for key in self.state.dependents(old)]
-        self._push(tasks)
-        return None
+        if action.binary is None:
+            return tasks
+        for key in self.state.opponents(action.key, action.binary):
+            other = self.state.picked.get(key)
+            if other is not None:
+                text = conflict(action.binary, key, self.state, self.candidates)
+                return Failure(cause.levels | other.levels, text)
+            tasks.append(Evict(key, action.key))
+        if old is not action.binary:
+            tasks += self._followers(action.key, action.binary)
+        return [*tasks, *self._needs(action.key, action.binary)]
 
     def _needs(self, key: Key, binary: Binary) -> Iterator[Task]:
         for field in NEEDS:
@@ -326,3 +383,9 @@ class Search:
         if old is not None and cause.parent is not None and (old.essential or old.protected):
             return f"{name} is essential and stays"
         return ""
+
+
+def _source(binary: Binary) -> tuple[str, str]:
+    """The name and version of what *binary* was built from."""
+    name, _, version = binary.source.partition(" ")
+    return name, version or binary.version

@@ -50,8 +50,8 @@ def asked_of(wanted: Wanted, candidates: Candidates) -> Asked:
         name, _, architecture = word.partition(":")
         own = [architecture] if architecture else candidates.architectures
         asked.barred.update((name, each) for each in own)
-    for binary in _base(wanted, candidates):
-        asked.binaries.setdefault(candidates.key(binary), binary)
+    base = {candidates.key(binary): binary for binary in _base(wanted, candidates)}
+    asked = asked._replace(binaries=base | asked.binaries)
     asked.manual.update(asked.binaries)
     _check(asked, candidates)
     return asked
