@@ -107,9 +107,13 @@ def database(tree: Tree, read: Callable[[str], bytes]) -> Database:
         for path, data in files.items()
         if path.startswith(INFO) and path.endswith(".list")
     }
-    lines = files.get(DIVERSIONS, b"").decode("utf-8", "surrogateescape").splitlines()
-    diversions = tuple(zip(lines[::3], lines[1::3], lines[2::3], strict=False))
-    return Database(records, lists, diversions, files)
+    return Database(records, lists, diversions_of(files.get(DIVERSIONS, b"")), files)
+
+
+def diversions_of(data: bytes) -> tuple[tuple[str, str, str], ...]:
+    """What the file of diversions says: a path, where others put it, and who does not."""
+    lines = data.decode("utf-8", "surrogateescape").splitlines()
+    return tuple(zip(lines[::3], lines[1::3], lines[2::3], strict=False))
 
 
 def status_file(records: Iterable[tuple[tuple[str, str], bytes]]) -> bytes:

@@ -14,6 +14,12 @@ def fates_of(
     turns: Sequence[Turn], leaving: Sequence[Record], known: Database, options: Options
 ) -> tuple[ScriptFate, ...]:
     """The scripts of *turns* and of what they take the place of, and those of *leaving*."""
+    if options.level == "unpack":
+        return tuple(
+            fate._replace(fate="skipped", how="level unpack runs no scripts")
+            for turn in turns
+            for fate in _of_turn(turn, known)
+        )
     found = [fate for turn in turns for fate in _of_turn(turn, known)]
     found += [
         fate for record in leaving for fate in _of_record(record, known, ("prerm", "postrm"))

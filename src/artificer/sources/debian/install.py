@@ -16,8 +16,9 @@ from artificer.sources.debian.filters import Filters
 from artificer.sources.debian.installation import Action, Base, Installation, Options
 from artificer.sources.debian.layout import Layout, merged_usr
 from artificer.sources.debian.ordering import Order, dpkg_version
-from artificer.sources.debian.replacing import replaces
-from artificer.sources.debian.turns import turn_of
+from artificer.sources.debian.replacing import replaces, replacing_first
+from artificer.sources.debian.stream import diverted, files_only
+from artificer.sources.debian.turns import Turn, turn_of
 from artificer.sources.debian.unpack import Owner, Placed, Placement
 
 
@@ -26,7 +27,29 @@ def installation(debs: Sequence[Deb], base: Base | None, options: Options) -> In
 
     The bytes of its entries are where those of *debs* are.
     """
+    if options.level == "unpack":
+        return _unpacked(debs, base, options)
     return _Work(debs, base, options).value()
+
+
+def _unpacked(debs: Sequence[Deb], base: Base | None, options: Options) -> Installation:
+    order = replacing_first([deb.package for deb in debs])
+    found = list(files_only((debs[number] for number in order), base, options))
+    placed = [one.placed for one in found if one.placed is not None]
+    turns = [Turn(deb, None) for deb in debs]
+    entries = _ordered(entry for one in found for entry in one.entries)
+    scripts = fates_of(turns, (), Database(), options)
+    return Installation((), tuple(entries), (), (), scripts, (), _whose(placed))
+
+
+def _whose(placed: Iterable[Placed]) -> dict[str, str]:
+    """Say of each path which package it is of."""
+    return {
+        entry.path: one.owner.key
+        for one in placed
+        for entry in one.entries
+        if entry.kind != DIRECTORY
+    }
 
 
 class _Work:
@@ -41,6 +64,7 @@ class _Work:
         links = {} if base else merged_usr(options.architecture)
         self.layout = Layout(self.tree, links)
         self.links = links
+        self.diverted = diverted(base, self.layout)
         self.leaving = [
             record for record in self.known.records.values() if self._is_removed(record)
         ]
@@ -49,7 +73,7 @@ class _Work:
             replaces,
             filters=Filters(options.profile.filters),
             owners=self._owners(),
-            diversions=self._diversions(),
+            diversions=self.diverted,
         )
 
     def value(self) -> Installation:
@@ -82,12 +106,7 @@ class _Work:
             commands,
             fates_of(self.turns, self.leaving, self.known, self.options),
             tuple(entry.path for entry in temporary),
-            {
-                entry.path: one.owner.key
-                for one in placed
-                for entry in one.entries
-                if entry.kind != DIRECTORY
-            },
+            _whose(placed),
         )
 
     def _is_removed(self, record: Record) -> bool:
@@ -109,17 +128,12 @@ class _Work:
         return found
 
     def _real_list(self, owner: Owner) -> list[str]:
-        diverted = self._diversions()
         found = []
         for line in self.known.list_of(owner):
             path = self.layout.real(line[1:]) if line != "/." else ""
-            place = diverted.get(path)
+            place = self.diverted.get(path)
             found.append(path if place is None or place[1] == owner.name else place[0])
         return found
-
-    def _diversions(self) -> dict[str, tuple[str, str]]:
-        real = self.layout.real
-        return {real(path[1:]): (real(place[1:]), by) for path, place, by in self.known.diversions}
 
     def _seeds(self, files: Sequence[Entry]) -> list[Entry]:
         epoch, options = self.options.epoch, self.options
