@@ -202,8 +202,10 @@ class SmallArchive:
         self.keyring.write_text(armoured(self.key.public()))
         self._stanzas: dict[str, list[dict[str, str]]] = {}
 
-    def add(self, *packages: Made, component: str = "main", compression: str = "xz") -> Self:
-        """Put *packages* into the pool, for the next `publish`."""
+    def add(
+        self, *packages: Made, component: str = "main", compression: str = "xz", **fields: str
+    ) -> Self:
+        """Put *packages* into the pool, for the next `publish`; *fields* are of the index only."""
         for package in packages:
             data = deb_bytes(package, compression)
             path = f"pool/{component}/{package.name[0]}/{package.name}/{package.file_name}"
@@ -215,6 +217,7 @@ class SmallArchive:
                 "Filename": path,
                 "Size": str(len(data)),
                 "SHA256": hashlib.sha256(data).hexdigest(),
+                **fields,
             }
             self._stanzas.setdefault(component, []).append(stanza)
         return self

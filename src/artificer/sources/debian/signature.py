@@ -168,9 +168,9 @@ def _problem(signed: Signed, status: str, key: str, by: Verifier) -> NotVerified
 
 def _unknown(signed: Signed, keyring: Keyring, keys: Sequence[str], by: Verifier) -> NotVerified:
     ids = ", ".join(dict.fromkeys(key[-16:] for key in keys)) or "an unknown key"
-    place = keyring.place or "no keyring at all"
+    where = f"which is not in {keyring.place}" if keyring.place else "and no keyring is known here"
     return UnknownKey(
-        f"{signed.what} is signed by {ids}, which is not in {place} (says {by})",
+        f"{signed.what} is signed by {ids}, {where} (says {by})",
         hint="get the archive's keyring (Debian's is the package debian-archive-keyring) and name "
         "it with `[signed-by=FILE]` or `Signed-By:`",
     )
