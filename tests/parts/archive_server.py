@@ -1,6 +1,7 @@
 """Directories served on loopback, as archives of packages are, and as broken ones are."""
 
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,13 +12,15 @@ from urllib.parse import unquote
 class Served:
     """A directory on loopback: *uri*, and the *requests* so far as ``(path, Range header)``.
 
-    What *answers* has for a path is said in place of the file: a status, or other bytes. A path in
-    *cut* breaks off after so many bytes, once.
+    It knows ETag, Range and If-None-Match; *unchanged* are the paths that were answered by 304.
+    What *answers* has for a path is said in place of the file: a status, or other bytes. A path
+    in *cut* breaks off after so many bytes, once.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.requests: list[tuple[str, str]] = []
+        self.unchanged: list[str] = []
         self.answers: dict[str, int | bytes] = {}
         self.cut: dict[str, int] = {}
 
@@ -32,27 +35,27 @@ def served(root: Path) -> Iterator[Served]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        tag = ""
 
         def do_GET(self) -> None:
             path = unquote(self.path)
             place.requests.append((path, self.headers.get("Range", "")))
-            answer = place.answers.get(path)
+            answer = _answer(place, root, path)
             if isinstance(answer, int):
                 self._say(answer, b"")
                 return
-            if answer is None:
-                file = root / path.lstrip("/")
-                if not file.is_file():
-                    self._say(404, b"not here\n")
-                    return
-                answer = file.read_bytes()
+            self.tag = f'"{zlib.crc32(answer):08x}"'
+            if self.headers.get("If-None-Match") == self.tag:
+                place.unchanged.append(path)
+                self._say(304, b"")
+                return
             start = int(self.headers.get("Range", "bytes=0-")[6:].rstrip("-"))
             self._say(206 if start else 200, answer[start:], place.cut.pop(path, -1))
 
         def _say(self, status: int, data: bytes, cut: int = -1) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
-            self.send_header("ETag", '"1"')
+            self.send_header("ETag", self.tag)
             self.end_headers()
             self.wfile.write(data if cut < 0 else data[:cut])
             if cut >= 0:
@@ -72,3 +75,11 @@ def served(root: Path) -> Iterator[Served]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _answer(place: Served, root: Path, path: str) -> int | bytes:
+    """What is said of *path*: a status, or bytes."""
+    if path in place.answers:
+        return place.answers[path]
+    file = root / path.lstrip("/")
+    return file.read_bytes() if file.is_file() else 404

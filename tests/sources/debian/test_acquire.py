@@ -106,6 +106,31 @@ def test_each_compression_is_read(compression: str, small: SmallArchive, web: We
     assert sorted(opened(web, small.archive()).names()) == ["a", "b"]
 
 
+def test_a_release_that_is_the_same_is_not_sent_again(
+    small: SmallArchive, place: Served, web: Web
+) -> None:
+    archive = small.archive(uri=place.uri)
+    opened(web, archive)
+    opened(web, archive)
+    assert place.unchanged == ["/dists/stable/InRelease"]
+
+    small.add(made("new")).publish()
+    assert "new" in opened(web, archive).names()
+    assert len(place.unchanged) == 1
+
+
+def test_what_is_kept_of_a_release_may_be_damaged(
+    small: SmallArchive, place: Served, web: Web
+) -> None:
+    archive = small.archive(uri=place.uri)
+    opened(web, archive)
+    (record,) = web.store.records("deb-release")
+    web.store.set_record("deb-release", record.key, b"nonsense")
+
+    assert opened(web, archive).versions("a")
+    assert place.unchanged == []
+
+
 def test_without_by_hash_an_index_has_its_name(
     small: SmallArchive, place: Served, web: Web
 ) -> None:

@@ -200,18 +200,7 @@ def _archive(uri: str, suite: str, components: tuple[str, ...], options: _Option
             f"{place}: not a URI that can be read: {redacted(uri)}",
             hint="use http:, https: or file:",
         )
-    if suite.endswith("/") and components:
-        raise BadSources(
-            f"{place}: the flat archive {suite} cannot have components",
-            hint="a suite that ends in a slash is a directory; leave the components out",
-        )
-    if not suite.endswith("/") and not components:
-        raise BadSources(
-            f"{place}: {redacted(uri)} {suite} has no components",
-            hint="most archives have `main`; a flat one is written with a slash at its end: `./`",
-        )
-    if ".." in suite.split("/") or any(".." in part.split("/") for part in components):
-        raise BadSources(f"{place}: {suite} leads out of the archive", hint="name a suite")
+    _check_words(uri, suite, components, place)
     return Archive(
         uri.replace("file:///", "file:/").replace("file:/", "file:///"),
         suite,
@@ -224,6 +213,27 @@ def _archive(uri: str, suite: str, components: tuple[str, ...], options: _Option
         snapshot=_snapshot(uri, options),
         place=place,
     )
+
+
+def _check_words(uri: str, suite: str, components: tuple[str, ...], place: str) -> None:
+    if "@" in uri.partition("://")[2].partition("/")[0]:
+        # It would be in every lock file.
+        raise BadSources(
+            f"{place}: {redacted(uri)} is written with a login, which is not supported",
+            hint="serve the archive without one to this machine, or from a directory (file:)",
+        )
+    if suite.endswith("/") and components:
+        raise BadSources(
+            f"{place}: the flat archive {suite} cannot have components",
+            hint="a suite that ends in a slash is a directory; leave the components out",
+        )
+    if not suite.endswith("/") and not components:
+        raise BadSources(
+            f"{place}: {redacted(uri)} {suite} has no components",
+            hint="most archives have `main`; a flat one is written with a slash at its end: `./`",
+        )
+    if ".." in suite.split("/") or any(".." in part.split("/") for part in components):
+        raise BadSources(f"{place}: {suite} leads out of the archive", hint="name a suite")
 
 
 def _signed_by(options: _Options) -> tuple[str, ...]:
