@@ -72,8 +72,8 @@ def test_only_a_part_with_what_changed_is_sent_again(
     done = cli("source", "pack", tree, fresh_repository, "--progress", "json")
     asked = open_registry.requests()[before:]
 
-    sent = [event for event in done.events if event["event"] == "BlobSent"]
-    assert sum(event["size"] for event in sent) < 1_000_000
+    sent = [event for event in done.events if event["event"] == "blob-sent"]
+    assert sum(event["size"] for event in sent) < 700_000
     assert len(asked) <= 9, asked
 
 

@@ -98,7 +98,16 @@ class Target(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """A repository that layers are shared through, *name*; a readonly one is only asked."""
+    """A repository that layers are shared through, *name*; a readonly one is only asked.
+
+    *day* (``2026-01-31``) is told to be when what is taken from it was used; empty, nothing is.
+    """
 
     name: Named
     readonly: bool = False
+    day: str = ""
+
+    @property
+    def tells_use(self) -> bool:
+        """Whether it is told when what it holds is used."""
+        return bool(self.day) and not self.readonly

@@ -5,7 +5,7 @@ is the layer; or the layers, where a step comes to several. No time is in it: wh
 same writes the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from artificer import limits
 from artificer.builder.keys import key as key_of
@@ -13,9 +13,11 @@ from artificer.builder.recipe import Cache
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Warned
 from artificer.images.fetch import find_in_registry, place_of
+from artificer.images.parallel import Work, run_all
 from artificer.images.place import NotFound
-from artificer.images.push import Delivery, push
+from artificer.images.push import THREADS, Delivery, push
 from artificer.images.reach import Reach
+from artificer.images.used import mark_used
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.document import dump
 from artificer.oci.edit import artifact
@@ -24,6 +26,7 @@ from artificer.oci.image import (
     Blob,
     Layer,
     Stored,
+    config_descriptor,
     layer_descriptors,
     manifest_document,
 )
@@ -45,7 +48,7 @@ def cached_layers(cache: Cache, key: str, reach: Reach) -> tuple[Descriptor, ...
         found = find_in_registry(name, reach)
         place = place_of(name.repository, reach)
         document = manifest_document(place.read(found.descriptor, limits.MANIFEST_BYTES))
-        return tuple(layer_descriptors(document))
+        descriptors = tuple(layer_descriptors(document))
     except Cancelled:
         raise
     except NotFound:
@@ -53,6 +56,8 @@ def cached_layers(cache: Cache, key: str, reach: Reach) -> tuple[Descriptor, ...
     except ArtificerError as error:
         reach.report(Warned(f"the cache {cache.name.repository} is not used: {error.message}"))
         return ()
+    tell_use(cache, [(name, config_descriptor(document))], reach)
+    return descriptors
 
 
 def share(cache: Cache, layers: Sequence[tuple[str, Layer]], reach: Reach) -> None:
@@ -69,6 +74,11 @@ def share(cache: Cache, layers: Sequence[tuple[str, Layer]], reach: Reach) -> No
         Delivery(_artifact(key, tuple(one.values()), reach), _name(cache, key))
         for key, one in by_key.items()
     ]
+    deliver(cache, deliveries, reach)
+
+
+def deliver(cache: Cache, deliveries: Sequence[Delivery], reach: Reach) -> None:
+    """Write *deliveries* into the cache repository; failure is a warning, and nothing more."""
     try:
         push(deliveries, reach)
     except Cancelled:
@@ -77,9 +87,40 @@ def share(cache: Cache, layers: Sequence[tuple[str, Layer]], reach: Reach) -> No
         reach.report(
             Warned(
                 f"the cache {cache.name.repository} was not written: {error.message}",
-                "the image itself is done; --cache-readonly does not try",
+                "what was built is done; --cache-readonly does not try",
             )
         )
+        return
+    used = []
+    for content, target in deliveries:
+        used.append((target, config_descriptor(manifest_document(content.manifest))))
+    tell_use(cache, used, reach)
+
+
+def tell_use(cache: Cache, used: Sequence[tuple[Named, Descriptor]], reach: Reach) -> None:
+    """Tell that artifacts, given as names and configs, are used; failure is a warning."""
+    if not cache.tells_use:
+        return
+    try:
+        work = [_telling(cache, name, config, reach) for name, config in used]
+        run_all(work, threads=THREADS, stop=reach.stop)
+    except Cancelled:
+        raise
+    except ArtificerError as error:
+        reach.report(
+            Warned(
+                f"the cache {cache.name.repository} does not learn what is used: {error.message}",
+                "--cache-readonly does not try",
+            )
+        )
+
+
+def _telling(cache: Cache, name: Named, config: Descriptor, reach: Reach) -> Work:
+    def work(check: Callable[[], None]) -> None:
+        check()
+        mark_used(name, config, cache.day, reach)
+
+    return work
 
 
 def _name(cache: Cache, key: str) -> Named:

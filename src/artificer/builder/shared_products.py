@@ -11,12 +11,12 @@ from artificer import __version__, limits
 from artificer.builder.products import Files, Layers, Passed
 from artificer.builder.recipe import Cache
 from artificer.builder.results import Kept, Made, NotPortable, packed, unpacked
-from artificer.builder.shared import ARTIFACT_TYPE
+from artificer.builder.shared import ARTIFACT_TYPE, deliver, tell_use
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import Warned
 from artificer.images.fetch import find_in_registry, place_of
 from artificer.images.place import NotFound
-from artificer.images.push import Delivery, push
+from artificer.images.push import Delivery
 from artificer.images.reach import Reach
 from artificer.layers.encode import encoder
 from artificer.layers.entry import FILE, Entry
@@ -65,17 +65,7 @@ def share_products(cache: Cache, products: Sequence[Made], reach: Reach) -> None
         content = _artifact(made, reach)
         if content is not None:
             deliveries.append(Delivery(content, _name(cache, made.key)))
-    try:
-        push(deliveries, reach)
-    except Cancelled:
-        raise
-    except ArtificerError as error:
-        reach.report(
-            Warned(
-                f"the cache {cache.name.repository} was not written: {error.message}",
-                "what was built is done; --cache-readonly does not try",
-            )
-        )
+    deliver(cache, deliveries, reach)
 
 
 def _name(cache: Cache, key: str) -> Named:
@@ -94,6 +84,7 @@ def _cached(cache: Cache, key: str, reach: Reach) -> Kept | None:
     def elsewhere(digest: Digest) -> Origin | None:
         return Remote(name.repository) if digest in blobs else None
 
+    tell_use(cache, [(name, config_descriptor(document))], reach)
     product = unpacked(str(record.get("product")).encode(), reach.store, elsewhere)
     if isinstance(product, Files):
         for descriptor in blobs.values():

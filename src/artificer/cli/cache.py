@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from artificer.cli.command import bare_parser
 from artificer.cli.console import amount
-from artificer.cli.grammar import Once, Parser, add_common_options
+from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
 from artificer.cli.parts import Part, run_part
 from artificer.cli.roots import prune_roots
 from artificer.cli.session import Session
@@ -50,7 +50,16 @@ def _prune_parser() -> Parser:
     add("--max-size", metavar="SIZE", action=Once, help="stop once the store is no larger: 10GB")
     add("--older-than", metavar="TIME", action=Once, help="what was not used for so long: 7d (1h)")
     add("--all", action="store_true", help="everything: names, repositories, and of any age")
+    add(
+        "--repo",
+        metavar="REPO",
+        action=Once,
+        help="of a cache repository, not of the store, with --older-than in days or weeks",
+    )
+    add("--dry-run", action="store_true", help="with --repo: say how much would go")
+    add_access_options(parser)
     add_common_options(parser)
+    parser.set_defaults(pull="always", offline=False)
     return parser
 
 
@@ -74,6 +83,12 @@ def _show(args: Namespace, session: Session) -> int:
 
 
 def _prune(args: Namespace, session: Session) -> int:
+    if args.repo is not None:
+        from artificer.cli.cache_repository import prune_repository
+
+        return prune_repository(args, session)
+    if args.dry_run:
+        raise Misused("--dry-run is for --repo")
     if args.all and (args.older_than is not None or args.max_size is not None):
         raise Misused("--all heeds neither age nor size", hint="leave --older-than and --max-size")
     store = session.store(args.store)

@@ -10,6 +10,7 @@ from artificer.builder.staged.options import Afresh, InlineCache, LocalCache, St
 from artificer.cli import dockerfile_words as read
 from artificer.cli.contexts import Words
 from artificer.cli.dockerfile_output import Outputs, outputs_of
+from artificer.cli.words import today
 from artificer.errors import Misused
 from artificer.frontends.dockerfile.contexts import NamedContext, named_context
 from artificer.frontends.dockerfile.options import Options
@@ -98,7 +99,7 @@ def caches_of(args: Namespace) -> Caches:
     found: list[StepCache] = []
     if args.cache_repo is not None:
         name = _repository(args.cache_repo, "--cache-repo")
-        found.append(Cache(name, readonly=args.cache_readonly))
+        found.append(Cache(name, readonly=args.cache_readonly, day=today()))
     inline = False
     for text in args.cache_to:
         written = _written(text)

@@ -14,7 +14,7 @@ from artificer.cli.oneline_grammar import build_parser, with_stdin
 from artificer.cli.results import tell
 from artificer.cli.session import Session
 from artificer.cli.target import target_of
-from artificer.cli.words import store_limit
+from artificer.cli.words import store_limit, today
 from artificer.errors import Misused
 from artificer.images.fetch import Pull
 from artificer.images.push import Delivery, push
@@ -143,7 +143,7 @@ def cache_of(args: Namespace) -> Cache | None:
     name = parse_name(args.cache_repo)
     if name.tag or name.digest:
         raise Misused(f"--cache-repo is a repository, without a tag: {args.cache_repo}")
-    return Cache(name, readonly=args.cache_readonly)
+    return Cache(name, readonly=args.cache_readonly, day=today())
 
 
 def sources_of(

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator
 
-from artificer.cli.words import text_file
+from artificer.cli.words import text_file, today
 from artificer.errors import Misused
 from artificer.images.reach import Reach
+from artificer.images.used import mark_used
 from artificer.layers.patterns import Ignored, ignore_lines, ignored
 from artificer.layers.rules import Rules
 from artificer.layers.select import LocalPath, entries_of
@@ -30,6 +31,7 @@ def pack(directory: str, name: Named, reach: Reach, *, ignore_file: str | None =
     content = _content(directory, reach, ignore_file)
     target = name if name.tag else name._replace(tag=f"{_NAMED}{content.digest.hex[:40]}")
     send(content, target, reach)
+    mark_used(target, content.blobs[0].descriptor, today(), reach)
     return f"{name.repository}@{content.digest}"
 
 

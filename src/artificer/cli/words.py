@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -97,6 +98,11 @@ def age(text: str, option: str) -> float:
         return duration(text, option) / 10**9
     except Misused as error:
         raise Misused(error.message, hint="write 30m, 12h, 7d or 2w") from error
+
+
+def today() -> str:
+    """The day, as it is all over the world: ``2026-01-31``."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
 
 
 def size(text: str, option: str) -> int:

@@ -32,10 +32,10 @@ from artificer.registry.problems import BlobMissing
 
 ARTIFACT_TYPE = "application/vnd.artificer.context.v1+json"
 
-BUCKET = 1 * limits.MIB
+BUCKET = limits.MIB // 4
 """About as much goes into one blob, until there are `MOST` of them."""
 MOST = 256
-LARGE = BUCKET // 4
+LARGE = BUCKET // 8
 """A file from this size on is placed by its own path, not by its directory's."""
 
 _PACKED, _SENT = "context", "context-sent"
