@@ -12,12 +12,13 @@ from artificer.layers.archive import TAR_FORMATS
 from artificer.layers.inflate import Bomb, Corrupt, plain
 from artificer.oci.digest import Digest, hasher_of
 from artificer.sources.debian.deb822 import BadStanza, stanza
+from artificer.sources.debian.mentions import ranks
 from artificer.store.blobs import Store
 
 _KIND = "deb-index"
 _CHUNK = 1 << 18
 # Another table, or another Python's marshal, is another key.
-_FORMAT = f"1 {marshal.version} {sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"2 {marshal.version} {sys.version_info[0]}.{sys.version_info[1]}"
 _START = b"Package: "
 
 
@@ -26,11 +27,12 @@ class BadIndex(ArtificerError):
 
 
 class _Table(NamedTuple):
-    """For each name where its stanzas begin; who provides a name; who is essential."""
+    """For each name where its stanzas begin; who provides a name; who is essential; `ranks`."""
 
     names: dict[str, tuple[int, ...]]
     provides: dict[str, tuple[str, ...]]
     essential: tuple[str, ...]
+    ranks: dict[str, int]
 
 
 class Index:
@@ -57,6 +59,10 @@ class Index:
         """The packages of which a version provides *name*."""
         return self._table.provides.get(name, ())
 
+    def rank(self, name: str) -> int | None:
+        """The place of the package *name* among all that are mentioned."""
+        return self._table.ranks.get(name)
+
     def stanzas(self, name: str) -> Iterator[dict[str, str]]:
         """Yield the stanza of each version of the package *name*."""
         for start in self._table.names.get(name, ()):
@@ -77,7 +83,8 @@ def known_index(sha256: str, store: Store, what: str) -> Index | None:
     if data is None:
         return None
     try:
-        size, digest, names, provides, essential = marshal.loads(data)  # noqa: S302 -- our own
+        size, digest, *columns = marshal.loads(data)  # noqa: S302 -- our own
+        table = _Table(*columns)
         text = _mapped(store.blob_path(Digest(digest)))
     except (ValueError, EOFError, TypeError, OSError, ArtificerError):
         return None
@@ -87,7 +94,7 @@ def known_index(sha256: str, store: Store, what: str) -> Index | None:
     if len(text) != size or f"sha256:{hasher.hexdigest()}" != digest:
         store.discard(Digest(digest))
         return None
-    return Index(text, _Table(names, provides, essential), what)
+    return Index(text, table, what)
 
 
 def parsed_index(path: str, sha256: str, expected: str, store: Store, what: str) -> Index:
@@ -151,6 +158,7 @@ def _table(text: "mmap.mmap | bytes", what: str) -> _Table:
         {name: tuple(starts) for name, starts in names.items()},
         {name: tuple(dict.fromkeys(packages)) for name, packages in provides.items()},
         tuple(dict.fromkeys(essential)),
+        ranks(text, names),
     )
 
 

@@ -107,6 +107,14 @@ class Universe:
         ]
         return tuple(get_close_matches(name, near, _MOST, _LIKE))
 
+    def rank(self, name: str) -> tuple[int, int]:
+        """Which archive mentions the package *name* first, and where in it."""
+        for number, part in enumerate(self._parts):
+            place = part.packages.rank(name)
+            if place is not None:
+                return (number, place)
+        return (len(self._parts), 0)
+
     def local(self, path: str) -> Binary | None:
         """The package of the file *path*, if it is one of those that were given."""
         return self._files.get(path)
