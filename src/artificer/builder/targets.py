@@ -261,13 +261,14 @@ class Debs(NamedTuple):
 
 
 class DebsLock(NamedTuple):
-    """The lock of *debs*, made anew; with names to *update*, other packages of *old* stay.
+    """The lock of *debs*: *old* while it is of the same request, unless it is to be *anew*.
 
-    Yields Files: one.
+    With names to *update*, its other packages stay. Yields Files: one.
     """
 
     debs: Debs
     old: SourceFile | None = None
+    anew: bool = False
     update: tuple[str, ...] = ()
 
 

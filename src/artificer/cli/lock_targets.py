@@ -3,10 +3,11 @@
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
-from artificer.builder.lock import EMPTY, Lock, commit_key, image_key, write_lock
+from artificer.builder.lock import EMPTY, Lock, commit_key, image_key, write_lock, write_text
 from artificer.builder.targets import Fetch, GitTree, Graph, Pull
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
+from artificer.cli.lock_debs import package_locks
 from artificer.cli.session import Session
 from artificer.cli.target_options import spelled, target_parser
 from artificer.cli.workspace import Workspace, opened
@@ -26,6 +27,10 @@ digests, URLs without a hash to hashes, branches and tags of git to commits. Wha
 it, and pins of what nothing names any more are removed; with --update everything is looked up
 anew.
 
+Debian packages of `apt` and `debs` targets with a lock have it beside their BUILD file: it is
+written where it is missing or of another request, and with --update anew; with names behind
+--update, other packages keep their versions as far as they can.
+
 With --check nothing is written: it is an error if a pin is missing or one too many, and with
 --update also if something has moved.
 """
@@ -42,10 +47,15 @@ def run_in_workspace(words: Sequence[str], session: Session) -> int:
 
 def parser() -> Parser:
     """The words that it takes."""
-    made = target_parser("lock", "[--check] [--update] [options]", _ABOUT)
+    made = target_parser("lock", "[--check] [--update [PACKAGE…]] [options]", _ABOUT)
     group = made.add_argument_group("lock")
     group.add_argument("--check", action="store_true", help="write nothing; fail if it is stale")
-    group.add_argument("--update", action="store_true", help="look up what is pinned, too")
+    group.add_argument(
+        "--update",
+        metavar="PACKAGE",
+        nargs="*",
+        help="look up what is pinned, too; with names, of these packages alone",
+    )
     return made
 
 
@@ -56,29 +66,36 @@ def _lock(args: Namespace, session: Session) -> int:
         before = workspace.lock
         options = workspace.load_options(keep_going=True)
         graph = load_repositories(workspace.root, options, BOOK).graph
-        old = EMPTY if args.update else before
+        old = EMPTY if args.update == [] else before
         images = {image_key(one): _digest(one, old, workspace) for one in _tags(graph)}
         urls = {url: _hash(url, old, workspace) for url in _urls(graph)}
         commits = {
             commit_key(shown_url(one.remote), one.ref): _commit(one, old, workspace)
             for one in _revisions(graph)
         }
-        after = Lock(
-            dict(sorted(images.items())),
-            dict(sorted(urls.items())),
+        after = before._replace(
+            images=dict(sorted(images.items())),
+            urls=dict(sorted(urls.items())),
             commits=dict(sorted(commits.items())),
         )
         told = list(before.differences(after))
-        if args.check and told:
+        locks = package_locks(workspace)
+        told += [line for one in locks for line in one.told]
+        stale = [*(["artificer.lock"] if after != before else []), *(one.name for one in locks)]
+        if args.check and stale:
+            again = "`artificer lock`" if args.update is None else "`artificer lock --update`"
             raise Stale(
-                "artificer.lock is not what there is now:\n  " + "\n  ".join(told),
-                hint="`artificer lock --update` writes it" if args.update else "`artificer lock`",
+                f"{', '.join(stale)}: not what there is now:\n  " + "\n  ".join(told),
+                hint=f"{again} writes it",
             )
-        if told:
+        if after != before:
             write_lock(workspace.root, after)
+        for one in locks:
+            write_text(one.path, one.text)
     for line in told:
         session.out(line)
-    session.say("artificer.lock is written." if told else "artificer.lock is up to date.")
+    said = f"{', '.join(stale)} is written" if stale else "artificer.lock is up to date"
+    session.say(f"{said}.")
     return 0
 
 
@@ -115,7 +132,7 @@ def _hash(url: str, old: Lock, workspace: Workspace) -> Digest:
     if known is not None:
         return known
     web = workspace.web()
-    if workspace.args.update:
+    if workspace.args.update == []:
         # What was fetched before without a hash is what is asked about.
         web.store.take_record("url", url)
     return fetch(wanted([url]), web).digest

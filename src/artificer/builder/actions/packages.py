@@ -1,7 +1,7 @@
 """Debian packages of BUILD files: upon their base or upon nothing, as layers."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from artificer.builder.actions.image import base_image
 from artificer.builder.debian.locking import Earlier, locked_now
@@ -21,6 +21,8 @@ from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64, Platform
 from artificer.sources.debian.sourceslist import archives_of
 from artificer.sources.debian.values import Archive, Locked, Wanted
+
+_NOTHING = LockedSet("", {})
 
 
 def package_layers(target: Debs, task: Task) -> Layers:
@@ -46,12 +48,21 @@ def lock_file(target: DebsLock, task: Task) -> Files:
     if not bases:
         image = ground_of(debs, task)
         bases[architecture_of(image.platform or LINUX_AMD64)] = image if image.layers else None
-    old = read_packages(task.file(target.old).path).packages if target.old is not None else {}
-    earlier = Earlier(old, target.update)
-    base = told(debs.base) if debs.base is not None else ""
-    found = locked_now(step, base, bases, task.reach, tools_of(task), earlier)
-    digest = task.reach.store.put(text_of(portable(found, debs, task)).encode())
+    old = read_packages(task.file(target.old).path) if target.old is not None else _NOTHING
+    names = {name: chain_name(image) for name, image in bases.items()}
+    found = old
+    if target.anew or target.update or not _is_of(old, names, request_name_of(debs, task)):
+        earlier = Earlier(old.packages, target.update)
+        base = told(debs.base) if debs.base is not None else ""
+        found = locked_now(step, base, bases, task.reach, tools_of(task), earlier)
+        found = portable(found, debs, task)
+    digest = task.reach.store.put(text_of(found).encode())
     return Files((File(task.reach.store.blob_path(digest), task.below(task.name), digest),))
+
+
+def _is_of(lock: LockedSet, bases: Mapping[str, str], request: str) -> bool:
+    own = {name: lock.bases.get(name, "") for name in lock.packages}
+    return lock.request == request and own == bases
 
 
 def _upon(debs: Debs, platform: Platform, task: Task) -> Image | None:

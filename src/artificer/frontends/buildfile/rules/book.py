@@ -2,6 +2,7 @@
 
 from artificer.frontends.buildfile.rules import (
     cc,
+    debian,
     docker,
     docker_transfer,
     generic,
@@ -34,6 +35,7 @@ RULES = {
     **run_in_image.RULES,
     **tests.RULES,
     **tar_bzl.RULES,
+    **debian.RULES,
 }
 
 _NATIVE = frozenset(
@@ -43,7 +45,13 @@ _NATIVE = frozenset(
         *("java_binary", "java_library", "java_test", "java_import"),
         *("py_binary", "py_library", "py_test"),
         # Ours need no load.
-        *("command", "pkg_tar", *(name for name in docker.RULES if name.startswith("docker_"))),
+        *(
+            "apt",
+            "debs",
+            "command",
+            "pkg_tar",
+            *(name for name in docker.RULES if name.startswith("docker_")),
+        ),
         *("docker_push", "docker_import"),
     }
 )
@@ -114,7 +122,7 @@ _MODULES = {
     "@aspect_rules_js": {},
     "@platforms": {},
     "@base_images_docker": {},
-    "@artificer": {"command": "command"},
+    "@artificer": {name: name for name in ("command", "apt", "debs")},
 }
 
 BOOK = Rulebook(

@@ -21,7 +21,7 @@ _ALL_PYTHON = "requirements:all"
 
 REASONS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("download_pkgs", "install_pkgs", "add_apt_key", "apt"),
+        ("download_pkgs", "install_pkgs", "add_apt_key"),
         (_PACKAGES, "fetch the .deb files with http_file, and add them with `debs`"),
     ),
     **dict.fromkeys(
