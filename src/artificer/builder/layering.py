@@ -3,7 +3,7 @@
 import marshal
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import BinaryIO, NamedTuple
 
@@ -23,10 +23,13 @@ from artificer.layers.select import LocalPath, SymlinkTo, TarFile, entries_of
 from artificer.layers.snapshot import Snapshot, changes, racy
 from artificer.layers.split import USUAL, partition
 from artificer.layers.walk import Seen, with_xattrs
-from artificer.layers.write import HELD, size_about, write_layer
+from artificer.layers.write import HELD, Written, size_about, write_layer, write_stream
 from artificer.layers.write import Known as KnownBlob
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Layer, Stored
+
+Ask = Callable[[Digest], KnownBlob | None]
+"""Asks who knows the layer of a tar."""
 
 _TOLD = 200
 _EDITED = 16
@@ -102,6 +105,22 @@ def piece_layer(piece: Piece, work: Work) -> Layer:
     return _layer(piece, work, since=None)
 
 
+def stream_layer(line: str, entries: Iterable[Entry], size: int, work: Work) -> Layer:
+    """The layer of *entries*, whose bytes can be read only until the next is asked for.
+
+    They are about *size* bytes.
+    """
+
+    def write(known: Ask) -> Written:
+        encoder, reach = work.kind.encoder, work.reach
+        return write_stream(entries, size, encoder, reach.store, known=known, stop=reach.stop)
+
+    layer = _told(line, work, write)
+    if work.reach.store.has(layer.blob.digest) is not None:
+        work.known.remember(work.kind, layer, None)
+    return layer
+
+
 def in_base(entries: list[Entry], image: Image, mtime: int, work: Work) -> list[Entry]:
     """*entries* where they land on *image*, whose files are looked at only if the rule says so."""
     settings = image.settings
@@ -165,7 +184,7 @@ def _layer(piece: Piece, work: Work, since: int | None) -> Layer:
     first = first_key(piece.entries, work.kind) if since is not None else None
     known = None if first is None else work.known.by_files(first)
     if known is not None:
-        return _reused(piece, known[0], known[1], work)
+        return _reused(piece.line, known[0], known[1], work)
     layer = _written(piece.complete(), work)
     if work.reach.store.has(layer.blob.digest) is not None:
         seen = (entry.stat for entry in piece.entries if entry.stat is not None)
@@ -175,6 +194,20 @@ def _layer(piece: Piece, work: Work, since: int | None) -> Layer:
 
 
 def _written(piece: Piece, work: Work) -> Layer:
+    def write(known: Ask) -> Written:
+        return write_layer(
+            piece.entries,
+            work.kind.encoder,
+            work.reach.store,
+            known=known if _may_be_known(piece, work) else None,
+            stop=work.reach.stop,
+        )
+
+    return _told(piece.line, work, write)
+
+
+def _told(line: str, work: Work, write: Callable[[Ask], Written]) -> Layer:
+    """The layer that *write* comes to, which is given whom to ask; what it was is told."""
     answers: list[Answer] = []
 
     def known(diff_id: Digest) -> KnownBlob | None:
@@ -185,21 +218,13 @@ def _written(piece: Piece, work: Work) -> Layer:
         return KnownBlob(answer.descriptor.digest, answer.descriptor.size)
 
     reach, started = work.reach, time.monotonic()
-    made = write_layer(
-        piece.entries,
-        work.kind.encoder,
-        reach.store,
-        known=known if _may_be_known(piece, work) else None,
-        stop=reach.stop,
-    )
+    made = write(known)
     if answers:
-        return _reused(piece, made.diff_id, answers[0], work)
+        return _reused(line, made.diff_id, answers[0], work)
     origin = Stored(reach.store.blob_path(made.digest))
     layer = work.kind.layer(made.digest, made.size, made.diff_id, origin)
     seconds = time.monotonic() - started
-    reach.report(
-        LayerWritten(piece.line, made.digest, made.size, made.tar_size, made.entries, seconds)
-    )
+    reach.report(LayerWritten(line, made.digest, made.size, made.tar_size, made.entries, seconds))
     work.fresh.append((work.kind.second_key(made.diff_id), layer))
     work.ahead((layer,))
     return layer
@@ -219,9 +244,9 @@ def _may_be_known(piece: Piece, work: Work) -> bool:
     return not edited or work.known.beyond(earlier.digests)
 
 
-def _reused(piece: Piece, diff_id: Digest, answer: Answer, work: Work) -> Layer:
+def _reused(line: str, diff_id: Digest, answer: Answer, work: Work) -> Layer:
     digest, size = answer.descriptor.digest, answer.descriptor.size
-    work.reach.report(LayerReused(piece.line, digest, size, answer.why))
+    work.reach.report(LayerReused(line, digest, size, answer.why))
     return work.kind.layer(digest, size, diff_id, answer.origin)
 
 

@@ -112,8 +112,46 @@ def write_tar(
     return work.reused(written.diff_id, written.tar_size, found) if found else written
 
 
+def write_stream(
+    entries: Iterable[Entry],
+    size: int,
+    encoder: Encoder,
+    store: Store,
+    *,
+    known: Callable[[Digest], Known | None],
+    stop: Stop,
+) -> Written:
+    """Write *entries*, which come by and by and once, as a layer, unless *known* knows its tar.
+
+    *size* is how large the tar will be, more or less. If that is up to `HELD`, its bytes are held
+    until *known* has answered; else they are compressed as they come, and *known* is asked
+    afterwards.
+    """
+    work = _Work(_Counted(entries), encoder, store, stop, os.cpu_count() or 1)
+    if size <= HELD:
+        return work.held(known)
+    written = work.written_at_once()
+    found = known(written.diff_id)
+    return work.reused(written.diff_id, written.tar_size, found) if found else written
+
+
+class _Counted:
+    """Entries that can be gone through once, and how many there were."""
+
+    __slots__ = ("_source", "entries")
+
+    def __init__(self, source: Iterable[Entry]) -> None:
+        self._source = source
+        self.entries = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entry in self._source:
+            self.entries += 1
+            yield entry
+
+
 class _Work(NamedTuple):
-    source: Sequence[Entry] | Tar
+    source: Sequence[Entry] | Tar | _Counted
     encoder: Encoder
     store: Store
     stop: Stop
@@ -128,6 +166,7 @@ class _Work(NamedTuple):
         return self._written(pool)
 
     def hashed_first(self, known: Callable[[Digest], Known | None]) -> Written:
+        assert isinstance(self.source, Sequence)  # noqa: S101 - others are read once
         assert not isinstance(self.source, Tar)  # noqa: S101 - a tar is read once
         diff_id, size = tar_digest(self.source, self.stop)
         found = known(diff_id)
@@ -162,7 +201,8 @@ class _Work(NamedTuple):
 
     @property
     def _count(self) -> int:
-        return self.source.entries if isinstance(self.source, Tar) else len(self.source)
+        source = self.source
+        return source.entries if isinstance(source, Tar | _Counted) else len(source)
 
 
 def size_about(entries: Sequence[Entry]) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 from artificer import limits
@@ -10,9 +10,10 @@ from artificer.builder.debian.chosen import Chosen, chosen
 from artificer.builder.debian.keys import Remembered, Told, debs_key, remember, remembered
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
 from artificer.builder.debian.rooted import Room, carried_out
+from artificer.builder.debian.streamed import streamed
 from artificer.builder.debian.tools import DebTools, architecture_of, opened, runs_here
 from artificer.builder.kind import Stack
-from artificer.builder.layering import Piece, piece_layer
+from artificer.builder.layering import Piece, piece_layer, stream_layer
 from artificer.builder.recipe import AddDebs
 from artificer.builder.staged.running import chain_of
 from artificer.builder.work import Work
@@ -22,16 +23,23 @@ from artificer.images.files import read_files, tree_of
 from artificer.layers.entry import HARDLINK, Entry
 from artificer.layers.squash import squashed
 from artificer.layers.tree import Tree
-from artificer.oci.image import Image
+from artificer.oci.image import Image, Layer
 from artificer.oci.platform import LINUX_AMD64
 from artificer.sandbox.client import NoSandbox
 from artificer.sources.debian.acquire import acquire
 from artificer.sources.debian.database import database_files
+from artificer.sources.debian.deb import read_package
 from artificer.sources.debian.finish import finish
 from artificer.sources.debian.install import installation
 from artificer.sources.debian.installation import Base, Installation, Options
+from artificer.sources.debian.stream import Reading, unpacked
 from artificer.sources.debian.unpack import bytes_of, open_debs
 from artificer.sources.debian.values import Profile
+
+_GROWTH = 5  # what the files of a package usually take, unpacked
+
+_Lines = list[tuple[Layer, str]]
+"""Layers, each with its line of history."""
 
 
 class CannotRun(Misused):
@@ -137,24 +145,60 @@ def _can_run(job: _Job, *, must: bool) -> bool:
 
 
 def _made(job: _Job, *, runs: bool) -> Stack:
-    step, work = job.step, job.work
-    tree = tree_of(job.image, work.reach)
+    tree = tree_of(job.image, job.work.reach)
     with ExitStack() as spools:
-        plan = _plan(job, tree, spools, runs=runs)
-        scripts = _told(plan)
-        _tell_scripts(job, scripts)
-        commands = plan.before or plan.commands
-        chain = chain_of(job.image.layers, work.reach) if commands else ()
-        room = Room(chain, job.tools.sandbox, work.reach, spools)
-        layers = carried_out(plan, room)
-        entries = _finished(job, plan, squashed(tree, layers, mtime=step.epoch))
-        made = [
-            (piece_layer(Piece(one.line, one.entries), work), one.line)
-            for one in _parts(job, plan, entries)
-        ]
+        if job.step.level == "unpack" and job.step.layering == "one":
+            made, scripts = _streamed(job, tree, spools)
+        else:
+            made, scripts = _installed(job, tree, spools, runs=runs)
     stack = Stack(tuple(layer for layer, _ in made), tuple(line for _, line in made))
-    remember(job.key(runs=runs), stack, scripts, work)
+    remember(job.key(runs=runs), stack, scripts, job.work)
     return stack
+
+
+def _streamed(job: _Job, tree: Tree, spools: ExitStack) -> tuple[_Lines, list[Told]]:
+    """Unpack packages, one after the other, into the one layer."""
+    work, paths = job.work, _acquired(job)
+    scripts = [_skipped(path) for path in paths]
+    told = [one for each in scripts for one in each]
+    _tell_scripts(job, told)
+    reading = Reading(
+        lambda: spools.enter_context(work.reach.store.spool()),
+        work.reach.stop,
+        os.cpu_count() or 1,
+    )
+    found = unpacked(paths, _base(job, tree), _options(job, runs=False), reading)
+    size = _GROWTH * sum(one.size for one in job.chosen.packages)
+    with closing(streamed(found, tree, job.step.epoch)) as entries:
+        layer = stream_layer(_line(job), entries, size, work)
+    return [(layer, _line(job))], told
+
+
+def _skipped(path: str) -> list[Told]:
+    package = read_package(path)
+    how = "level unpack runs no scripts"
+    return [(package.name, script, "skipped", how) for script in package.acts]
+
+
+def _installed(
+    job: _Job, tree: Tree, spools: ExitStack, *, runs: bool
+) -> tuple[_Lines, list[Told]]:
+    """Put packages in place, run what is to be run, and make layers of what came of it."""
+    step, work = job.step, job.work
+    plan = _plan(job, tree, spools, runs=runs)
+    scripts = _told(plan)
+    _tell_scripts(job, scripts)
+    commands = plan.before or plan.commands
+    chain = chain_of(job.image.layers, work.reach) if commands else ()
+    layers = carried_out(plan, Room(chain, job.tools.sandbox, work.reach, spools))
+    entries = squashed(tree, layers, mtime=step.epoch)
+    if step.level == "configure":
+        entries = _finished(job, plan, entries)
+    made = [
+        (piece_layer(Piece(one.line, one.entries), work), one.line)
+        for one in _parts(job, plan, entries)
+    ]
+    return made, scripts
 
 
 def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Entry]:
@@ -175,19 +219,30 @@ def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[E
     return done.entries
 
 
+def _acquired(job: _Job) -> list[str]:
+    """Fetch the packages; return where their files are, in their order."""
+    packages = job.chosen.packages
+    size = sum(one.size for one in packages)
+    job.work.reach.report(PackagesChosen(tuple(map(str, packages)), size, job.chosen.why))
+    paths = acquire(packages, job.tools.web)
+    return [paths[one] for one in packages]
+
+
 def _plan(job: _Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installation:
     """Fetch the packages, and say what installing them comes to."""
-    step, reach, packages = job.step, job.work.reach, job.chosen.packages
-    size = sum(one.size for one in packages)
-    reach.report(PackagesChosen(tuple(map(str, packages)), size, job.chosen.why))
-    paths = acquire(packages, job.tools.web)
+    reach = job.work.reach
     debs = open_debs(
-        [paths[one] for one in packages],
+        _acquired(job),
         lambda: spools.enter_context(reach.store.spool()),
         threads=os.cpu_count() or 1,
         stop=reach.stop,
     )
-    options = Options(
+    return installation(debs, _base(job, tree), _options(job, runs=runs))
+
+
+def _options(job: _Job, *, runs: bool) -> Options:
+    step, packages = job.step, job.chosen.packages
+    return Options(
         level=step.level,
         architecture=job.architecture,
         foreign=step.foreign,
@@ -199,7 +254,6 @@ def _plan(job: _Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installati
         runs=runs,
         accept_skipped=step.accept_skipped,
     )
-    return installation(debs, _base(job, tree), options)
 
 
 def _base(job: _Job, tree: Tree) -> Base | None:
@@ -223,8 +277,12 @@ def _parts(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Part
     most = min(room, step.budget) if step.layering == "budget" else room
     owners = _owners(plan, entries) if step.layering != "one" else {}
     packages = job.chosen.packages
-    line = line_of(step.wanted.packages if step.wanted else (), packages)
-    return parts(entries, owners, packages, Cut(step.layering, most, line, step.epoch))
+    return parts(entries, owners, packages, Cut(step.layering, most, _line(job), step.epoch))
+
+
+def _line(job: _Job) -> str:
+    wanted = job.step.wanted
+    return line_of(wanted.packages if wanted is not None else (), job.chosen.packages)
 
 
 def _owners(plan: Installation, entries: Sequence[Entry]) -> dict[str, str]:
