@@ -8,7 +8,7 @@ import pytest
 
 from artificer import limits
 from artificer.errors import ArtificerError, Misused
-from artificer.events import BlobProgress, Event
+from artificer.events import BlobProgress, Event, Warned
 from artificer.sources.debian.acquire import acquire, open_universe
 from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.index import BadIndex
@@ -255,6 +255,29 @@ def test_offline_what_was_read_before_is_there(
 
     assert sorted(opened(offline, archive).names()) == ["a", "b"]
     assert len(place.paths) == count
+
+
+def test_offline_what_was_never_read_is_named(
+    small: SmallArchive, place: Served, web: Web
+) -> None:
+    offline = web._replace(offline=True)
+    message, hint = refused(NotFetched, offline, small.archive(uri=place.uri))
+
+    assert message == f"{place.uri}/dists/stable/Release is not in the store, and offline"
+    assert "--offline" in hint
+
+
+def test_another_suite_than_the_one_asked_for_is_told(
+    small: SmallArchive, web: Web, told: list[Event]
+) -> None:
+    opened(web, small.archive())
+    assert not told
+
+    (small.root / "dists/sid").symlink_to("stable")
+    opened(web, small.archive("sid"))
+    (warned,) = told
+    assert isinstance(warned, Warned)
+    assert warned.text.endswith("InRelease is of stable or bookworm, not of sid")
 
 
 def test_a_snapshot_is_where_the_release_says(small: SmallArchive, web: Web) -> None:

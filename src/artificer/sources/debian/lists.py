@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from artificer import limits
 from artificer.errors import ArtificerError, reason
-from artificer.events import Note
+from artificer.events import Note, Warned
 from artificer.http.request import Request, redacted
 from artificer.oci.digest import Digest
 from artificer.sources.debian.index import BadIndex, Index, known_index, parsed_index
@@ -86,6 +86,7 @@ def suite_of(archive: Archive, number: int, web: Web, trust: Trust) -> Suite:
     release = _release(archive, folder, web, trust)
     if archive.check_valid_until and not archive.snapshot:
         check_time(release, trust.now)
+    _check_name(archive, release, web)
     return Suite(archive, release, root, folder, number)
 
 
@@ -130,6 +131,19 @@ def part_of(wish: Wish, web: Web) -> Part:
     )
 
 
+def _check_name(archive: Archive, release: Release, web: Web) -> None:
+    """Tell of another suite than the one that was asked for: the same key may have signed it."""
+    names = [release.fields.get(name, "") for name in ("Suite", "Codename")]
+    asked = archive.suite.removesuffix("/updates").rstrip("/")
+    if archive.components and any(names) and asked not in names:
+        web.report(
+            Warned(
+                f"{release.what} is of {' or '.join(filter(None, names))}, not of {asked}",
+                "is the address right? What it lists is taken",
+            )
+        )
+
+
 def _snapshot(archive: Archive, number: int, web: Web, trust: Trust) -> Archive:
     """*archive* at the place where its Release file says that its snapshots are."""
     now = suite_of(archive._replace(snapshot="", check_valid_until=False), number, web, trust)
@@ -151,6 +165,11 @@ def _release(archive: Archive, folder: str, web: Web, trust: Trust) -> Release:
     if text is None:
         if archive.trusted:
             return UNLISTED
+        if web.offline and not folder.startswith("file:"):
+            raise NotFetched(
+                f"{what} is not in the store, and offline",
+                hint="build once without `--offline`, or lock the packages",
+            )
         raise NotFound(
             f"{archive.place}: {redacted(folder)} has neither InRelease nor Release".lstrip(": "),
             hint="are the address and the name of the suite right? `[trusted=yes]` reads an "
