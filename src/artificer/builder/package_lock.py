@@ -46,7 +46,7 @@ class LockedSet(NamedTuple):
 
     def of(self, architecture: str, *, request: str, base: str, what: str) -> tuple[Locked, ...]:
         """The packages for *architecture*; `StaleLock` if they are not those of *request*."""
-        again = "`artificer lock` with the same words writes it anew"
+        again = "`artificer lock`, with the same words, writes it anew"
         if self.request != request:
             raise StaleLock(
                 f"{what}: the lock is of another request: packages, archives or options differ",
@@ -79,8 +79,8 @@ def request_of(wanted: Wanted, archives: Sequence[Archive], base: str = "") -> s
 
 def request_name(wanted: Wanted, base: str = "") -> str:
     """What a person calls a request: its words, and what they are installed upon."""
-    words = " ".join((*wanted.packages, *wanted.files)) or "the essential packages"
-    return f"{words} on {base}" if base else words
+    words = [*wanted.packages, *wanted.files, *(["[essential]"] if wanted.essential else [])]
+    return f"{' '.join(words)} on {base}" if base else " ".join(words)
 
 
 def differences(was: Locks, now: Locks) -> Iterator[str]:

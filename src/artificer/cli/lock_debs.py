@@ -8,6 +8,7 @@ from artificer.builder.package_lock import LockedSet, differences, read_packages
 from artificer.builder.products import Files
 from artificer.builder.targets import Debs, DebsLock, Declared, SourceFile, TargetId
 from artificer.cli.workspace import Workspace, pinned
+from artificer.errors import Misused
 from artificer.frontends.buildfile.load import load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 
@@ -25,12 +26,19 @@ def package_locks(workspace: Workspace) -> list[PackageLock]:
     """The locks of all targets of *workspace* with packages that have to be written."""
     found = load_graph(workspace.root, ["//..."], workspace.load_options(keep_going=True), BOOK)
     graph = pinned(found.graph, workspace.lock)
+    update = workspace.args.update
+    known: set[str] = set()
     wishes = {
         TargetId(f"{one.label}.lock", one.platform): (declared, wish)
         for one, declared in graph.items()
         if isinstance(declared.target, Debs)
-        and (wish := _wish(declared.target, workspace.args.update)) is not None
+        and (wish := _wish(declared.target, update, known)) is not None
     }
+    if lost := set(update or ()) - known:
+        raise Misused(
+            f"--update {' '.join(sorted(lost))}: no lock has such a package",
+            hint="`artificer lock --update` looks up everything anew",
+        )
     if not wishes:
         return []
     more = {
@@ -47,11 +55,17 @@ def package_locks(workspace: Workspace) -> list[PackageLock]:
     return list(_changed(made, workspace.root))
 
 
-def _wish(target: Debs, update: list[str] | None) -> DebsLock | None:
+def _wish(target: Debs, update: list[str] | None, known: set[str]) -> DebsLock | None:
+    """What makes the lock of *target*; names that it has are added to *known*."""
     if not _path(target):
         return None
     bare = target._replace(lock=None, unlocked="")
-    return DebsLock(bare, target.lock, update == [], tuple(update or ()))
+    if not update or target.lock is None:
+        return DebsLock(bare, target.lock, update == [])
+    there = read_packages(target.lock.path).packages.values()
+    names = {one.name for packages in there for one in packages}
+    known |= names
+    return DebsLock(bare, target.lock, update=tuple(one for one in update if one in names))
 
 
 def _path(target: Debs) -> str:

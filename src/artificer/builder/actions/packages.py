@@ -29,7 +29,7 @@ def package_layers(target: Debs, task: Task) -> Layers:
     """The layers of *target*, each with a line of history."""
     if target.unlocked:
         raise NotLocked(
-            f"{task.label}: there is no {os.path.basename(target.unlocked)}",
+            f"there is no {os.path.basename(target.unlocked)} beside its BUILD file",
             hint="`artificer lock` writes it",
         )
     image = ground_of(target, task)
@@ -96,7 +96,7 @@ def step_of(target: Debs, image: Image, task: Task) -> AddDebs:
             architecture,
             request=request_name_of(target, task) if lock.request else "",
             base=chain_name(image if image.layers else None) if lock.request else "",
-            what=task.label,
+            what=task.file(target.lock).short,
         )
         return step._replace(locked=((architecture, tuple(_here(locked, target, task))),))
     base = told(target.base) if target.base is not None else ""
