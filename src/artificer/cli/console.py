@@ -55,6 +55,12 @@ class Console:
         """Print a line, unless nothing but errors is wanted."""
         self.report(events.Note(text))
 
+    def warn(self, text: str) -> None:
+        """Print a line at once, from within a signal handler: no lock is asked for."""
+        with suppress(OSError, ValueError, RuntimeError):  # it may be printing just now
+            print(f"{self._styled('warning:', '33')} {visible(text)}", file=self._stream)
+            self._stream.flush()
+
     def fail(self, error: ArtificerError) -> None:
         """Tell *error*, as ``error: …`` and ``hint: …``, if anybody can hear it."""
         with suppress(OSError, ValueError):

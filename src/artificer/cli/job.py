@@ -8,6 +8,11 @@ from artificer.errors import Misused
 
 # Apart, for a pod loads what its index needs, and nothing of who submits.
 PARTS = {
+    "submit": "artificer.cli.job_submit",
+    "wait": "artificer.cli.job_wait",
+    "logs": "artificer.cli.job_logs",
+    "cancel": "artificer.cli.job_cancel",
+    "doctor": "artificer.cli.job_doctor",
     "index": "artificer.cli.job_index",
     "render": "artificer.cli.job_render",
 }

@@ -9,7 +9,7 @@ from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
 from artificer.cli.job_grammar import job_options, job_parser, split
 from artificer.cli.job_source import source_of
-from artificer.cli.job_works import asked
+from artificer.cli.job_works import Asked, asked
 from artificer.cli.session import Session
 from artificer.errors import Misused
 from artificer.events import Warned
@@ -63,6 +63,11 @@ def _render(args: Namespace, command: Sequence[str], session: Session) -> int:
 def job_of(args: Namespace, command: Sequence[str], session: Session) -> Job:
     """The Job that *args* and the *command* line behind ``--`` ask for; without a name of its own
     it has one that is generated."""
+    return wanted(args, command, session)[0]
+
+
+def wanted(args: Namespace, command: Sequence[str], session: Session) -> tuple[Job, Asked]:
+    """The same, and what its indexes are among the targets of BUILD files."""
     if args.labels and command:
         raise Misused(
             f"{args.labels[0]} before `--` and a command line behind it",
@@ -71,18 +76,19 @@ def job_of(args: Namespace, command: Sequence[str], session: Session) -> Job:
     options = job_options(args, session.environ)
     words = ["build", *args.labels] if args.labels else list(command)
     found = asked(words, options.cache, session)
-    return Job(options, found.works, source_of(args, session, needed=found.needs_source))
+    job = Job(options, found.works, source_of(args, session, needed=found.needs_source))
+    return job, found
 
 
 def name_of(job: Job) -> str:
     """A name that says what *job* does, and that no other job has."""
-    stem = _stem(job.works)
+    stem = stem_of(job.works)
     unnamed = job._replace(options=job.options._replace(name="x"))
     mark = hashlib.sha256(yaml_of(manifests(unnamed)).encode()).hexdigest()[:_MARK]
     return f"build-{stem}-{mark}" if stem else f"build-{mark}"
 
 
-def _stem(works: Sequence[Work]) -> str:
+def stem_of(works: Sequence[Work]) -> str:
     """Of one target its own name; of several the first one's, for it has to be some name."""
     name = works[0].target.rpartition("/")[2].partition("@")[0] if works else ""
     return _UNNAMED.sub("-", name.lower())[:_STEM].strip("-")

@@ -181,6 +181,8 @@ def _listen(session: Session) -> None:
 
     def cancel(number: int, frame: object) -> None:
         if session.stop.is_set():
+            if session.farewell:
+                session.console.warn(session.farewell)
             os._exit(128 + number)
         session.cancel(number)
 
@@ -202,6 +204,8 @@ def _end_soon(session: Session) -> None:
         while number not in _SIGNALS:
             number = os.read(reading, 1)[0]
         time.sleep(_SECONDS_TO_END)
+        if session.farewell:
+            return  # It takes the time it needs, and the next signal ends it.
         # By another thread: whoever reads what we say may hang, too.
         told = threading.Thread(target=session.fail, args=(Cancelled(),), daemon=True)
         told.start()

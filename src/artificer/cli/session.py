@@ -38,6 +38,8 @@ class Session:
         self.stderr = stderr
         self.stop = Stop()
         self.signal = 0
+        self.farewell = ""
+        """What a second signal leaves undone: set by what takes its time to end at the first."""
         self.started = time.time_ns()
         self.console = Console(stderr, environ)
         self.made: list[Made] = []

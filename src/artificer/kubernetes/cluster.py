@@ -7,7 +7,9 @@ from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailabl
 
 Document = dict[str, Any]
 
-Kind = Literal["jobs", "pods", "events", "secrets", "namespaces", "nodes", "configmaps"]
+Kind = Literal[
+    "jobs", "pods", "events", "secrets", "namespaces", "nodes", "configmaps", "serviceaccounts"
+]
 
 
 class NoCluster(Unavailable):

