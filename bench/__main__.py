@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import artificer
+from bench.archives import archives
 from bench.base import base_layout, publish
 from bench.builds import Section
 from bench.commands import commands
@@ -51,6 +52,7 @@ BUILDS = {
     "programs": programs,
     "commands": _commands,
     "memory": _memory,
+    "archives": archives,
 }
 
 
