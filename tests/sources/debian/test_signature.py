@@ -195,6 +195,24 @@ def test_a_fingerprint_chooses_among_the_usual_keyrings(tmp_path: Path) -> None:
     assert verify(inline(subkey), ring, NOW, ["gpgv"]) == subkey.fingerprint
 
 
+def test_of_the_usual_keyrings_those_count_that_can_be_read(tmp_path: Path) -> None:
+    key = Key.make()
+    (tmp_path / "a.gpg").write_bytes(b"\0\0\0 \1\1\0\2KBXf")
+    (tmp_path / "b.gpg").write_bytes(key.public())
+    ring = keyring_of([], [f"{tmp_path}/{name}.gpg" for name in "abc"])
+
+    assert ring == Keyring(key.public(), f"{tmp_path}/b.gpg")
+
+
+def test_a_keybox_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpg"
+    path.write_bytes(b"\0\0\0 \1\1\0\2KBXf")
+
+    with pytest.raises(NotOpenPgp, match="is a keybox of GnuPG") as caught:
+        keyring_of([str(path)], [])
+    assert "--export" in (caught.value.hint or "")
+
+
 def test_a_keyring_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownKey, match="no such file or directory") as caught:
         keyring_of([f"{tmp_path}/none.gpg"], [])

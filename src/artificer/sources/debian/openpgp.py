@@ -18,6 +18,7 @@ _END_SIGNATURE = b"-----END PGP SIGNATURE-----"
 _ARMOUR = re.compile(
     rb"-----BEGIN PGP ([A-Z ]+)-----[ \t]*\r?\n(.*?)-----END PGP \1-----", re.DOTALL
 )
+_KEYBOX = b"KBXf"
 _VERSION = 4
 
 
@@ -150,6 +151,11 @@ def dearmoured(data: bytes, what: str) -> bytes:
     if not data or data[0] & 0x80:
         return data
     blocks = _ARMOUR.findall(data)
+    if data[8:12] == _KEYBOX:
+        raise NotOpenPgp(
+            f"{what} is a keybox of GnuPG, which archives are not verified with",
+            hint="make a keyring of it: `gpg --no-default-keyring --keyring FILE --export`",
+        )
     if not blocks:
         raise NotOpenPgp(f"{what} is neither OpenPGP packets nor their text: {data[:40]!r}")
     return b"".join(_block(body, what) for _, body in blocks)

@@ -63,18 +63,19 @@ def keyring_of(signed_by: Sequence[str], usual: Sequence[str]) -> Keyring:
 
     All of the usual ones where it names nothing.
     """
-    words = tuple(signed_by) or tuple(usual)
+    if not signed_by:
+        return _joined(_usual(usual))
     rings: list[Keyring] = []
-    fingerprints = [word for word in words if _is_fingerprint(word)]
-    for word in words:
+    fingerprints = [word for word in signed_by if _is_fingerprint(word)]
+    for word in signed_by:
         if "-----BEGIN" in word:
             rings.append(Keyring(dearmoured(word.encode(), "the key in Signed-By"), "Signed-By"))
         elif word not in fingerprints:
             rings.append(_read(word))
     if fingerprints:
-        data = b"".join(only(ring.data, fingerprints, ring.place) for ring in map(_read, usual))
+        data = b"".join(only(ring.data, fingerprints, ring.place) for ring in _usual(usual))
         rings.append(Keyring(data, f"Signed-By {', '.join(fingerprints)}"))
-    return Keyring(b"".join(ring.data for ring in rings), ", ".join(ring.place for ring in rings))
+    return _joined(rings)
 
 
 def verifiers(path: str | None = None) -> tuple[Verifier, ...]:
@@ -250,6 +251,24 @@ def _run(
         except (OSError, subprocess.TimeoutExpired) as error:
             said = reason(error) if isinstance(error, OSError) else f"no answer in {_SECONDS} s"
             raise NotVerified(f"{signed.what}: {line[0]} fails: {said}") from error
+
+
+def _usual(paths: Sequence[str]) -> list[Keyring]:
+    """The keyrings that nobody named, without what is none: it may be meant for others."""
+    found: list[Keyring] = []
+    for path in paths:
+        try:
+            ring = _read(path)
+            certificates(ring.data, path)
+        except (UnknownKey, NotOpenPgp):
+            continue
+        found.append(ring)
+    return found
+
+
+def _joined(rings: Sequence[Keyring]) -> Keyring:
+    data = b"".join(ring.data for ring in rings)
+    return Keyring(data, ", ".join(ring.place for ring in rings))
 
 
 def _read(path: str) -> Keyring:

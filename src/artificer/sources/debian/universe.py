@@ -1,5 +1,6 @@
 """What can be had of several archives and of files: versions, the best first by apt's policy."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import chain
@@ -15,6 +16,7 @@ from artificer.sources.debian.versions import version_key
 
 _LOCAL = Place(Archive("", "", place="a file"), {})
 _SAFE = "/+~:@!$&'()*,;=-._"
+_PLAIN = re.compile(r"[A-Za-z0-9/+~:._-]*")
 _LIKE = 0.75
 _MOST = 5
 
@@ -173,5 +175,7 @@ def _checked(fields: Mapping[str, str], part: Part) -> Mapping[str, str]:
             f"{path[:80]!r}",
             hint="the archive is broken or hostile; nothing of it should be trusted",
         )
+    if _PLAIN.fullmatch(path):
+        return fields
     quoted = quote(path, safe=_SAFE, errors="surrogateescape")
-    return fields if quoted == path else {**fields, "Filename": quoted}
+    return {**fields, "Filename": quoted}
