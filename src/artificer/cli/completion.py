@@ -18,7 +18,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "cache": ("du", "prune", "verify"),
     "completion": tuple(SCRIPTS),
     "doctor": ("auth", "run"),
-    "packages": ("list",),
+    "packages": ("list", "resolve"),
     "registry": ("serve",),
 }
 """Words that some commands go on with."""

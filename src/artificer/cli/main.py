@@ -54,7 +54,7 @@ COMMANDS = {
     "diff": Command("compare two images, file by file", "artificer.cli.files"),
     "unpack": Command("write an image's files into a directory", "artificer.cli.files"),
     "export": Command("write an image's files as one tar", "artificer.cli.files"),
-    "packages": Command("list an image's Debian packages", "artificer.cli.packages"),
+    "packages": Command("list or resolve Debian packages", "artificer.cli.packages"),
     "flatten": Command("make one layer of an image's layers", "artificer.cli.reshape"),
     "rebase": Command("put an image's own layers on another base", "artificer.cli.reshape"),
     "login": Command("remember a password for a registry", "artificer.cli.login"),

@@ -9,6 +9,7 @@ from artificer import limits
 from artificer.cli.command import add_format, add_platform, reading_parser
 from artificer.cli.grammar import Parser
 from artificer.cli.lookup import looking
+from artificer.cli.packages_resolve import print_resolved, resolve_parser
 from artificer.cli.parts import Part, run_part
 from artificer.cli.session import Session
 from artificer.cli.table import table
@@ -105,4 +106,4 @@ def _shown_source(package: Installed) -> str:
     return source if version == package.version else f"{source} {version}"
 
 
-_PARTS = {"list": Part(_list_parser, _list)}
+_PARTS = {"list": Part(_list_parser, _list), "resolve": Part(resolve_parser, print_resolved)}

@@ -110,6 +110,8 @@ def _lack(relation: Relation, candidates: Candidates, architecture: str) -> str:
     arch = asked if asked in candidates.architectures else architecture
     versions = list(dict.fromkeys(binary.version for binary in candidates.versions((name, arch))))
     candidate = candidates.of((name, arch))
+    if versions and candidate is None:
+        return f"{name} {', '.join(versions[:4])} is pinned away"
     if versions:
         only = f"there is {name} {', '.join(versions[:4])}"
         if candidate is not None and len(versions) > 1:

@@ -40,16 +40,16 @@ def asked_of(wanted: Wanted, candidates: Candidates) -> Asked:
     asked = Asked({}, set(), set(), set())
     for word in wanted.packages:
         if _is_marked(word, "-", candidates):
-            asked.removed.add(_key(word[:-1], candidates))
+            asked.removed.add(_known(word[:-1], candidates))
         else:
             plain = word[:-1] if _is_marked(word, "+", candidates) else word
             _add(asked, _binary(plain, candidates), candidates)
     for path in wanted.files:
         _add(asked, _file(path, candidates), candidates)
-    for word in (*wanted.exclude, *sorted(map(candidates.shown, asked.removed))):
-        name, _, architecture = word.partition(":")
-        own = [architecture] if architecture else candidates.architectures
-        asked.barred.update((name, each) for each in own)
+    asked.barred.update(asked.removed)
+    for word in wanted.exclude:
+        key = _known(word, candidates)
+        asked.barred.update([key] if ":" in word else candidates.keys(key[0]))
     base = {candidates.key(binary): binary for binary in _base(wanted, candidates)}
     asked = asked._replace(binaries=base | asked.binaries)
     asked.manual.update(asked.binaries)
@@ -72,6 +72,16 @@ def _is_marked(word: str, mark: str, candidates: Candidates) -> bool:
         return False
     name, _, architecture = word.partition(":")
     return not candidates.versions((name, architecture or candidates.native))
+
+
+def _known(word: str, candidates: Candidates) -> Key:
+    """The package of *word*, which may be there already though no archive has it."""
+    match, key = _match(word), _key(word, candidates)
+    if match[3] or match[4]:
+        raise BadWord(f"not the name of a package: {word!r}", hint="versions do not matter here")
+    if key not in candidates.installed and not candidates.versions(key):
+        raise _unknown(key, candidates)
+    return key
 
 
 def _add(asked: Asked, binary: Binary, candidates: Candidates) -> None:
@@ -214,14 +224,22 @@ def _provider(word: str, key: Key, candidates: Candidates) -> Binary | None:
 
 def _unknown(key: Key, candidates: Candidates) -> UnknownPackage:
     name, architecture = key
+    if candidates.versions(key):
+        return UnknownPackage(
+            f"{candidates.shown(key)} is pinned away", hint=_there_is(candidates.versions(key))
+        )
     others = [own for own in candidates.architectures if candidates.versions((name, own))]
     if others:
         return UnknownPackage(
             f"{name} is not there for {architecture}",
             hint=f"it is there for {', '.join(others)}",
         )
-    if candidates.versions(key):
-        return UnknownPackage(f"{name} is pinned away", hint=_there_is(candidates.versions(key)))
+    providers = sorted({binary.name for binary in candidates.universe.providers(name)})
+    if providers:
+        return UnknownPackage(
+            f"{name} is no package, but provided by some",
+            hint=f"by {', '.join(providers[:_MOST])}",
+        )
     near = ", ".join(candidates.universe.suggest(name)[:_MOST])
     return UnknownPackage(
         f"there is no package {candidates.shown(key)}",
