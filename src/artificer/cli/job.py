@@ -15,6 +15,7 @@ PARTS = {
     "doctor": "artificer.cli.job_doctor",
     "index": "artificer.cli.job_index",
     "render": "artificer.cli.job_render",
+    "secret": "artificer.cli.job_secret",
 }
 
 

@@ -75,6 +75,15 @@ class Kubectl:
         data = json.dumps(document).encode()
         return _document(self._asked([*words, *(["--dry-run=server"] if dry_run else [])], data))
 
+    def apply(self, document: Document) -> None:
+        """Create an object, or make the one of its name what *document* says.
+
+        By the server, or the object would carry a copy of all of it as an annotation.
+        """
+        words = ["apply", "--server-side", "--force-conflicts", "--field-manager=artificer"]
+        data = json.dumps(document).encode()
+        self._asked([*words, "--validate=strict", "-o", "name", _REQUEST, "-f", "-"], data)
+
     def find(self, kind: Kind, name: str) -> Document | None:
         """The object of that name, if there is one."""
         words = ["get", kind, name, "-o", "json", "--ignore-not-found", _REQUEST]

@@ -124,7 +124,7 @@ class StageGraph:
             yield plan.base
             instructions = (*self.triggers(plan.base), *instructions)
         for instruction in instructions:
-            for text in _origins(instruction):
+            for text in origins(instruction):
                 found = self.origin(text, plan.number, instruction.at)
                 if isinstance(found, int):
                     yield found
@@ -199,7 +199,8 @@ class StageGraph:
         return numbers[at] if at < len(numbers) else None
 
 
-def _origins(instruction: Instruction) -> Iterator[str]:
+def origins(instruction: Instruction) -> Iterator[str]:
+    """What *instruction* takes files from: ``--from`` of COPY, ``from=`` of RUN's mounts."""
     match instruction:
         case Copy(origin=origin) if origin:
             yield origin
