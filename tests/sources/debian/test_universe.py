@@ -120,7 +120,7 @@ def test_names_that_are_like_one_are_suggested(tmp_path: Path, web: Web) -> None
     archive.add(made("nginx"), made("nginx-core"), made("apache2")).publish()
     universe = open_universe([archive.archive()], ["amd64"], web, trust=TRUST)
 
-    assert universe.suggest("ngnix") == ("nginx",)
+    assert universe.suggest("nginxx") == ("nginx",)
     assert universe.suggest("apache") == ("apache2",)
     assert universe.suggest("zsh") == ()
 
