@@ -14,20 +14,11 @@ from artificer.builder.inputs import Inputs
 from artificer.builder.known import Known
 from artificer.builder.make import made, output, second_store, share_all, shared_product, swept
 from artificer.builder.outcome import Failure, Outcome, Timing
+from artificer.builder.package_targets import Debs, DebsLock, DebsTar
 from artificer.builder.products import Files, Layers, Passed, Product
 from artificer.builder.results import Kept, Made, NotPortable, packed, unpacked
 from artificer.builder.target_key import Key, target_key
-from artificer.builder.targets import (
-    Debs,
-    DebsLock,
-    Declared,
-    Graph,
-    Imported,
-    Pull,
-    SourceFile,
-    Target,
-    TargetId,
-)
+from artificer.builder.targets import Declared, Graph, Imported, Pull, SourceFile, Target, TargetId
 from artificer.builder.task import Again, Flights, GraphOptions, Task, Tools, WrongInput
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import TargetChanged, TargetDone, TargetFailed, TargetStarted
@@ -243,7 +234,7 @@ def _looks_itself(target: Target) -> bool:
     if isinstance(target, Debs):
         # What is not locked is whatever archives have now.
         return target.lock is None
-    return isinstance(target, Pull | DebsLock) or (
+    return isinstance(target, Pull | DebsLock | DebsTar) or (
         isinstance(target, Imported) and target.dockerfile is not None
     )
 

@@ -83,19 +83,9 @@ def made(task: "Task") -> "Product":
             | targets.Imported() as target
         ):
             return _taken(target, task)
-        case (
-            targets.Command()
-            | targets.Written()
-            | targets.Archive()
-            | targets.DebsLock() as target
-        ):
+        case targets.Command() | targets.Written() | targets.Archive() as target:
             return _files(target, task)
-        case (
-            targets.LayerTarget()
-            | targets.Debs()
-            | targets.TarLayers()
-            | targets.ImageTarget() as target
-        ):
+        case targets.LayerTarget() | targets.TarLayers() | targets.ImageTarget() as target:
             return _image(target, task)
         case targets.Flattened() as target:
             from artificer.builder.actions.outputs import flattened
@@ -144,14 +134,9 @@ def _taken(
 
 
 def _files(
-    target: "targets.Command | targets.Written | targets.Archive | targets.DebsLock", task: "Task"
+    target: "targets.Command | targets.Written | targets.Archive", task: "Task"
 ) -> "Product":
     from artificer.builder import targets
-
-    if isinstance(target, targets.DebsLock):
-        from artificer.builder.actions.packages import lock_file
-
-        return lock_file(target, task)
 
     if isinstance(target, targets.Command) and target.root is not None:
         from artificer.builder.actions.run_in_image import ran
@@ -169,8 +154,7 @@ def _files(
 
 
 def _image(
-    target: "targets.LayerTarget | targets.Debs | targets.TarLayers | targets.ImageTarget",
-    task: "Task",
+    target: "targets.LayerTarget | targets.TarLayers | targets.ImageTarget", task: "Task"
 ) -> "Product":
     from artificer.builder import targets
     from artificer.builder.actions import layer
@@ -178,10 +162,6 @@ def _image(
     match target:
         case targets.LayerTarget():
             return layer.layers_of(target, task)
-        case targets.Debs():
-            from artificer.builder.actions.packages import package_layers
-
-            return package_layers(target, task)
         case targets.TarLayers():
             return layer.tar_layers(target, task)
         case targets.ImageTarget():
@@ -220,6 +200,12 @@ def _tested(
 
 
 def _gathered(task: "Task") -> "Product":
+    from artificer.builder.package_targets import PACKAGE_TARGETS
+
+    if isinstance(task.declared.target, PACKAGE_TARGETS):
+        from artificer.builder.actions.deb_targets import made_of_packages
+
+        return made_of_packages(task.declared.target, task)
     from artificer.builder.actions.gathered import gathered
 
     return gathered(task)

@@ -9,14 +9,8 @@ from artificer.builder.dependencies import described, described_fields
 from artificer.builder.identity import all_stamps_part, inputs_of
 from artificer.builder.keys import Part
 from artificer.builder.keys import key as key_of
-from artificer.builder.targets import (
-    Archive,
-    Command,
-    Debs,
-    ImageTarget,
-    LayerTarget,
-    Program,
-)
+from artificer.builder.package_targets import Debs, InstalledDebs
+from artificer.builder.targets import Archive, Command, ImageTarget, LayerTarget, Program
 from artificer.builder.task import Task
 from artificer.layers.encode import encoder
 
@@ -55,7 +49,7 @@ def _surroundings(task: Task) -> Iterator[tuple[str, Part]]:
     target, options = task.declared.target, task.tools.options
     # Lines of history name the target, and its files are put below its package.
     yield "label", task.declared.id.label
-    if isinstance(target, ImageTarget | LayerTarget | Debs | Archive):
+    if isinstance(target, ImageTarget | LayerTarget | Debs | InstalledDebs | Archive):
         yield "encoders", (encoder("gzip").identity, encoder("zstd").identity)
     if isinstance(target, Command | Program):
         yield "machine", os.uname().machine

@@ -7,58 +7,27 @@ read, fetched or run. A target that needs others names them by `TargetId`, in an
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+# Whoever speaks of targets speaks of what they are made of: those names are given on.
+from artificer.builder.naming import FromFile as FromFile
+from artificer.builder.naming import Output as Output
+from artificer.builder.naming import Pairs as Pairs
+from artificer.builder.naming import Source as Source
+from artificer.builder.naming import SourceFile as SourceFile
+from artificer.builder.naming import Stamped as Stamped
+from artificer.builder.naming import TargetId as TargetId
+from artificer.builder.naming import Text as Text
+from artificer.builder.package_targets import (
+    Debs,
+    DebsLock,
+    DebsTar,
+    InstalledDebs,
+    ListedDeb,
+)
 from artificer.builder.place import Place
-from artificer.builder.recipe import AddDebs, Compress
+from artificer.builder.recipe import Compress
 from artificer.oci.media import Format
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
-
-
-class TargetId(NamedTuple):
-    """A target, for one platform: a label such as ``//nginx:nginx`` or ``@base//image:image``."""
-
-    label: str
-    platform: Platform | None = None
-
-    def __str__(self) -> str:
-        """The label, and the platform where it matters."""
-        return f"{self.label} ({self.platform})" if self.platform else self.label
-
-
-class SourceFile(NamedTuple):
-    """A file or directory of the workspace: where it is, and its path below the workspace."""
-
-    path: str
-    short: str
-
-
-class Output(NamedTuple):
-    """What another target yields: the file *name*, or all its files where that is empty."""
-
-    target: TargetId
-    name: str = ""
-
-
-Source = SourceFile | Output
-
-
-class FromFile(NamedTuple):
-    """The text of a file, without its last newline."""
-
-    source: Source
-
-
-class Stamped(NamedTuple):
-    """Text in which each ``{NAME}`` of the workspace's status is replaced.
-
-    `STABLE_` names are part of keys; volatile ones are not, or nothing would ever be unchanged.
-    """
-
-    template: str
-
-
-Text = str | FromFile | Stamped
-Pairs = tuple[tuple[str, Text], ...]
 
 
 class Put(NamedTuple):
@@ -241,37 +210,6 @@ class LayerTarget(NamedTuple):
     compress: Compress = Compress()
 
 
-class Debs(NamedTuple):
-    """Debian packages installed upon *base*, or upon nothing. Yields Layers.
-
-    *step* is completed by files: lists of *archives*, *keyrings* for those that name none, *debs*
-    to be installed, and a *lock* of all, for *architectures* (none: what is built now).
-    *unlocked* is the path of a lock that is not there yet.
-    """
-
-    step: AddDebs
-    base: Source | None = None
-    lock: SourceFile | None = None
-    unlocked: str = ""
-    archives: tuple[Source, ...] = ()
-    keyrings: tuple[Source, ...] = ()
-    debs: tuple[Source, ...] = ()
-    snapshot: str = ""
-    architectures: tuple[str, ...] = ()
-
-
-class DebsLock(NamedTuple):
-    """The lock of *debs*: *old* while it is of the same request, unless it is to be *anew*.
-
-    With names to *update*, its other packages stay. Yields Files: one.
-    """
-
-    debs: Debs
-    old: SourceFile | None = None
-    anew: bool = False
-    update: tuple[str, ...] = ()
-
-
 class TarLayers(NamedTuple):
     """A layer for each tar of *tars*, whose bytes are not changed (rules_oci). Yields Layers."""
 
@@ -390,6 +328,9 @@ Target = (
     | LayerTarget
     | Debs
     | DebsLock
+    | ListedDeb
+    | DebsTar
+    | InstalledDebs
     | TarLayers
     | ImageTarget
     | IndexTarget

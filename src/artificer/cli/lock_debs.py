@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from artificer.builder.package_lock import LockedSet, differences, read_packages
+from artificer.builder.package_targets import Debs, DebsLock
 from artificer.builder.products import Files
-from artificer.builder.targets import Debs, DebsLock, Declared, SourceFile, TargetId
+from artificer.builder.targets import Declared, SourceFile, TargetId
 from artificer.cli.workspace import Workspace, pinned
 from artificer.errors import Misused
 from artificer.frontends.buildfile.load import load_graph

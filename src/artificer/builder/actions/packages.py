@@ -11,9 +11,9 @@ from artificer.builder.debian.upon import chain_name, with_archives
 from artificer.builder.kind import kind_of
 from artificer.builder.lock import NotLocked
 from artificer.builder.package_lock import LockedSet, read_packages, request_of, text_of
+from artificer.builder.package_targets import Debs, DebsLock
 from artificer.builder.products import File, Files, Layers
 from artificer.builder.recipe import AddDebs, Compress
-from artificer.builder.targets import Debs, DebsLock
 from artificer.builder.task import Task, WrongInput, told
 from artificer.builder.work import Work
 from artificer.oci.edit import empty

@@ -4,8 +4,9 @@ import os
 import re
 from collections.abc import Iterator
 
+from artificer.builder.package_targets import Debs
 from artificer.builder.recipe import AddDebs
-from artificer.builder.targets import Debs, SourceFile, Target
+from artificer.builder.targets import SourceFile, Target
 from artificer.errors import Misused
 from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (

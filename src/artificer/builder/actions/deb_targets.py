@@ -1,0 +1,33 @@
+"""What each target with Debian packages yields."""
+
+from typing import assert_never
+
+from artificer.builder.actions.deb_files import debs_tar, installed, listed_deb
+from artificer.builder.actions.packages import lock_file, package_layers
+from artificer.builder.package_targets import (
+    Debs,
+    DebsLock,
+    DebsTar,
+    InstalledDebs,
+    ListedDeb,
+    PackageTarget,
+)
+from artificer.builder.products import Product
+from artificer.builder.task import Task
+
+
+def made_of_packages(target: PackageTarget, task: Task) -> Product:
+    """What *target* yields."""
+    match target:
+        case Debs():
+            return package_layers(target, task)
+        case DebsLock():
+            return lock_file(target, task)
+        case DebsTar():
+            return debs_tar(target, task)
+        case InstalledDebs():
+            return installed(target, task)
+        case ListedDeb():
+            return listed_deb(target, task)
+        case _:
+            assert_never(target)

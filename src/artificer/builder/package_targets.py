@@ -1,0 +1,66 @@
+"""Targets with Debian packages: installed, locked, listed, as files. Values only."""
+
+from typing import NamedTuple
+
+from artificer.builder.naming import Source, SourceFile
+from artificer.builder.recipe import AddDebs
+
+
+class Debs(NamedTuple):
+    """Debian packages installed upon *base*, or upon nothing. Yields Layers.
+
+    *step* is completed by files: lists of *archives*, *keyrings* for those that name none, *debs*
+    to be installed, and a *lock* of all, for *architectures* (none: what is built now).
+    *unlocked* is the path of a lock that is not there yet.
+    """
+
+    step: AddDebs
+    base: Source | None = None
+    lock: SourceFile | None = None
+    unlocked: str = ""
+    archives: tuple[Source, ...] = ()
+    keyrings: tuple[Source, ...] = ()
+    debs: tuple[Source, ...] = ()
+    snapshot: str = ""
+    architectures: tuple[str, ...] = ()
+
+
+class DebsLock(NamedTuple):
+    """The lock of *debs*: *old* while it is of the same request, unless it is to be *anew*.
+
+    With names to *update*, its other packages stay. Yields Files: one.
+    """
+
+    debs: Debs
+    old: SourceFile | None = None
+    anew: bool = False
+    update: tuple[str, ...] = ()
+
+
+class ListedDeb(NamedTuple):
+    """The newest version of *package* (``NAME`` or ``NAME=VERSION``) that one of *indexes* has.
+
+    Each is a Packages file and what its paths are below. Yields Files: one, called *name*.
+    """
+
+    indexes: tuple[tuple[Source, str], ...]
+    package: str
+    name: str
+
+
+class DebsTar(NamedTuple):
+    """The files of *debs* and of what they need, *name*.tar, and a list of them. Yields Files."""
+
+    debs: Debs
+    name: str
+
+
+class InstalledDebs(NamedTuple):
+    """*base* with the packages that the tar *archive* has, installed. Yields Image."""
+
+    base: Source
+    archive: Source
+
+
+PackageTarget = Debs | DebsLock | ListedDeb | DebsTar | InstalledDebs
+PACKAGE_TARGETS = (Debs, DebsLock, ListedDeb, DebsTar, InstalledDebs)
