@@ -11,7 +11,8 @@ from artificer.sources.debian.bookkeeping import Bookkeeping
 from artificer.sources.debian.changeover import old_info, vanished, with_conffiles
 from artificer.sources.debian.database import Database, Record, database
 from artificer.sources.debian.deb import Deb
-from artificer.sources.debian.fates import fates_of
+from artificer.sources.debian.effects import Files, replaced
+from artificer.sources.debian.fates import effects_of, fates_of
 from artificer.sources.debian.filters import Filters
 from artificer.sources.debian.installation import Action, Base, Installation, Options
 from artificer.sources.debian.layout import Layout, merged_usr
@@ -19,7 +20,7 @@ from artificer.sources.debian.ordering import Order, dpkg_version
 from artificer.sources.debian.replacing import replaces, replacing_first
 from artificer.sources.debian.stream import diverted, files_only
 from artificer.sources.debian.turns import Turn, turn_of
-from artificer.sources.debian.unpack import Owner, Placed, Placement
+from artificer.sources.debian.unpack import Owner, Placed, Placement, bytes_of
 
 
 def installation(debs: Sequence[Deb], base: Base | None, options: Options) -> Installation:
@@ -97,7 +98,8 @@ class _Work:
         database_entries = book.entries(placed, kept)
         removed = self._removed(placed, [*files, *database_entries])
         hidden = [whiteout(path, self.options.epoch) for path in removed]
-        entries = [*hidden, *_ordered([*files, *extra, *database_entries, *temporary])]
+        put = _each_once([*files, *extra, *database_entries, *temporary])
+        entries = [*hidden, *_ordered(self._with_effects(put))]
         before, commands = self._actions()
         return Installation(
             before,
@@ -108,6 +110,25 @@ class _Work:
             tuple(entry.path for entry in temporary),
             _whose(placed),
         )
+
+    def _with_effects(self, entries: Sequence[Entry]) -> list[Entry]:
+        """*entries*, and what scripts would have made of them, where none is run."""
+        if self.options.runs:
+            return list(entries)
+        placed = {entry.path: entry for entry in entries}
+
+        def read(path: str) -> bytes:
+            entry = placed.get(path)
+            while entry is not None and entry.kind == HARDLINK:
+                entry = placed.get(entry.link)
+            return self._read(path) if entry is None else b"".join(bytes_of(entry))
+
+        def there(path: str) -> bool:
+            return self.tree is not None and self.tree.lookup(path, follow=False) is not None
+
+        met = Files(placed, read, self.layout.real, there)
+        made = replaced(effects_of(self.turns), met, self.options.epoch)
+        return list((placed | {entry.path: entry for entry in made}).values())
 
     def _is_removed(self, record: Record) -> bool:
         names = {record.name, ":".join(record.key)}
@@ -182,6 +203,10 @@ class _Work:
         calls = Calls(self.options.epoch, dpkg_version(self.turns, self.known))
         order = Order(self.turns, self.leaving, self.known, calls)
         return order.before(), order.commands()
+
+
+def _each_once(entries: Iterable[Entry]) -> list[Entry]:
+    return list({entry.path: entry for entry in entries}.values())
 
 
 def _without_lost(placed: Sequence[Placed], lost: Iterable[tuple[Owner, str]]) -> list[Placed]:
