@@ -22,12 +22,14 @@ from bench.archives import archives
 from bench.base import base_layout, publish
 from bench.builds import Section
 from bench.commands import commands
+from bench.debian import debian
 from bench.dockerfiles import BASES, DOCKERFILES, dockerfile_verdicts
 from bench.files import files
 from bench.floor import Floor, floor_of
 from bench.measure import Runner, runner
 from bench.memory import memory
 from bench.peers import Peer, dockerfile_peers, missing, peers
+from bench.pods import pods
 from bench.programs import programs
 from bench.rounds import CASES, COLD, FRESH, Row, Site, run_rounds
 from bench.table import OURS, case_table, floor_lines, of_case, recorded
@@ -47,12 +49,18 @@ def _memory(run: Runner, rounds: int) -> Section:
     return memory(run, rounds, cache_folder(dict(os.environ)))
 
 
+def _debian(run: Runner, rounds: int) -> Section:
+    return debian(run, rounds, cache_folder(dict(os.environ)))
+
+
 BUILDS = {
     "workspace": workspace,
     "programs": programs,
     "commands": _commands,
     "memory": _memory,
     "archives": archives,
+    "debian": _debian,
+    "pods": pods,
 }
 
 
