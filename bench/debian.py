@@ -1,0 +1,168 @@
+"""Debian packages installed: an image of nginx from nothing, and upon a base, beside the others.
+
+The packages are files on this machine for all of them, so that nobody waits for a network.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bench.base import TAG, base_layout
+from bench.builds import Case, Section
+from bench.measure import Runner, Sample
+from bench.mirror import mirror, packages_in
+from bench.targets import Verdict
+from tests.parts import engines
+
+NOTHING, BASE, CHANGED = "nginx from nothing", "nginx on a base", "a file above nginx changed"
+TIMES = {NOTHING: 2.0, BASE: 1.5}
+TIMES_CHANGED = 20.0
+
+MMDEBSTRAP = "mmdebstrap -q --variant=apt --include=nginx '' {state}/root.tar '{copied}'"
+DOCKERFILE = """\
+FROM {base}
+RUN rm -f /etc/apt/sources.list.d/* && echo '{copied}' >/etc/apt/sources.list \\
+ && apt-get -qq update \\
+ && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nginx
+COPY app /srv/app
+"""
+BUILDAH = (
+    "buildah build -q {layers} -v {mirror}:{mirror}:ro -t oci:{state}/image:1 "
+    "-f {state}/Dockerfile {context}"
+)
+OURS = (
+    '"{python}" -m artificer -q {base} --archive "[trusted=yes] file://{mirror} ./" '
+    "--apt {packages} --files {context}/app:/srv/app -t oci:{state}/image:1"
+)
+
+
+class Site(NamedTuple):
+    """Where packages, the base, and the file above them are."""
+
+    run: Runner
+    mirror: Path
+    base: Path
+    context: Path
+
+    def edit(self, number: int) -> None:
+        """Change the file above the packages."""
+        self.context.joinpath("app").write_text(f"version {number}\n")
+
+
+Do = Callable[[Site, int], Iterator[tuple[str, Sample]]]
+
+
+def debian(run: Runner, rounds: int, cache: Path) -> Section:
+    """Measure it all, in turn; whoever is not installed is left out."""
+    context = run.folder / "context"
+    context.mkdir()
+    site = Site(run, mirror(cache), base_layout(cache), context)
+    site.edit(0)
+    samples: dict[tuple[str, str], list[Sample]] = {}
+    peers: Sequence[tuple[str, Do]] = (
+        ("artificer", _ours),
+        ("mmdebstrap", _mmdebstrap),
+        ("buildah", _buildah),
+        ("buildah --layers", _buildah_layers),
+    )
+    for number in range(rounds):
+        for who, measure in peers:
+            try:
+                for case, sample in measure(site, number):
+                    samples.setdefault((case, who), []).append(sample)
+            except (pytest.skip.Exception, pytest.fail.Exception):
+                continue
+    cases = [Case(f"{case}, {who}", found) for (case, who), found in sorted(samples.items())]
+    title = f"Debian packages, {packages_in(site.mirror)} of them from nothing"
+    return Section("debian", title, cases, list(_verdicts(samples)))
+
+
+def _verdicts(samples: dict[tuple[str, str], list[Sample]]) -> Iterator[Verdict]:
+    for (case, who), theirs in sorted(samples.items()):
+        ours = samples.get((case, "artificer"))
+        if who in {"mmdebstrap", "buildah"} and ours:
+            ratio = Case("", theirs).wall / Case("", ours).wall
+            told = f"{ratio:.2f} × {who}"
+            if case in TIMES:
+                yield Verdict(case, f"≥ {TIMES[case]:g} ×", told, ratio >= TIMES[case])
+    # Where nothing is kept, which is what buildah does unless it is told to, all is done again.
+    whole, ours = samples.get((BASE, "buildah")), samples.get((CHANGED, "artificer"))
+    if whole and ours:
+        ratio = Case("", whole).wall / Case("", ours).wall
+        told, reached = f"{ratio:.1f} × buildah's whole build", ratio >= TIMES_CHANGED
+        yield Verdict(CHANGED, f"≥ {TIMES_CHANGED:g} ×", told, reached)
+
+
+def _ours(site: Site, number: int) -> Iterator[tuple[str, Sample]]:
+    with _state(site.run) as state:
+        yield NOTHING, _artificer(site, state, "-b scratch", "apt nginx")
+    with _state(site.run) as state:
+        base = f"-b oci:{site.base}:{TAG}"
+        yield BASE, _artificer(site, state, base, "nginx")
+        site.edit(1000 + number)
+        yield CHANGED, _artificer(site, state, base, "nginx")
+
+
+def _artificer(site: Site, state: Path, base: str, packages: str) -> Sample:
+    script = OURS.format(
+        python=sys.executable,
+        base=base,
+        mirror=site.mirror,
+        packages=packages,
+        context=site.context,
+        state=state,
+    )
+    return site.run.run(script, state, site.context, ARTIFICER_STORE=f"{state}/store")
+
+
+def _mmdebstrap(site: Site, number: int) -> Iterator[tuple[str, Sample]]:
+    if shutil.which("mmdebstrap", path=site.run.environ["PATH"]):
+        with _state(site.run) as state:
+            script = MMDEBSTRAP.format(state=state, copied=_copied(site))
+            yield NOTHING, site.run.run(script, state, site.context)
+
+
+def _buildah(site: Site, number: int) -> Iterator[tuple[str, Sample]]:
+    """As it is without further words: every instruction is carried out again."""
+    return _built(site, number, "")
+
+
+def _buildah_layers(site: Site, number: int) -> Iterator[tuple[str, Sample]]:
+    """With layers that it keeps between builds."""
+    return _built(site, number, "--layers")
+
+
+def _built(site: Site, number: int, layers: str) -> Iterator[tuple[str, Sample]]:
+    with (
+        _state(site.run) as state,
+        engines.storage(state / "storage", site.run.environ) as environ,
+    ):
+        name = f"oci:{site.base}:{TAG}"
+        text = DOCKERFILE.format(base=name, copied=_copied(site))
+        (state / "Dockerfile").write_text(text)
+        words = {"mirror": site.mirror, "state": state, "context": site.context}
+        script = BUILDAH.format(layers=layers, **words)
+        yield BASE, site.run.run(script, state, site.context, **environ)
+        site.edit(2000 + number)
+        yield CHANGED, site.run.run(script, state, site.context, **environ)
+
+
+def _copied(site: Site) -> str:
+    return f"deb [trusted=yes] copy:{site.mirror} ./"
+
+
+@contextmanager
+def _state(run: Runner) -> Iterator[Path]:
+    """An empty directory for what one of them keeps."""
+    state = run.folder / f"state-{os.getpid()}"
+    state.mkdir()
+    try:
+        yield state
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
