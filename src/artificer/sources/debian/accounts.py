@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 _SYSTEM = range(100, 1000)
 _SHADOW_GROUP = 42
+_NO_PASSWORD = {"x": "*"}
 
 
 class Accounts:
@@ -64,9 +65,10 @@ class Accounts:
         """Say in the file *name* what *of* must not; passwords that are there move with it."""
         there = {line.partition(":")[0] for line in self._lines[name]}
         for number, line in enumerate(self._lines[of]):
-            who, password, others = (*line.split(":", 2), "", "")[:3]
+            who, secret, others = (*line.split(":", 2), "", "")[:3]
             if who not in there:
-                self._lines[name].append(f"{who}:{'*' if password == 'x' else password}{rest}")
+                moved = _NO_PASSWORD.get(secret, secret)
+                self._lines[name].append(f"{who}:{moved}{rest}")
             self._lines[of][number] = f"{who}:x:{others}"
 
     def _row(self, file: str, name: str) -> list[str] | None:

@@ -99,7 +99,7 @@ def database(tree: Tree, read: Callable[[str], bytes]) -> Database:
             hint="take the packages' files only (level `unpack`), or a base that has dpkg",
         )
     files = {path: read(path) for path in database_files(tree)}
-    records = {record.key: record for record in _records(files[STATUS])}
+    records = {record.key: record for record in records_of(files[STATUS])}
     lists = {
         path.removeprefix(f"{INFO}/").removesuffix(".list"): tuple(
             data.decode("utf-8", "surrogateescape").splitlines()
@@ -131,7 +131,8 @@ def lines_of(lines: Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
-def _records(data: bytes) -> Iterable[Record]:
+def records_of(data: bytes) -> Iterable[Record]:
+    """The packages that a status file lists, in its order."""
     for chunk in data.split(b"\n\n"):
         raw = chunk.strip(b"\n")
         for fields in stanzas(raw, f"/{STATUS}"):

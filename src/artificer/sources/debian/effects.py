@@ -72,7 +72,9 @@ class _Having:
                 self._alternatives.append(Alternative.of(words))
             case "ca-certificates":
                 self._certificates()
-            case _ if words:
+            case "ldconfig":
+                pass
+            case _:
                 self._have_file(kind, words)
 
     def _have_file(self, kind: str, words: Sequence[str]) -> None:
