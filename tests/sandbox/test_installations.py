@@ -28,7 +28,7 @@ from tests.sandbox import roots
 PATH = (("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),)
 
 
-def entry(path: str, data: bytes = b"", **more: object) -> Entry:
+def entry(path: str, data: bytes = b"", **more: Any) -> Entry:
     return Entry(path, FILE, 0o644, 0, 0, len(data), roots.LONG_AGO, "", data)._replace(**more)
 
 
@@ -36,7 +36,7 @@ def directory(path: str, mode: int = 0o755) -> Entry:
     return Entry(path, DIRECTORY, mode, 0, 0, 0, roots.LONG_AGO, "", None)
 
 
-def shell(script: str, **more: object) -> Action:
+def shell(script: str, **more: Any) -> Action:
     return Action(
         ("/bin/sh", "-c", script), PATH, "one", "postinst", "postinst of one 1"
     )._replace(**more)
