@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,17 @@ def main(words: list[str]) -> int:
     return int(VERBS[verb](words, plan) or 0)
 
 
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def create(words: list[str], plan: dict[str, Any]) -> None:
     document = json.load(sys.stdin)
     with (HOME / "created").open("a") as file:
         file.write(json.dumps(document) + "\n")
     if "--dry-run=server" in words:
-        print(json.dumps(document))
+        _tell(json.dumps(document))
         return
     metadata = document["metadata"]
     if "name" not in metadata:
@@ -47,7 +53,7 @@ def create(words: list[str], plan: dict[str, Any]) -> None:
             with (HOME / f"{kind}.stream").open("a") as file:
                 file.write(told)
         (HOME / f"job-{metadata['name']}.json").write_text(json.dumps(document))
-    print(json.dumps(document, indent=4))
+    _tell(json.dumps(document, indent=4))
 
 
 def _stream(kind: str, job: dict[str, Any], plan: dict[str, Any]) -> list[str]:
@@ -104,10 +110,10 @@ def get(words: list[str], plan: dict[str, Any]) -> int:
             # What was created has the words of the pods; what is told of it has its status.
             known = {**json.loads(kept.read_text()), "status": (known or {}).get("status", {})}
         if known is not None:
-            print(json.dumps(known, indent=4))
+            _tell(json.dumps(known, indent=4))
         return 0
     if kind in plan.get("lists", {}):
-        print(json.dumps({"kind": "List", "items": plan["lists"][kind]}))
+        _tell(json.dumps({"kind": "List", "items": plan["lists"][kind]}))
         return 0
     items = list(_latest(kind).values())
     if kind == "jobs":
@@ -118,7 +124,7 @@ def get(words: list[str], plan: dict[str, Any]) -> int:
             }
             for path in sorted(HOME.glob("job-*.json"))
         ]
-    print(json.dumps({"kind": "List", "items": items}, indent=4))
+    _tell(json.dumps({"kind": "List", "items": items}, indent=4))
     return 0
 
 
@@ -147,7 +153,7 @@ def watch(words: list[str], plan: dict[str, Any]) -> int:
 
 
 def _say(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=4), flush=True)
+    _tell(json.dumps(document, indent=4))
 
 
 def _latest(kind: str, first: int | None = None) -> dict[str, Any]:
@@ -170,7 +176,7 @@ def _documents(text: str) -> list[str]:
     return [f"{one}\n}}\n" for one in text.split("\n}\n") if one.strip()]
 
 
-def _followed(kind: str):
+def _followed(kind: str) -> Iterator[str]:
     path = HOME / f"{kind}.stream"
     parts: list[str] = []
     while not path.exists():
@@ -213,13 +219,13 @@ def logs(words: list[str], plan: dict[str, Any]) -> int:
         if at >= left:
             sys.stderr.write("error: unexpected EOF\n")
             return 1
-        print(line, flush=True)
+        _tell(line)
     return 0
 
 
 def delete(words: list[str], plan: dict[str, Any]) -> int:
     time.sleep(plan.get("delete-seconds", 0))
-    print(f'{words[1]} "{words[2]}" deleted')
+    _tell(f'{words[1]} "{words[2]}" deleted')
     return 0
 
 
@@ -227,12 +233,12 @@ def auth(words: list[str], plan: dict[str, Any]) -> int:
     sub = next((word.split("=")[1] for word in words if word.startswith("--subresource=")), "")
     asked = f"{words[2]} {words[3]}{f'/{sub}' if sub else ''}"
     allowed = asked not in plan.get("denied", [])
-    print("yes" if allowed else "no")
+    _tell("yes" if allowed else "no")
     return 0 if allowed else 1
 
 
 def version(words: list[str], plan: dict[str, Any]) -> int:
-    print(json.dumps({"serverVersion": {"gitVersion": plan.get("version", "v1.36.2")}}))
+    _tell(json.dumps({"serverVersion": {"gitVersion": plan.get("version", "v1.36.2")}}))
     return 0
 
 

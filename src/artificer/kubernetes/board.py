@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from artificer.kubernetes.result import Result
 
 _WAITING = Index("waiting")
+_DOUBT = 1.0
 
 
 class Tellers(NamedTuple):
@@ -33,6 +34,7 @@ class Board:
         self._labels: dict[Place, str] = {}
         self._seen: dict[Place, Index] = {}
         self._since: dict[tuple[str, str], float] = {}
+        self._unsure: dict[Place, float] = {}
         self.results: dict[Place, Result] = {}
         self.failures: dict[Place, Failure] = {}
 
@@ -53,6 +55,16 @@ class Board:
     def open(self) -> int:
         """How many targets have no outcome yet."""
         return len(self._labels) - len(self.results) - len(self.failures)
+
+    def doubtful(self) -> bool:
+        """Whether a Job said a while ago what is over, and its pod did not: all should be listed."""
+        now = self._clock()
+        return any(now - since >= _DOUBT for since in self._unsure.values())
+
+    def settle(self) -> None:
+        """All was listed: what is not known now never will be."""
+        for place in tuple(self._unsure):
+            self._look(place, settled=True)
 
     def hopeless(self) -> Failure | None:
         """What keeps all that is left from ever starting, once it lasted long enough."""
@@ -101,13 +113,17 @@ class Board:
         failure = stuck.failure
         self._tellers.report(Warned(f"{where}: {failure.message}", failure.hint))
 
-    def _look(self, place: Place) -> None:
+    def _look(self, place: Place, *, settled: bool = False) -> None:
         if place in self.results or place in self.failures:
             return
         old, new = self._seen.get(place, _WAITING), index_at(self._state, place)
         self._seen[place] = new
         label = self._labels[place]
         self._follow(new, label)
+        if not new.sure and not settled:
+            self._unsure.setdefault(place, self._clock())
+            return
+        self._unsure.pop(place, None)
         if new.phase == "running" and (old.phase != "running" or old.tries != new.tries):
             self._tellers.report(TargetStarted(label))
         match new.phase:

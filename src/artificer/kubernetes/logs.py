@@ -14,6 +14,8 @@ from artificer.stop import Stop
 
 AT_ONCE = 16
 """Streams at once: each is a process or a connection. Who waits is read from its beginning."""
+_TRIES = 4
+"""How often the log of a container that has ended is taken up where it broke."""
 _LAST_SECONDS = 10.0
 """How long the end of a log is waited for, once all else is done."""
 
@@ -99,11 +101,11 @@ def lines(
 ) -> Iterator[str]:
     """The lines of the log that *stream* gives from a time on, each once, however often it breaks.
 
-    A stream that ends is taken up again until its container is *over*, and once more if it broke.
+    A stream that ends is taken up again until its container is *over*, and then until it ends unbroken.
     """
     breaks = Breaks("a log", clock, unheard)
     heard = _Heard()
-    ended = False
+    ended = 0
     while True:
         problem: ArtificerError | None = None
         try:
@@ -114,9 +116,9 @@ def lines(
                     yield line.text
         except ArtificerError as error:
             problem = error
-        if ended or (over() and problem is None):
+        ended += over()
+        if ended and (problem is None or ended > _TRIES):
             return
-        ended = over()
         if not breaks.broke(problem):
             return
 

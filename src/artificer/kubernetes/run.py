@@ -174,7 +174,8 @@ class Watch:
         return error
 
     def _refresh(self) -> None:
-        if self._around.now() - self._quiet_since < _QUIET:
+        doubtful = self._board.doubtful()
+        if self._around.now() - self._quiet_since < _QUIET and not doubtful:
             return
         self._quiet_since = self._around.now()
         kinds: tuple[Kind, ...] = ("pods", "jobs")
@@ -184,6 +185,7 @@ class Watch:
             except (Transient, Unavailable):
                 return  # The streams notice by themselves, and know when to give up.
             self._board.hear(Listed(kind, found))
+        self._board.settle()
 
     def _give_up(self) -> None:
         failure = self._board.hopeless()

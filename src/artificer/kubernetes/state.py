@@ -19,6 +19,9 @@ from artificer.kubernetes.result import Result, result_of
 _TOLD = 8
 """Events that are kept of one object."""
 
+_OF_THE_JOB = frozenset(("DeadlineExceeded", "MaxFailedIndexesExceeded"))
+"""Why a Job ends pods that have done nothing wrong."""
+
 Place = tuple[str, int]
 """A Job's name and one of its indexes."""
 
@@ -44,6 +47,8 @@ class Index(NamedTuple):
     stuck: Stuck | None = None
     failure: Failure | None = None
     """Of the last attempt that failed, also while another one runs."""
+    sure: bool = True
+    """Whether the pod itself was heard of: what its Job says may come before it."""
 
 
 def folded(state: State, news: Change | Listed) -> State:
@@ -89,12 +94,13 @@ def index_at(state: State, place: Place) -> Index:
     tries, last = len(pods), (pods[-1] if pods else None)
     done = next((pod for pod in pods if pod.phase == "Succeeded"), None)
     if done is not None or (job is not None and place[1] in job.completed):
-        return Index("succeeded", tries, done or last)
+        return Index("succeeded", tries, done or last, sure=done is not None)
     failures = [failure for pod in pods if (failure := pod_failure(pod)) is not None]
     failure = failures[-1] if failures else None
     final = None if job is None else _final(job, place[1], failure)
     if final is not None:
-        return Index("failed", tries, last, failure=final)
+        sure = failure is not None or job is None or job.deleted or job.reason in _OF_THE_JOB
+        return Index("failed", tries, last, failure=final, sure=sure)
     if last is None or last.deleted or last.phase == "Failed":
         return Index("waiting", tries, last, failure=failure)
     stuck = stuck_pod(last, state.told.get(last.name, ()))
