@@ -33,7 +33,7 @@ RUN rm -f /etc/apt/sources.list.d/* && echo '{copied}' >/etc/apt/sources.list \\
 COPY app /srv/app
 """
 BUILDAH = (
-    "buildah build -q {layers} -v {mirror}:{mirror}:ro -t oci:{state}/image:1 "
+    "buildah build -q --disable-compression=false {layers} -v {mirror}:{mirror}:ro -t oci:{state}/image:1 "
     "-f {state}/Dockerfile {context}"
 )
 OURS = (
