@@ -1,6 +1,7 @@
 """Why packages come in, and why some cannot, in words."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
@@ -24,7 +25,7 @@ _CHAIN = 6
 class Failure(NamedTuple):
     """What did not work, by which choices, and what each of its alternatives failed by."""
 
-    levels: frozenset[int]
+    levels: int
     text: str
     parts: tuple["Failure", ...] = ()
 
@@ -46,9 +47,11 @@ def chain(key: Key, picked: Mapping[Key, Cause], candidates: Candidates) -> str:
     """Who needs the package at *key*, up to what was asked for."""
     names: list[str] = []
     cause = picked.get(key)
-    while cause is not None and cause.parent is not None and len(names) < _CHAIN:
-        names.append(candidates.shown(cause.parent))
-        cause = picked.get(cause.parent)
+    # What is changed to mend itself is its own parent.
+    while cause is not None and cause.parent not in (None, key) and len(names) < _CHAIN:
+        key = cause.parent
+        names.append(candidates.shown(key))
+        cause = picked.get(key)
     if not names:
         return "asked for" if cause is not None else "installed"
     end = "" if cause is None or cause.parent is None else ", …"
@@ -86,9 +89,9 @@ def named(binary: Binary, candidates: Candidates) -> str:
 
 def unsatisfiable(failure: Failure) -> Unsatisfiable:
     """*failure* as an error that shows what was tried."""
-    lines = list(_outline(failure, 1))
+    lines = list(islice(_outline(failure, 1), _LINES + 1))
     if len(lines) > _LINES:
-        lines = [*lines[:_LINES], f"  … and {len(lines) - _LINES} lines more"]
+        lines[_LINES] = "  …"
     return Unsatisfiable(
         "\n".join(["there is no set of packages in which all this holds:", *lines]),
         hint="ask for other versions (`NAME=VERSION`), leave packages out, or add archives",
@@ -97,6 +100,8 @@ def unsatisfiable(failure: Failure) -> Unsatisfiable:
 
 def _outline(failure: Failure, depth: int) -> Iterator[str]:
     yield f"{'  ' * depth}{failure.text}"
+    if depth > _LINES:
+        return
     seen = set()
     for part in failure.parts:
         if part.text not in seen:

@@ -221,7 +221,7 @@ class Search:
         field, clause = found
         lost = self.state.picked[self.candidates.key(task.lost)]
         picked = self.state.picked.get(task.key)
-        levels = lost.levels | (picked.levels if picked else frozenset())
+        levels = lost.levels | (picked.levels if picked else 0)
         actions = self._solutions(clause, task.key[1])
         if picked is None:
             # apt rather removes a package than that it installs a new one for it.
@@ -275,7 +275,7 @@ class Search:
             if self._steps > self.rules.steps:
                 raise Exhausted
             self._restore(choice)
-            cause = choice.cause._replace(levels=choice.cause.levels | {level})
+            cause = choice.cause._replace(levels=choice.cause.levels | 1 << level)
             failure = self._take(action, cause)
             if failure is None:
                 return None
@@ -284,14 +284,16 @@ class Search:
         self._choices.pop()
         if choice.optional:
             return None
-        levels = choice.cause.levels.union(*(failure.levels for failure in choice.failures))
+        levels = choice.cause.levels
+        for failure in choice.failures:
+            levels |= failure.levels
         parts = tuple(choice.failures) or (self._lack(choice),)
-        return Failure(levels - {level}, choice.text, parts)
+        return Failure(levels & ~(1 << level), choice.text, parts)
 
     def _lack(self, choice: _Choice) -> Failure:
         parent = choice.cause.parent
         architecture = parent[1] if parent else self.candidates.native
-        return Failure(frozenset(), unmet(choice.cause.clause, self.candidates, architecture))
+        return Failure(0, unmet(choice.cause.clause, self.candidates, architecture))
 
     def _restore(self, choice: _Choice) -> None:
         mark, self._agenda, self._later = choice.before
@@ -303,7 +305,7 @@ class Search:
         while current is not None:
             if not current.levels:
                 raise Unsolvable(current)
-            level = max(current.levels)
+            level = current.levels.bit_length() - 1
             del self._choices[level + 1 :]
             choice = self._choices[level]
             choice.failures.append(current)

@@ -14,13 +14,13 @@ OPPOSITIONS: tuple[RelationField, ...] = ("Conflicts", "Breaks")
 class Cause(NamedTuple):
     """Why a package is in or out: *clause* in *field* of *parent*; nothing if it was asked for.
 
-    *levels* are the choices that it came by.
+    *levels* are the choices that it came by, a bit each.
     """
 
     parent: Key | None = None
     field: str = ""
     clause: Clause = ()
-    levels: frozenset[int] = frozenset()
+    levels: int = 0
 
 
 class Action(NamedTuple):
