@@ -1,18 +1,20 @@
 """Packages of a small archive as a step of an image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from artificer.builder.build import Base, Sources, build
-from artificer.builder.debian.chosen import NotLockedFor, locked_of
+from artificer.builder.debian.chosen import NotLockedFor, asked_for, locked_of
 from artificer.builder.debian.stack import CannotRun
 from artificer.builder.debian.tools import DebTools, NoTools, architecture_of, runs_here
 from artificer.builder.known import Known
 from artificer.builder.plan import plans
-from artificer.builder.recipe import AddDebs, Target
+from artificer.builder.recipe import AddDebs, AddFiles, Cache, Target
+from artificer.builder.shared import share
 from artificer.events import (
     Event,
     LayerReused,
@@ -23,15 +25,20 @@ from artificer.events import (
 )
 from artificer.images.files import read_file, tree_of
 from artificer.images.reach import Reach
+from artificer.layers.rules import Rules
+from artificer.layers.select import LocalPath
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64, Platform
-from artificer.oci.reference import Named, Repository, Scratch
+from artificer.oci.reference import Named, Repository, Scratch, parse_name
 from artificer.sandbox.client import NoSandbox, Sandbox
 from artificer.sources.debian.acquire import local_binary
-from artificer.sources.debian.values import Locked, Wanted
+from artificer.sources.debian.distroless import NotConfigured
+from artificer.sources.debian.values import Locked, Profile, Wanted
 from artificer.sources.url import Web
 from artificer.stop import Stop
+from artificer.store.blobs import open_store
 from tests.parts.archive import Made, deb_bytes, made
+from tests.registry.clients import Client
 
 SCRATCH = Base(Scratch(), None)
 APP = made("app", files={"usr/bin/app": "#!/bin/sh\n"}, Depends="lib")
@@ -65,6 +72,13 @@ def install(reach: Reach) -> Callable[..., Image]:
         return content
 
     return installed
+
+
+@pytest.fixture
+def make_client() -> Iterator[Client]:
+    client = Client()
+    yield client
+    client.close()
 
 
 def _nobody_sends(request: Any) -> Any:
@@ -229,6 +243,91 @@ def test_a_plan_tells_packages_and_scripts_and_writes_no_layer(
         event[:2] for event in heard if isinstance(event, ScriptDecided)
     }
     assert not any(isinstance(event, LayerWritten) for event in heard)
+
+
+@pytest.mark.parametrize("level", ["unpack", "configure"])
+def test_only_what_is_configured_from_nothing_becomes_distroless(
+    install: Install, tmp_path: Path, level: str
+) -> None:
+    lib, app = locked(tmp_path, LIB, APP)
+    profile = Profile(distroless=True)
+
+    with pytest.raises(NotConfigured, match="configured from nothing"):
+        install(step(lib), step(app, level=level, profile=profile))
+
+
+def test_what_is_asked_for_is_told_by_words_and_files(tmp_path: Path) -> None:
+    lib, app = locked(tmp_path, LIB, APP)
+    lib = lib._replace(auto=False)
+
+    assert asked_for(None, (lib, app)) == {"lib", "app"}
+    assert asked_for(Wanted(("app=1",)), (lib, app)) == {"app"}
+    assert asked_for(Wanted(files=(str(tmp_path / LIB.file_name),)), (lib, app)) == {"lib"}
+
+
+def test_layers_on_packages_do_not_have_packages_made_again(
+    reach: Reach, tmp_path: Path, heard: list[Event]
+) -> None:
+    packages = locked(tmp_path, LIB, APP)
+    web = Web(_nobody_sends, reach.store, reach.report, Stop())
+    sources = Sources(reach, Known(reach), debs=lambda: DebTools(web, no_sandbox))
+    file = tmp_path / "page"
+    images = []
+    for text in ("one", "two"):
+        file.write_text(text)
+        heard.clear()
+        files = AddFiles((LocalPath(str(file), "srv/page"),), Rules(), (text,))
+        target = Target(Scratch(), (step(*packages), files), platforms=(LINUX_AMD64,))
+        images.append(build(target, SCRATCH, sources).content)
+
+    first, second = images
+    assert isinstance(first, Image)
+    assert isinstance(second, Image)
+    assert first.layers[0] == second.layers[0]
+    assert first.layers[1] != second.layers[1]
+    assert [event.name for event in heard if isinstance(event, LayerReused)] == ["DEBS app"]
+
+
+def test_machines_share_layers_of_packages_through_a_repository(
+    make_client: Client, fresh_repository: str, tmp_path: Path
+) -> None:
+    packages = locked(tmp_path, LIB, APP)
+    cache = Cache(parse_name(fresh_repository))
+    asked = step(*packages, layering="by-package")
+    images, told = [], []
+    for name in ("first", "second"):
+        heard: list[Event] = []
+        store = open_store(str(tmp_path / name))
+        reach = Reach(store, make_client.registry, heard.append, Stop())
+        web = Web(_nobody_sends, store, heard.append, Stop())
+        sources = Sources(reach, Known(reach, (), cache), debs=partial(DebTools, web, no_sandbox))
+        target = Target(Scratch(), (asked,), platforms=(LINUX_AMD64,))
+        built = build(target, SCRATCH, sources)
+        share(cache, built.fresh, reach)
+        images.append(built.content.digest)
+        told.append({type(event) for event in heard})
+        for path in tmp_path.glob("*.deb"):
+            path.unlink()
+
+    assert images[0] == images[1]
+    assert LayerWritten in told[0]
+    assert told[1] == {LayerReused}
+
+
+def test_packages_of_another_architecture_are_unpacked(
+    reach: Reach, tmp_path: Path, heard: list[Event]
+) -> None:
+    web = Web(_nobody_sends, reach.store, reach.report, Stop())
+    sources = Sources(reach, Known(reach), debs=lambda: DebTools(web, no_sandbox))
+    foreign = locked(tmp_path, made("lib", "2", "arm64", files={"usr/lib/lib.so": "lib"}))
+    asked = AddDebs(locked=(("arm64", foreign),), level="unpack")
+    arm = Platform("linux", "arm64")
+
+    image = build(Target(Scratch(), (asked,), platforms=(arm,)), SCRATCH, sources).content
+
+    assert isinstance(image, Image)
+    assert image.platform == arm
+    assert tree_of(image, reach).lookup("usr/lib/lib.so") is not None
 
 
 def test_debian_has_names_of_its_own_for_architectures() -> None:

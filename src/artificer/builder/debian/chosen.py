@@ -1,6 +1,10 @@
 """Which packages a step comes to on an image: locked ones, or what is resolved now."""
 
+import os
+import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from artificer import limits
 from artificer.builder.debian.tools import DebTools
@@ -65,6 +69,21 @@ def resolved(
     )
     gone = tuple(f"{one.name}:{one.architecture}" for one in solution.remove)
     return Chosen(packages, gone, "resolved")
+
+
+def asked_for(wanted: Wanted | None, packages: Sequence[Locked]) -> frozenset[str]:
+    """The names of *packages* that are wanted for themselves, not because all images need them."""
+    named = frozenset(one.name for one in packages if not one.auto)
+    if wanted is None:
+        return named
+    words = frozenset(re.split("[=/:]", word)[0] for word in wanted.packages)
+    files = tuple(os.path.basename(path) for path in wanted.files)
+    brought = frozenset(one.name for one in packages if files and any(map(_ends(files), one.urls)))
+    return (words | brought) & named or named
+
+
+def _ends(names: tuple[str, ...]) -> Callable[[str], bool]:
+    return lambda url: unquote(url).endswith(names)
 
 
 def installed_in(image: Image, reach: Reach) -> tuple[Installed, ...]:

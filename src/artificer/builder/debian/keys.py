@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from artificer import __version__
-from artificer.builder.debian.chosen import Chosen
+from artificer.builder.debian.chosen import Chosen, asked_for
 from artificer.builder.keys import key
 from artificer.builder.kind import LAYER_KEY, Kind, Stack
 from artificer.builder.recipe import AddDebs
@@ -49,6 +49,7 @@ def debs_key(step: AddDebs, chosen: Chosen, image: Image, kind: Kind, *, runs: b
         [(*one[:3], one.sha256, int(one.auto)) for one in chosen.packages],
         chosen.remove,
         step.wanted.packages if step.wanted is not None else (),
+        sorted(asked_for(step.wanted, chosen.packages)),
         [layer.diff_id for layer in image.layers],
     )
 

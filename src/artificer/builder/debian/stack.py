@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 from artificer import limits
-from artificer.builder.debian.chosen import Chosen, chosen
+from artificer.builder.debian.chosen import Chosen, asked_for, chosen
 from artificer.builder.debian.keys import Remembered, Told, debs_key, remember, remembered
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
 from artificer.builder.debian.rooted import Room, carried_out
@@ -29,6 +29,7 @@ from artificer.sandbox.client import NoSandbox
 from artificer.sources.debian.acquire import acquire
 from artificer.sources.debian.database import database_files
 from artificer.sources.debian.deb import read_package
+from artificer.sources.debian.distroless import NotConfigured, distroless
 from artificer.sources.debian.finish import finish
 from artificer.sources.debian.install import installation
 from artificer.sources.debian.installation import Base, Installation, Options
@@ -99,6 +100,12 @@ def planned_debs(
 
 
 def _job(step: AddDebs, image: Image, work: Work, tools: DebTools) -> _Job:
+    profile = step.profile
+    if profile is not None and profile.distroless and (step.level == "unpack" or image.layers):
+        raise NotConfigured(
+            "a distroless image is made of packages that are configured from nothing",
+            hint="take level `configure` and no base; level `unpack` needs no profile for it",
+        )
     architecture = architecture_of(image.platform or LINUX_AMD64)
     found = chosen(step, image, architecture, work.reach, tools)
     return _Job(step, image, work, tools, architecture, found)
@@ -207,7 +214,8 @@ def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[E
     def read(entry: Entry) -> bytes:
         return b"".join(bytes_of(entry))
 
-    done = finish(entries, read, temporary=plan.temporary, epoch=job.step.epoch)
+    epoch = job.step.epoch
+    done = finish(entries, read, temporary=plan.temporary, epoch=epoch)
     if done.keys:
         paths = ", ".join(f"/{path}" for path in done.keys)
         job.work.reach.report(
@@ -216,7 +224,9 @@ def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[E
                 "all containers would share them; make them where the image is run",
             )
         )
-    return done.entries
+    if job.step.profile is None or not job.step.profile.distroless:
+        return done.entries
+    return distroless(done.entries, read, asked_for(job.step.wanted, job.chosen.packages), epoch)
 
 
 def _acquired(job: _Job) -> list[str]:
@@ -249,7 +259,7 @@ def _options(job: _Job, *, runs: bool) -> Options:
         profile=step.profile or Profile(),
         epoch=step.epoch,
         auto=frozenset(one.name for one in packages if one.auto),
-        asked=frozenset(one.name for one in packages if not one.auto),
+        asked=asked_for(step.wanted, packages),
         remove=job.chosen.remove,
         runs=runs,
         accept_skipped=step.accept_skipped,
@@ -316,7 +326,10 @@ def _tell(job: _Job, known: Remembered) -> None:
 def _tell_scripts(job: _Job, scripts: Sequence[Told]) -> None:
     for one in scripts:
         job.work.reach.report(ScriptDecided(*one))
-    skipped = sorted({package for package, _, fate, _ in scripts if fate == "skipped"})
+    # Triggers make caches, which are made where they are used, too.
+    skipped = sorted(
+        {one for one, script, fate, _ in scripts if fate == "skipped" and script != "triggers"}
+    )
     if skipped and job.step.level == "configure":
         job.work.reach.report(
             Warned(f"scripts were not run, and nothing instead, of: {', '.join(skipped)}")
