@@ -84,6 +84,7 @@ class Bookkeeping(NamedTuple):
         epoch = self.options.epoch
         records = {key: record.raw for key, record in self.known.records.items()}
         for record in self.removed:
+            records.pop(record.key)
             records.update(left_of(record, self.known))
         for turn, part in zip(self.turns, kept, strict=True):
             if turn.old is not None:

@@ -19,6 +19,7 @@ from artificer.sources.debian.layout import Layout, merged_usr
 from artificer.sources.debian.ordering import Order, dpkg_version
 from artificer.sources.debian.replacing import replaces, replacing_first
 from artificer.sources.debian.stream import diverted, files_only
+from artificer.sources.debian.triggers import OWN, TRIGGERS
 from artificer.sources.debian.turns import Turn, turn_of
 from artificer.sources.debian.unpack import Owner, Placed, Placement, bytes_of
 
@@ -195,6 +196,11 @@ class _Work:
                 both = zip(lines, real, strict=True)
                 old += [path for line, path in both if line not in conffiles]
                 gone += old_info(self.tree, record, paths)
+        gone += [
+            path
+            for path in self.known.files
+            if path.startswith(f"{TRIGGERS}/") and path not in paths and path not in OWN
+        ]
         return [*vanished(self.tree, old, kept, paths), *gone]
 
     def _actions(self) -> tuple[tuple[Action, ...], tuple[Action, ...]]:

@@ -8,6 +8,8 @@ from artificer.sources.debian.database import FOLDER, lines_of
 TRIGGERS = f"{FOLDER}/triggers"
 _FILE = f"{TRIGGERS}/File"
 _UNINCORPORATED = f"{TRIGGERS}/Unincorp"
+OWN = frozenset((f"{TRIGGERS}/Lock", _UNINCORPORATED))
+"""Files among the triggers that are not about interests."""
 
 
 class Interest(NamedTuple):
@@ -38,7 +40,7 @@ def known_interests(files: Mapping[str, bytes]) -> tuple[Interest, ...]:
     found = []
     for path, data in files.items():
         name = path.removeprefix(f"{TRIGGERS}/")
-        if name == path or name in {"Lock", "Unincorp"}:
+        if name == path or path in OWN:
             continue
         for line in data.decode("utf-8", "surrogateescape").splitlines():
             trigger, _, who = line.rpartition(" ") if name == "File" else (name, "", line)

@@ -133,7 +133,9 @@ class Placement:
             if entry is not None and self._takes(entry, package):
                 entries.append(entry)
                 names.append(shipped.path)
-        listed = ("/.", *(f"/{entry.path}" for entry in deb.entries))
+        # dpkg makes symbolic links last, and lists them so.
+        links_last = sorted(deb.entries, key=lambda entry: entry.kind == SYMLINK)
+        listed = ("/.", *(f"/{entry.path}" for entry in links_last))
         return Placed(package, tuple(entries), tuple(names), listed)
 
     def _placed(self, shipped: Entry, package: Package, sources: dict[str, Entry]) -> Entry | None:
