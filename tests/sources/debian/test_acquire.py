@@ -1,6 +1,7 @@
 """What archives have is fetched, verified from the key down, and fetched once."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from artificer.events import BlobProgress, Event, Warned
 from artificer.sources.debian.acquire import acquire, open_universe
 from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.index import BadIndex
-from artificer.sources.debian.lists import Trust
+from artificer.sources.debian.lists import Trust, usual_keyrings
 from artificer.sources.debian.openpgp import NotOpenPgp, armoured
 from artificer.sources.debian.release import BadRelease, Expired, NotListed
 from artificer.sources.debian.signature import NotVerified, UnknownKey
@@ -483,6 +484,64 @@ def test_a_package_that_nobody_has_or_that_has_no_sum_is_refused(web: Web) -> No
         acquire([package], web)
     with pytest.raises(WrongHash, match="a:all=1 has no SHA256"):
         acquire([package._replace(urls=("http://a.example.org/a.deb",), sha256="")], web)
+
+
+def test_a_directory_without_packages_says_how_to_make_it_one(
+    small: SmallArchive, web: Web
+) -> None:
+    archive = small.archive("./")._replace(trusted=True)
+    message, hint = refused(NotFound, web, archive)
+
+    assert message == f"file://{small.root}/ has no Packages"
+    assert "dpkg-scanpackages" in hint
+
+
+def test_an_index_that_is_nowhere_is_named(small: SmallArchive, place: Served, web: Web) -> None:
+    small.publish(by_hash=False)
+    for path in (small.root / INDEX[1:]).parent.iterdir():
+        path.unlink()
+    message, hint = refused(NotFound, web, small.archive(uri=place.uri))
+
+    assert message == f"{place.uri}{INDEX}.zst: answered 404"
+    assert hint
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    small: SmallArchive, tmp_path: Path, web: Web
+) -> None:
+    (tmp_path / "d").mkdir()
+    package = Locked("a", "1", "all", (f"file://{tmp_path}/d",), "0" * 64, 1)
+    with pytest.raises(NotFetched, match=r"a:all=1: .*is a directory"):
+        acquire([package], web)
+    (small.root / "dists/stable/InRelease").unlink()
+    (small.root / "dists/stable/InRelease").mkdir()
+    message, _ = refused(NotFetched, web, small.archive())
+    assert "InRelease: is a directory" in message
+
+
+def test_a_file_is_known_by_its_stat_once_it_is_old(small: SmallArchive, web: Web) -> None:
+    package = locked(opened(web, small.archive()).versions("a")[0])
+    path = acquire([package], web)[package]
+    assert not list(web.store.records("deb-file"))
+
+    wait_until_old(path)
+    assert acquire([package._replace(urls=(path,))], web)
+    assert len(list(web.store.records("deb-file"))) == 1
+    assert acquire([package], web)[package] == path
+
+
+def wait_until_old(path: str) -> None:
+    while time.time() - Path(path).stat().st_ctime < 2.1:
+        time.sleep(0.1)
+
+
+def test_archives_have_a_largest_number(small: SmallArchive, web: Web) -> None:
+    with pytest.raises(Misused, match="1000 is the limit"):
+        opened(web, *[small.archive()] * 1001)
+
+
+def test_the_usual_keyrings_of_this_machine_are_files() -> None:
+    assert all(Path(path).is_file() for path in usual_keyrings())
 
 
 def test_packages_need_an_archive(web: Web) -> None:

@@ -2,11 +2,15 @@
 
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from artificer import limits
 from artificer.oci.digest import Digest
+from artificer.sources.debian.deb822 import stanzas
 from artificer.sources.debian.index import BadIndex, Index, known_index, parsed_index
 from artificer.store.blobs import Store, open_store
 from tests.parts.archive import compressed
@@ -51,6 +55,38 @@ def test_an_index_says_what_it_has(compression: str, store: Store) -> None:
     assert index.providers("y") == index.providers("z") == ("a",)
     assert index.essential == ("a",)
     assert list(index.stanzas("none")) == []
+
+
+WORDS = st.text("ab-.+", min_size=1, max_size=3)
+STANZA = st.fixed_dictionaries(
+    {"Package": WORDS, "Version": WORDS, "Architecture": st.sampled_from(["all", "amd64"])},
+    optional={
+        "Provides": st.lists(WORDS, min_size=1, max_size=3).map(",\n ".join),
+        "Essential": st.just("yes"),
+        "Description": st.sampled_from(["x", "x\n Package: y\n .\n Provides: z"]),
+    },
+)
+
+
+@given(st.lists(STANZA, max_size=6))
+def test_an_index_finds_what_its_stanzas_say(made: list[dict[str, str]]) -> None:
+    text = "\n".join(
+        "".join(f"{name}: {value}\n" for name, value in fields.items()) for fields in made
+    )
+    with TemporaryDirectory() as folder:
+        index = parse(text.encode(), open_store(f"{folder}/store"), "gz")
+
+    assert list(stanzas(text.encode())) == made
+    assert set(index.names) == {fields["Package"] for fields in made}
+    for name in index.names:
+        assert list(index.stanzas(name)) == [one for one in made if one["Package"] == name]
+    for word in ("a", "b", "ab", "-"):
+        provided = [
+            one["Package"] for one in made if word in one.get("Provides", "").split(",\n ")
+        ]
+        assert index.providers(word) == tuple(dict.fromkeys(provided))
+    essential = [one["Package"] for one in made if "Essential" in one]
+    assert index.essential == tuple(dict.fromkeys(essential))
 
 
 def test_an_index_is_known_by_the_hash_of_its_file(store: Store) -> None:

@@ -146,6 +146,20 @@ def test_a_signature_that_has_expired_is_refused(check: Check) -> None:
         check(key.public(), detached(key, at=NOW - 3600, seconds=60))
 
 
+def test_a_signature_from_the_future_is_refused(check: Check) -> None:
+    key = Key.make()
+
+    with pytest.raises(NotVerified, match="a time that is to come"):
+        check(key.public(), detached(key, at=NOW + 30 * 86400))
+
+
+def test_a_key_that_is_not_for_signing_is_refused() -> None:
+    key = Key.make()
+
+    with pytest.raises(NotVerified, match="may not sign"):
+        verify(inline(key), Keyring(key.public(signs=False), "keys.gpg"), NOW, ["python"])
+
+
 def test_a_broken_hash_is_refused(check: Check) -> None:
     key = Key.make("rsa")
 

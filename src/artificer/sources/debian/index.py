@@ -148,11 +148,11 @@ def _table(text: "mmap.mmap | bytes", what: str) -> _Table:
     for start, end in _spans(text, what):
         name = _name(text, start, end, what)
         names.setdefault(name, []).append(start)
-        at = text.find(b"\nProvides:", start, end)
+        at = _value(text, b"Provides:", start, end)
         if at >= 0:
-            for provided in _provided(text, at + 10, end):
+            for provided in _provided(text, at, end):
                 provides.setdefault(provided, []).append(name)
-        if text.find(b"\nEssential: yes", start, end) >= 0:
+        if _value(text, b"Essential: yes", start, end) >= 0:
             essential.append(name)
     return _Table(
         {name: tuple(starts) for name, starts in names.items()},
@@ -182,18 +182,23 @@ def _spans(text: "mmap.mmap | bytes", what: str) -> Iterator[tuple[int, int]]:
 
 
 def _name(text: "mmap.mmap | bytes", start: int, end: int, what: str) -> str:
-    if text[start : start + len(_START)] == _START:
-        at = start + len(_START)
-    else:
-        at = text.find(b"\n" + _START, start, end) + len(_START) + 1
-        if at <= len(_START):
-            line = text[start : start + 60].partition(b"\n")[0]
-            raise BadIndex(
-                f"{what} has a stanza without a package: {line!r}",
-                hint="it is a list of something else than packages",
-            )
+    at = _value(text, _START, start, end)
+    if at < 0:
+        line = text[start : start + 60].partition(b"\n")[0]
+        raise BadIndex(
+            f"{what} has a stanza without a package: {line!r}",
+            hint="it is a list of something else than packages",
+        )
     stop = text.find(b"\n", at, end)
     return text[at : stop if stop >= 0 else end].decode("utf-8", "surrogateescape").strip()
+
+
+def _value(text: "mmap.mmap | bytes", head: bytes, start: int, end: int) -> int:
+    """Where what follows *head* begins, which begins a line; -1 for no such line."""
+    if text[start : start + len(head)] == head:
+        return start + len(head)
+    at = text.find(b"\n" + head, start, end)
+    return -1 if at < 0 else at + 1 + len(head)
 
 
 def _provided(text: "mmap.mmap | bytes", start: int, end: int) -> Iterator[str]:

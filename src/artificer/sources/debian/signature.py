@@ -22,6 +22,7 @@ Verifier = Literal["gpgv", "sqv", "python"]
 """What verifies: programs of the machine, or this one with the extra ``openpgp``."""
 
 _SECONDS = 60
+_LEEWAY = 86400
 _FINGERPRINT = frozenset("0123456789abcdefABCDEF!")
 # RFC 9580 §9.5: MD5, SHA-1, RIPEMD-160.
 _WEAK = frozenset(("1", "2", "3"))
@@ -106,6 +107,11 @@ def verify(
     made = signatures(signed.signature, f"the signature of {signed.what}")
     if not made:
         raise NotVerified(f"{signed.what} has no signature that can be read")
+    if min(one.created for one in made) > now + _LEEWAY:
+        raise NotVerified(
+            f"{signed.what} is signed at a time that is to come",
+            hint="is the clock of this machine right?",
+        )
     if not certificates(keyring.data, keyring.place):
         raise _unknown(signed, keyring, [one.issuer for one in made], tools[0])
     match tools[0]:
