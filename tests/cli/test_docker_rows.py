@@ -17,12 +17,6 @@ ROWS = {
     "RD-83": ("@io_bazel_rules_docker//lang:image.bzl", "py_layer"),
     "RD-84": ("@io_bazel_rules_docker//java:image.bzl", "java_image"),
     "RD-85": ("@io_bazel_rules_docker//java:image.bzl", "war_image"),
-    "RD-86": (
-        "@io_bazel_rules_docker//docker/package_managers:download_pkgs.bzl",
-        "download_pkgs",
-    ),
-    "RD-87": ("@io_bazel_rules_docker//docker/package_managers:install_pkgs.bzl", "install_pkgs"),
-    "RD-88": ("@io_bazel_rules_docker//docker/package_managers:apt_key.bzl", "add_apt_key"),
     "RD-93": ("@io_bazel_rules_docker//docker/toolchain_container:x.bzl", "toolchain_container"),
     "RD-97": ("@io_bazel_rules_docker//contrib:security_check.bzl", "security_check"),
     "RD-98": ("@io_bazel_rules_docker//contrib:rename_image.bzl", "rename_image"),

@@ -1,9 +1,12 @@
 """Targets with Debian packages: installed, locked, listed, as files. Values only."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from artificer.builder.naming import Source, SourceFile
 from artificer.builder.recipe import AddDebs
+
+if TYPE_CHECKING:
+    from artificer.sources.debian.values import Archive
 
 
 class Debs(NamedTuple):
@@ -49,10 +52,14 @@ class ListedDeb(NamedTuple):
 
 
 class DebsTar(NamedTuple):
-    """The files of *debs* and of what they need, *name*.tar, and a list of them. Yields Files."""
+    """The files of *debs* and of what they need, *name*.tar, and a list of them. Yields Files.
+
+    *more* are archives beside the base's own.
+    """
 
     debs: Debs
     name: str
+    more: "tuple[Archive, ...]" = ()
 
 
 class InstalledDebs(NamedTuple):

@@ -14,6 +14,7 @@ from artificer.builder.actions.scratch import scratch
 from artificer.builder.debian.chosen import resolved
 from artificer.builder.debian.stack import debs_stack
 from artificer.builder.debian.tools import architecture_of
+from artificer.builder.debian.upon import usual_keys
 from artificer.builder.kind import kind_of
 from artificer.builder.package_targets import DebsTar, InstalledDebs, ListedDeb
 from artificer.builder.products import File, Files
@@ -87,6 +88,12 @@ def debs_tar(target: DebsTar, task: Task) -> Files:
     """The packages with what they need upon the base, and a table of names and versions."""
     image = ground_of(target.debs, task)
     step = step_of(target.debs, image, task)
+    if target.more:
+        # As in apt: keys that the image trusts for everything, or for its own archives.
+        keys = tuple(dict.fromkeys(key for one in step.archives for key in one.signed_by))
+        keys = usual_keys(image, task.reach) or keys
+        more = (one if one.signed_by else one._replace(signed_by=keys) for one in target.more)
+        step = step._replace(archives=(*step.archives, *more))
     architecture = architecture_of(image.platform or LINUX_AMD64)
     tools = tools_of(task)
     chosen = resolved(step, image, architecture, task.reach, tools).packages

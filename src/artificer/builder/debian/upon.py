@@ -11,7 +11,7 @@ from artificer.images.reach import Reach
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image
 from artificer.oci.reference import Named, Reference, Scratch
-from artificer.sources.debian.own import Own, own_of
+from artificer.sources.debian.own import Own, key_text, own_of, usual_keyrings
 from artificer.sources.debian.values import Wanted
 
 
@@ -45,6 +45,13 @@ def own_archives(image: Image, name: str, reach: Reach) -> Own:
         lambda paths: read_files(image, tree, paths, limits.KEYRING_BYTES, reach),
         name,
     )
+
+
+def usual_keys(image: Image, reach: Reach) -> tuple[str, ...]:
+    """The keys that *image* trusts for archives that name none, as text."""
+    tree = tree_of(image, reach)
+    found = read_files(image, tree, usual_keyrings(tree), limits.KEYRING_BYTES, reach)
+    return tuple(key_text(data, path) for path, data in found.items())
 
 
 def locked_set(name: str, lock: Lock) -> LockedSet | None:

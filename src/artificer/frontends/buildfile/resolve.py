@@ -298,6 +298,10 @@ class CallContext:
         found = self._find(label, self._platform)
         return found.call if isinstance(found, Named) and found.target is None else None
 
+    def repository(self, name: str) -> Call | None:
+        """How the repository *name* was declared."""
+        return self._resolver.loader.calls().get(name)
+
     def of(self, call: Call) -> "CallContext":
         """The context of another call."""
         return CallContext(self._resolver, call, self._platform)

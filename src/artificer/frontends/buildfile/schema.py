@@ -146,6 +146,9 @@ class Context(Protocol):
     def call(self, label: str) -> Call | None:
         """How the target that *label* names was declared; None for a file or a repository's."""
 
+    def repository(self, name: str) -> Call | None:
+        """How the repository *name* was declared."""
+
     def of(self, call: Call) -> "Context":
         """The context of another *call*: labels are relative to its package, and seen from it."""
 

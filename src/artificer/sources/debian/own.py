@@ -56,6 +56,11 @@ def own_of(tree: Tree, read: Read, image: str) -> Own:
     )
 
 
+def usual_keyrings(tree: Tree) -> list[str]:
+    """The paths of the keyrings of archives that name none."""
+    return _files(tree, *_KEYS)
+
+
 def _files(tree: Tree, folder: str, ends: tuple[str, ...], first: str) -> list[str]:
     """*first*, and what apt reads of *folder*: names with one of *ends*, in their order."""
     names = [
@@ -89,7 +94,7 @@ def _check(archive: Archive, image: str) -> None:
 def _keyrings(archives: Iterable[Archive], tree: Tree, read: Read) -> Mapping[str, bytes]:
     """The keyrings that *archives* name by their paths, and the usual ones, by path."""
     named = [one for archive in archives for one in archive.signed_by if one.startswith("/")]
-    paths = dict.fromkeys((*(one.strip("/") for one in named), *_files(tree, *_KEYS)))
+    paths = dict.fromkeys((*(one.strip("/") for one in named), *usual_keyrings(tree)))
     return read([path for path in paths if _is_file(tree, path)])
 
 
@@ -108,7 +113,7 @@ def _signers(archive: Archive, keyrings: Mapping[str, bytes]) -> Iterator[str]:
         if _ARMOUR in one:
             yield one
         elif path in keyrings:
-            yield _text(keyrings[path], one)
+            yield key_text(keyrings[path], one)
         elif one not in fingerprints:
             raise NoArchives(
                 f"{archive.place}: the image has no keyring {one}",
@@ -119,5 +124,6 @@ def _signers(archive: Archive, keyrings: Mapping[str, bytes]) -> Iterator[str]:
         yield armoured(b"".join(data))
 
 
-def _text(data: bytes, path: str) -> str:
+def key_text(data: bytes, path: str) -> str:
+    """A keyring as text, however it is written."""
     return armoured(dearmoured(data, path))

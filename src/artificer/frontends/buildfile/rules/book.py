@@ -3,6 +3,7 @@
 from artificer.frontends.buildfile.rules import (
     cc,
     debian,
+    debian_lists,
     docker,
     docker_transfer,
     generic,
@@ -36,6 +37,7 @@ RULES = {
     **tests.RULES,
     **tar_bzl.RULES,
     **debian.RULES,
+    **debian_lists.RULES,
 }
 
 _NATIVE = frozenset(
@@ -133,6 +135,7 @@ BOOK = Rulebook(
     extensions={
         "@rules_oci//oci:extensions.bzl%oci": {"pull": "oci_pull", "toolchains": ""},
         "@rules_go//go:extensions.bzl%go_sdk": {},
+        "@rules_distroless//apt:extensions.bzl%apt": {"install": "apt_install"},
     },
 )
 """What the loader is given."""

@@ -1,6 +1,5 @@
 """Rules that are known and not done (yet): they load, and are refused when they are needed."""
 
-import re
 from collections.abc import Mapping
 
 from artificer.builder.targets import Refused, Target
@@ -15,15 +14,9 @@ from artificer.frontends.buildfile.schema import (
 )
 
 _LATER = "use a `command` with declared inputs and outputs, and put what it makes into the image"
-_PACKAGES = "packages are not resolved and configured yet"
-_UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
 _ALL_PYTHON = "requirements:all"
 
 REASONS: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        ("download_pkgs", "install_pkgs", "add_apt_key"),
-        (_PACKAGES, "fetch the .deb files with http_file, and add them with `debs`"),
-    ),
     **dict.fromkeys(
         ("toolchain_container", "language_tool_layer"),
         ("it prepares images for remote execution", "use container_image and container_layer"),
@@ -89,31 +82,6 @@ def _refused_repository(call: Call, context: Context) -> Mapping[str, Repository
     return {call.name: Synthetic(dict.fromkeys(names, target))}
 
 
-def _packages(call: Call, context: Context) -> Mapping[str, Repository]:
-    """Debian packages by name, each ``@NAME//file:PACKAGE``, and lists of all that there are."""
-    target = Refused(
-        call.rule.name,
-        f"@{call.name} would be found in a list of packages, and {_PACKAGES}",
-        "fetch the .deb files with http_file, and add them with `debs`",
-    )
-    names = (*_files_of(call), "packages.deb", "Packages.json", "os_release.tar")
-    return {call.name: Synthetic({f"file:{name}": target for name in names})}
-
-
-def _packages_file(call: Call) -> Mapping[str, str]:
-    """``packages["nginx"]`` is the label of a file of the repository."""
-    found = {name: f"@{call.name}//file:{file}" for file, name in _files_of(call).items()}
-    versions = dict.fromkeys(found.values(), "")
-    return {"file:packages.bzl": f"packages = {found}\nversions = {versions}\n"}
-
-
-def _files_of(call: Call) -> dict[str, str]:
-    """The packages that *call* lists, by the names of their files."""
-    given = call.attributes.get("packages")
-    names = [str(name) for name in given] if isinstance(given, list | tuple | dict) else []
-    return {f"{_UNUSUAL.sub('_', name)}.deb": name for name in names}
-
-
 def _python(call: Call, context: Context) -> Mapping[str, Repository]:
     reason = f"@{call.name} would be made of what pip finds, which is not done yet"
     target = Refused(call.rule.name, reason, _LATER)
@@ -143,10 +111,6 @@ def _nothing(call: Call, context: Context) -> Mapping[str, Repository]:
 RULES = rules_of(
     *(Rule(name, {}, _refused, open=True) for name in REASONS),
     *(Rule(name, {}, repository=_refused_repository, open=True) for name in REPOSITORIES),
-    *(
-        Rule(name, {}, repository=_packages, open=True, starlark=_packages_file)
-        for name in ("dpkg_list", "dpkg_src")
-    ),
     *(
         Rule(name, {}, repository=_python, open=True, starlark=_requirements_file)
         for name in ("pip_import", "pip3_import", "pip_parse")

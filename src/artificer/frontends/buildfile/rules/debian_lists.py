@@ -1,0 +1,265 @@
+"""Debian packages as others' rules have them: lists of 2017, locks of rules_distroless, tars."""
+
+import re
+from collections.abc import Mapping
+
+from artificer.builder.naming import Output, Source, SourceFile, TargetId
+from artificer.builder.package_lock import read_packages
+from artificer.builder.package_targets import Debs, DebsTar, InstalledDebs, ListedDeb
+from artificer.builder.recipe import AddDebs
+from artificer.builder.targets import (
+    Archive,
+    Content,
+    Fetch,
+    Group,
+    ImageTarget,
+    Put,
+    Refused,
+    Target,
+    Wishes,
+)
+from artificer.errors import ArtificerError, Misused
+from artificer.frontends.buildfile.rules.docker import CREATED_BY
+from artificer.frontends.buildfile.rules.values import rules_of
+from artificer.frontends.buildfile.schema import (
+    ANY,
+    Call,
+    Context,
+    Repository,
+    Rule,
+    Synthetic,
+    flag,
+    label,
+    labels,
+    string,
+    strings,
+)
+from artificer.sources.debian.sourceslist import archive_of
+from artificer.sources.debian.values import Archive as Repo
+from artificer.sources.debian.values import Locked, Wanted
+
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
+_LIST = "file:Packages.json"
+_KEYS = "etc/apt/trusted.gpg.d"
+_ENDS = (".gpg", ".asc")
+
+
+def _source(call: Call, context: Context) -> Mapping[str, Repository]:
+    """The list of an archive: by its URL, or as a snapshot archive has it."""
+    urls = [url for name in ("packages_url", "packages_gz_url") if (url := call.string(name))]
+    if not urls:
+        # In 2017 the hash was of the .gz, later of the .xz: it says itself which one is meant.
+        folder = f"{_prefix(call)}/dists/{call.string('distro')}/main/binary-{call.string('arch')}"
+        urls = [f"{folder}/Packages.xz", f"{folder}/Packages.gz"]
+    target = Fetch(tuple(urls), "Packages", sha256=call.string("sha256"))
+    return {call.name: Synthetic({_LIST: target})}
+
+
+def _prefix(call: Call) -> str:
+    given = call.string("package_prefix")
+    archive = call.string("archive") or "debian"
+    return given or f"{call.string('url').rstrip('/')}/{archive}/{call.string('snapshot')}"
+
+
+def _list(call: Call, context: Context) -> Mapping[str, Repository]:
+    """Each package a target, whose file is fetched when something needs it."""
+    indexes = tuple(_index(text, call, context) for text in call.strings("sources"))
+    if not indexes:
+        context.fail(
+            call, "sources", "dpkg_list without sources", "name a dpkg_src's Packages.json"
+        )
+    return {
+        call.name: Synthetic(
+            {
+                f"file:{file}": ListedDeb(indexes, name, file)
+                for file, name in _files_of(call).items()
+            }
+        )
+    }
+
+
+def _index(text: str, call: Call, context: Context) -> tuple[Source, str]:
+    source = context.source(text)
+    made = source.target.label if isinstance(source, Output) else ""
+    name = made.removeprefix("@").partition("//")[0]
+    maker = context.repository(name) if name else None
+    if maker is None or maker.rule.name != "dpkg_src":
+        context.fail(call, "sources", f"{text} is of no dpkg_src", "name its file:Packages.json")
+    return source, _prefix(maker)
+
+
+def _packages_file(call: Call) -> Mapping[str, str]:
+    """``packages["nginx"]`` is the label of a file of the repository."""
+    found = {name: f"@{call.name}//file:{file}" for file, name in _files_of(call).items()}
+    bare = {name.partition("=")[0]: place for name, place in found.items()}
+    versions = dict.fromkeys(found.values(), "")
+    return {"file:packages.bzl": f"packages = {bare | found}\nversions = {versions}\n"}
+
+
+def _files_of(call: Call) -> dict[str, str]:
+    """The packages that *call* lists, by the names of their files."""
+    given = call.attributes.get("packages")
+    names = [str(name) for name in given] if isinstance(given, list | tuple | dict) else []
+    return {f"{_UNUSUAL.sub('_', name)}.deb": name for name in names}
+
+
+def _install(call: Call, context: Context) -> Mapping[str, Repository]:
+    """What a lock of rules_distroless has: ``@NAME//PACKAGE/ARCH``, and all of them at once."""
+    if not call.value("lock"):
+        target = Refused(
+            "apt.install",
+            f"@{call.name} has no lock",
+            "add `lock = …`, or use `apt(packages = […], lock = …)` and `artificer lock`",
+        )
+        return {call.name: Synthetic(dict.fromkeys((f":{call.name}", ":flat"), target))}
+    source = context.source(call.string("lock"))
+    if not isinstance(source, SourceFile):
+        context.fail(call, "lock", "the lock is made by a target", "name a file of the workspace")
+    try:
+        locked = read_packages(source.path).packages
+    except ArtificerError as error:
+        context.fail(call, "lock", error.message, error.hint)
+    platform = context.platform.architecture if context.platform else ""
+    own = platform if platform in locked else next(iter(sorted(locked)), "")
+    targets: dict[str, Target] = {}
+    for architecture, packages in locked.items():
+        for one in packages:
+            targets |= _package(one, architecture, call.name)
+    for one in locked.get(own, ()):
+        targets[f"{one.name}:{one.name}"] = _group(call.name, f"{one.name}/{own}:data")
+        targets[f"{one.name}:control"] = _group(call.name, f"{one.name}/{own}:deb")
+    names = [f"{one.name}/{own}:deb" for one in locked.get(own, ())]
+    return {call.name: Synthetic(targets | _together(call.name, names))}
+
+
+def _package(one: Locked, architecture: str, name: str) -> dict[str, Target]:
+    place = f"{one.name}/{architecture}"
+    fetched = Fetch(one.urls, f"{one.name}_{architecture}.deb", sha256=one.sha256)
+    debs = (Put(_output(name, f"{place}:deb")),)
+    return {
+        f"{place}:deb": fetched,
+        f"{place}:control": _group(name, f"{place}:deb"),
+        f"{place}:data": Archive(Content(debs=debs, keep_times=True), "data.tar"),
+        f"{place}:{architecture}": _group(name, f"{place}:data"),
+    }
+
+
+def _together(name: str, debs: list[str]) -> dict[str, Target]:
+    puts = tuple(Put(_output(name, one)) for one in debs)
+    flat = Archive(Content(debs=puts, keep_times=True), "flat.tar")
+    datas = tuple(_output(name, f"{one.removesuffix(':deb')}:data") for one in debs)
+    # Each tar says in status.d what is in it.
+    nothing = Archive(Content(), "dpkg_status.tar")
+    return {
+        ":flat": flat,
+        ":packages": Group(datas),
+        f":{name}": Group(datas),
+        ":dpkg_status": nothing,
+    }
+
+
+def _group(name: str, place: str) -> Group:
+    return Group((_output(name, place),))
+
+
+def _output(name: str, place: str) -> Output:
+    return Output(TargetId(f"@{name}//{place}"))
+
+
+def _download(call: Call, context: Context) -> Target:
+    """The packages that an image lacks, with all that they need, out of its own archives."""
+    packages = call.strings("packages")
+    if not packages:
+        context.fail(call, "packages", "download_pkgs without packages")
+    more: list[Repo] = []
+    for line in call.strings("additional_repos"):
+        try:
+            more.extend(archive_of(line, str(call.place)))
+        except Misused as error:
+            context.fail(call, "additional_repos", error.message, error.hint)
+    base = context.source(call.string("image_tar"))
+    return DebsTar(Debs(AddDebs(Wanted(packages)), base=base), call.name, tuple(more))
+
+
+def _installed(call: Call, context: Context) -> Target:
+    base = context.source(call.string("image_tar"))
+    return InstalledDebs(base, context.source(call.string("installables_tar")))
+
+
+def _apt_key(call: Call, context: Context) -> Target:
+    puts = []
+    for text, source in zip(
+        call.strings("keys"), context.sources(call.strings("keys")), strict=True
+    ):
+        name = text.rpartition(":")[2].rpartition("/")[2]
+        # apt passes over files of other names.
+        kept = name if name.endswith(_ENDS) else f"{name}.asc"
+        puts.append(Put(source, _KEYS, name=f"{_KEYS}/{kept}", mode=0o644))
+    if not puts:
+        context.fail(call, "keys", "add_apt_key without keys")
+    base = context.source(call.string("image"))
+    return ImageTarget(base, content=Content(tuple(puts)), wishes=Wishes(created_by=CREATED_BY))
+
+
+RULES = rules_of(
+    Rule(
+        "dpkg_src",
+        {
+            **{name: string() for name in ("arch", "distro", "sha256", "snapshot", "url")},
+            **{name: string() for name in ("packages_url", "packages_gz_url", "package_prefix")},
+            "archive": string(),
+        },
+        repository=_source,
+    ),
+    Rule(
+        "dpkg_list",
+        {"packages": ANY, "sources": labels()},
+        repository=_list,
+        starlark=_packages_file,
+    ),
+    Rule(
+        "apt_install",
+        {
+            "manifest": label(),
+            "lock": label(),
+            "nolock": flag(),
+            "resolve_transitive": flag(default=True),
+            "mergedusr": flag(),
+            "package_template": label(refused="targets of packages are what they are"),
+        },
+        repository=_install,
+    ),
+    Rule(
+        "download_pkgs",
+        {
+            "image_tar": label(mandatory=True),
+            "packages": strings(mandatory=True),
+            "additional_repos": strings(),
+        },
+        _download,
+        outputs=("{name}.tar", "{name}_metadata.csv"),
+    ),
+    Rule(
+        "install_pkgs",
+        {
+            "image_tar": label(mandatory=True),
+            "installables_tar": label(mandatory=True),
+            "output_image_name": string(),
+            "installation_cleanup_commands": string(
+                refused="what apt leaves is not there; run commands by container_run_and_commit"
+            ),
+        },
+        _installed,
+        outputs=("{name}.tar",),
+    ),
+    Rule(
+        "add_apt_key",
+        {
+            "image": label(mandatory=True),
+            "keys": labels(mandatory=True),
+            "gpg_image": label(),
+        },
+        _apt_key,
+        outputs=("{name}.tar",),
+    ),
+)
