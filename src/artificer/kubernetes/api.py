@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -102,7 +102,7 @@ class Api:
         """The objects that there are."""
         return self._listing(kind, selector)[0]
 
-    def watch(self, kind: Kind, selector: Selector) -> Iterator[Change | Listed]:
+    def watch(self, kind: Kind, selector: Selector) -> Generator[Change | Listed, None, None]:
         """A list, then its changes: from where they broke, unless that is too long ago."""
         breaks = Breaks(f"watching {kind}", Clock(time.monotonic, self._stop.wait), self._report)
         version = ""
@@ -180,6 +180,7 @@ class Api:
         """End every connection."""
         self._stop.set()
         self._connections.abort()
+        self._connections.close()
 
     def _path(self, kind: Kind) -> str:
         within = "" if kind in _UNBOUND else f"/namespaces/{quote(self.namespace(), safe='')}"

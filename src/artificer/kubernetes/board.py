@@ -57,7 +57,7 @@ class Board:
         return len(self._labels) - len(self.results) - len(self.failures)
 
     def doubtful(self) -> bool:
-        """Whether a Job said a while ago what is over, and its pod did not: all should be listed."""
+        """Whether a Job said a while ago what is over, and its pod did not: ask once more."""
         now = self._clock()
         return any(now - since >= _DOUBT for since in self._unsure.values())
 

@@ -1,6 +1,6 @@
 """What is asked of a cluster, by `kubectl` or by its API itself, and what goes wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Literal, NamedTuple, Protocol
 
 from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailable
@@ -88,7 +88,7 @@ class Cluster(Protocol):
         """The objects that there are."""
         ...
 
-    def watch(self, kind: Kind, selector: Selector) -> Iterator[Change | Listed]:
+    def watch(self, kind: Kind, selector: Selector) -> Generator[Change | Listed, None, None]:
         """What there is and then what changes, for ever: a stream that breaks is resumed.
 
         It ends when the cluster is closed; what cannot be mended is raised.

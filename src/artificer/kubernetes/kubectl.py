@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from artificer.errors import ArtificerError
@@ -95,7 +95,7 @@ class Kubectl:
         data = self._asked(["get", kind, "-o", "json", *_selected(selector), _REQUEST])
         return tuple(_document(data).get("items", ()))
 
-    def watch(self, kind: Kind, selector: Selector) -> Iterator[Change | Listed]:
+    def watch(self, kind: Kind, selector: Selector) -> Generator[Change | Listed, None, None]:
         """What there is and then what changes; after a break all is listed anew."""
         breaks = Breaks(f"watching {kind}", Clock(time.monotonic, self._stop.wait), self._report)
         words = ["get", kind, "-o", "json", "-w", "--output-watch-events", *_selected(selector)]

@@ -101,7 +101,8 @@ def lines(
 ) -> Iterator[str]:
     """The lines of the log that *stream* gives from a time on, each once, however often it breaks.
 
-    A stream that ends is taken up again until its container is *over*, and then until it ends unbroken.
+    A stream that ends is taken up again until its container is *over*, and then until it ends
+    unbroken.
     """
     breaks = Breaks("a log", clock, unheard)
     heard = _Heard()
