@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 
 class Served:
@@ -38,7 +38,8 @@ def served(root: Path) -> Iterator[Served]:
         tag = ""
 
         def do_GET(self) -> None:
-            path = unquote(self.path)
+            # As a proxy, it is asked for whole URLs, and has all hosts' files.
+            path = unquote(urlsplit(self.path).path)
             place.requests.append((path, self.headers.get("Range", "")))
             answer = _answer(place, root, path)
             if isinstance(answer, int):

@@ -1,7 +1,7 @@
 """This machine's own Debian archive, as its apt sources say, and a web to reach it by."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,10 +45,12 @@ def _is_debian(archive: Archive) -> bool:
 
 
 @contextmanager
-def web_over(store: Store, *, report: Report = unheard) -> Iterator[Web]:
-    """Requests as the command line sends them, into *store*."""
+def web_over(
+    store: Store, *, report: Report = unheard, environ: Mapping[str, str] = os.environ
+) -> Iterator[Web]:
+    """Requests as the command line sends them, into *store*; proxies are as *environ* says."""
     stop = Stop()
-    connections = Connections(Network(stop, proxies_of(os.environ, report)))
+    connections = Connections(Network(stop, proxies_of(environ, report)))
     patience = Patience(stop.wait, pauses=(0.1, 0.2))
     send = redirecting(retrying(connections.send, patience, report=report))
     try:

@@ -224,6 +224,17 @@ def test_a_download_that_breaks_off_is_continued(
     assert place.requests[-1] == (path, "bytes=100-")
 
 
+def test_archives_are_reached_through_a_proxy(
+    small: SmallArchive, place: Served, store: Store
+) -> None:
+    with web_over(store, environ={"http_proxy": place.uri}) as web:
+        universe = opened(web, small.archive(uri="http://archive.invalid"))
+        package = locked(universe.versions("a")[0])
+
+        assert package.urls[0].startswith("http://archive.invalid/pool/")
+        assert Path(acquire([package], web)[package]).is_file()
+
+
 def test_a_file_of_an_archive_on_disk_is_not_copied(small: SmallArchive, web: Web) -> None:
     universe = opened(web, small.archive())
     package = locked(universe.versions("a")[0])

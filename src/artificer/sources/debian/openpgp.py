@@ -157,7 +157,10 @@ def dearmoured(data: bytes, what: str) -> bytes:
             hint="make a keyring of it: `gpg --no-default-keyring --keyring FILE --export`",
         )
     if not blocks:
-        raise NotOpenPgp(f"{what} is neither OpenPGP packets nor their text: {data[:40]!r}")
+        raise NotOpenPgp(
+            f"{what} is neither OpenPGP packets nor their text: {data[:40]!r}",
+            hint="`gpg --export` writes a keyring, archives have theirs as .gpg or .asc",
+        )
     return b"".join(_block(body, what) for _, body in blocks)
 
 

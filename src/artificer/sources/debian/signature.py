@@ -174,10 +174,11 @@ def _problem(signed: Signed, status: str, key: str, by: Verifier) -> NotVerified
 
 
 def _unknown(signed: Signed, keyring: Keyring, keys: Sequence[str], by: Verifier) -> NotVerified:
-    ids = ", ".join(dict.fromkeys(key[-16:] for key in keys)) or "an unknown key"
-    where = f"which is not in {keyring.place}" if keyring.place else "and no keyring is known here"
+    ids = list(dict.fromkeys(key[-16:] for key in keys))
+    which = "none of which is" if len(ids) > 1 else "which is not"
+    where = f"{which} in {keyring.place}" if keyring.place else "and no keyring is known here"
     return UnknownKey(
-        f"{signed.what} is signed by {ids}, {where} (says {by})",
+        f"{signed.what} is signed by {', '.join(ids)}, {where} (says {by})",
         hint="get the archive's keyring (Debian's is the package debian-archive-keyring) and name "
         "it with `[signed-by=FILE]` or `Signed-By:`",
     )
