@@ -58,8 +58,7 @@ def _translated(pattern: str) -> str:
         elif letter == "?":
             out.append(".")
         elif letter == "[" and (end := pattern.find("]", at + 1)) > 0:
-            inner = pattern[at:end].replace("\\", "\\\\")
-            out.append(f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]")
+            out.append(_one_of(pattern[at:end]))
             at = end + 1
         elif letter == "\\" and at < len(pattern):
             out.append(re.escape(pattern[at]))
@@ -67,6 +66,17 @@ def _translated(pattern: str) -> str:
         else:
             out.append(re.escape(letter))
     return "".join(out)
+
+
+def _one_of(letters: str) -> str:
+    """The letters of a bracket; a range that runs backwards holds none."""
+    inner = re.sub(r"([\\\[\]&~|])", r"\\\1", letters)
+    text = f"[^{inner[1:]}]" if len(inner) > 1 and inner[0] in "!^" else f"[{inner}]"
+    try:
+        re.compile(text)
+    except re.error:
+        return "(?!)"
+    return text
 
 
 def _stem(pattern: str) -> str:

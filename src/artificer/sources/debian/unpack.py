@@ -128,14 +128,19 @@ class Placement:
         entries: list[Entry] = []
         names: list[str] = []
         sources: dict[str, Entry] = {}
+        given: set[str] = set()
         for shipped in deb.entries:
             entry = self._placed(shipped, package, sources)
+            lost = len(self.lost)
             if entry is not None and self._takes(entry, package):
                 entries.append(entry)
                 names.append(shipped.path)
+            elif len(self.lost) > lost:
+                given.add(shipped.path)
         # dpkg makes symbolic links last, and lists them so.
         links_last = sorted(deb.entries, key=lambda entry: entry.kind == SYMLINK)
-        listed = ("/.", *(f"/{entry.path}" for entry in links_last))
+        paths = (entry.path for entry in links_last)
+        listed = ("/.", *(f"/{path}" for path in paths if path not in given))
         return Placed(package, tuple(entries), tuple(names), listed)
 
     def _placed(self, shipped: Entry, package: Package, sources: dict[str, Entry]) -> Entry | None:
