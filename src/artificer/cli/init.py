@@ -22,10 +22,15 @@ _SAID = frozenset(
         *("baseimage", "files", "tar", "symlink", "empty_dir", "empty_file", "env", "env_file"),
         *("cmd", "cmd_shell", "entrypoint", "entrypoint_shell", "keep_cmd", "workdir", "user"),
         *("label", "expose", "volume", "target", "format", "platform", "created", "author"),
+        *("apt", "deb", "archive", "sources", "keyring", "snapshot", "deb_level", "deb_profile"),
+        *("deb_exclude", "recommends", "deb_layers", "accept_skipped"),
     }
 )
 _ELSEWHERE = frozenset({"store", "progress", "quiet", "help", "pull", "offline", "timeout"})
 _RULES = "@io_bazel_rules_docker//container:container.bzl"
+
+
+_WITHOUT_LOAD = frozenset({"apt"})
 
 
 class Exists(ArtificerError):
@@ -118,10 +123,12 @@ def _build_file(args: Namespace, target: Target, targets: Sequence[Any]) -> str:
                 f"{one} is in no registry", hint="a BUILD file pushes to registries only"
             )
     name = pushed[0].repository.path.rpartition("/")[2] if pushed else _directory_name()
-    layers = list(_layers(args))
+    layers = [*_packages(args, target), *_layers(args)]
     image = Statement("container_image", dict(_image(name, args, target, layers)))
     pushes = list(_pushes(name, pushed, target))
-    rules = dict.fromkeys(one.rule for one in (*layers, image, *pushes))
+    rules = dict.fromkeys(
+        one.rule for one in (*layers, image, *pushes) if one.rule not in _WITHOUT_LOAD
+    )
     loaded = ", ".join(f'"{rule}"' for rule in sorted(rules))
     body = "\n\n".join(map(str, (*layers, image, *pushes)))
     return f'load("{_RULES}", {loaded})\n\n{body}\n'
@@ -130,6 +137,39 @@ def _build_file(args: Namespace, target: Target, targets: Sequence[Any]) -> str:
 def _directory_name() -> str:
     name = os.path.basename(os.getcwd())
     return name if name.replace("-", "").replace("_", "").isalnum() else "image"
+
+
+def _packages(args: Namespace, target: Target) -> Iterator[Statement]:
+    """The packages, with a lock: a BUILD file is for builds that come to the same again."""
+    if not (args.apt or args.deb):
+        return
+    names = [word for word in (*args.apt, *args.deb) if not word.endswith((".deb", ".udeb"))]
+    given = {
+        "packages": names,
+        "debs": [_below(word) for word in args.deb if word not in names],
+        "base": "" if isinstance(target.base, Scratch) else "@base//image",
+        "archives": args.archive,
+        "sources": [_below(path) for path in args.sources],
+        "keyrings": [_below(path) for path in args.keyring],
+        "snapshot": args.snapshot,
+        "level": args.deb_level,
+        "profile": args.deb_profile,
+        "exclude": args.deb_exclude,
+        "recommends": args.recommends,
+        "layers": args.deb_layers,
+        "accept_skipped": args.accept_skipped,
+        "lock": "packages.lock",
+    }
+    said = {key: value for key, value in given.items() if value}
+    yield Statement("apt", {"name": "packages", **said})
+
+
+def _below(path: str) -> str:
+    """*path* as a label of the package: it has to be below this directory."""
+    bare = os.path.normpath(path)
+    if bare.startswith(("/", "..")):
+        raise Misused(f"{path} is not below this directory", hint="a BUILD file has no such file")
+    return bare
 
 
 def _layers(args: Namespace) -> Iterator[Statement]:
@@ -144,11 +184,7 @@ def _layers(args: Namespace) -> Iterator[Statement]:
 
 def _layer(name: str, word: LocalPath) -> Iterator[tuple[str, Any]]:
     source, dest = word
-    path = os.path.normpath(source)
-    if path.startswith(("/", "..")):
-        raise Misused(
-            f"{source} is not below this directory", hint="a BUILD file has no such file"
-        )
+    path = _below(source)
     yield "name", name
     contents = source.rstrip("/").endswith("/.") or path == "." or os.path.isdir(path)
     if contents and not is_pattern(source):

@@ -1,0 +1,236 @@
+"""Debian packages in the one-line build: what is taken, what is locked, what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.outside import Cli
+from tests.parts.archive import SmallArchive, deb_bytes, made
+from tests.parts.registries import Registry
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> SmallArchive:
+    """An archive with a program, what it needs and recommends, and something else."""
+    found = SmallArchive(tmp_path / "archive")
+    hello = {"usr/bin/hello": "#!/bin/sh\n", "usr/share/man/man1/hello.1": "how\n"}
+    found.add(
+        made("hello", "1.0", "amd64", files=hello, Depends="libhello", Recommends="extra"),
+        made("libhello", "2.0", "amd64"),
+        made("extra", "3"),
+    )
+    return found.publish()
+
+
+def words(archive: SmallArchive, *more: str) -> tuple[str, ...]:
+    """A build of the program upon nothing, without scripts."""
+    return (
+        *("-b", "scratch", "--archive", archive.line(), "--deb-level", "unpack"),
+        *("--apt", "hello", "-t", "oci:out", *more),
+    )
+
+
+def listed(cli: Cli) -> list[str]:
+    told = json.loads(cli("packages", "list", "oci:out", "--format", "json").stdout)
+    return [one["name"] for one in told["packages"]]
+
+
+def test_a_package_comes_with_what_it_needs(cli: Cli, archive: SmallArchive) -> None:
+    cli(*words(archive))
+
+    assert listed(cli) == ["hello", "libhello"]
+    assert "/usr/share/man/man1/hello.1" in cli("tree", "oci:out").stdout
+
+
+def test_recommended_packages_come_when_asked_for(cli: Cli, archive: SmallArchive) -> None:
+    cli(*words(archive, "--recommends"))
+
+    assert listed(cli) == ["extra", "hello", "libhello"]
+
+
+def test_a_profile_leaves_documentation_out(cli: Cli, archive: SmallArchive) -> None:
+    cli(*words(archive, "--deb-profile", "minimal"))
+
+    assert "/man1" not in cli("tree", "oci:out").stdout
+    assert listed(cli) == ["hello", "libhello"]
+
+
+def test_files_of_the_build_come_upon_packages(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    (work / "hello").write_text("mine")
+
+    cli(*words(archive, "-f", "hello:/usr/bin/hello"))
+
+    assert " 4 " in cli("tree", "oci:out", "/usr/bin/hello").stdout
+
+
+def test_an_unchanged_build_is_told_so(cli: Cli, archive: SmallArchive) -> None:
+    cli(*words(archive))
+
+    assert "its packages are the same" in cli(*words(archive)).stderr
+
+
+def test_a_package_may_be_a_file(cli: Cli, work: Path, archive: SmallArchive) -> None:
+    (work / "own.deb").write_bytes(deb_bytes(made("own", "1", "amd64", Depends="libhello")))
+    line = ("-b", "scratch", "--archive", archive.line(), "--deb-level", "unpack")
+
+    cli(*line, "--deb", "own.deb", "-t", "oci:out")
+    cli("lock", *line, "--deb", "own.deb", "-t", "oci:out")
+    cli(*line, "--deb", "own.deb", "--locked", "-t", "oci:out")
+
+    assert listed(cli) == ["libhello", "own"]
+    assert '"./own.deb"' in (work / "artificer.lock").read_text()
+
+
+def test_archives_may_be_in_a_file_with_a_keyring_beside_it(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    (work / "my.sources").write_text(
+        f"Types: deb\nURIs: file://{archive.root}\nSuites: stable\nComponents: main\n"
+    )
+    line = ("-b", "scratch", "--sources", "my.sources", "--keyring", archive.keyring)
+
+    cli(*line, "--deb-level", "unpack", "--apt", "hello", "-t", "oci:out")
+
+    assert listed(cli) == ["hello", "libhello"]
+
+
+def test_a_locked_build_needs_no_index(cli: Cli, archive: SmallArchive, tmp_path: Path) -> None:
+    told = cli("lock", *words(archive)).stdout
+    (archive.root / "dists").rename(tmp_path / "away")
+
+    cli.machine("other")(*words(archive, "--locked"))
+
+    assert told.splitlines() == [
+        "+ packages: hello",
+        "+ hello:amd64 1.0",
+        "+ libhello:amd64 2.0",
+    ]
+    assert listed(cli) == ["hello", "libhello"]
+
+
+def test_a_lock_is_updated_as_a_whole_or_by_package(cli: Cli, archive: SmallArchive) -> None:
+    cli("lock", *words(archive))
+    archive.add(made("hello", "1.1", "amd64", Depends="libhello"), made("libhello", "3", "amd64"))
+    archive.publish()
+
+    assert "~ hello:amd64 1.0 → 1.1" in cli("lock", *words(archive), "--check", code=1).stderr
+    one = cli("lock", *words(archive), "--update", "libhello")
+    rest = cli("lock", *words(archive))
+
+    assert one.stdout == "~ libhello:amd64 2.0 → 3\n"
+    assert rest.stdout == "~ hello:amd64 1.0 → 1.1\n"
+    assert "no such package" in cli("lock", *words(archive), "--update", "x", code=2).error
+
+
+def test_a_stale_lock_says_so(cli: Cli, archive: SmallArchive) -> None:
+    cli("lock", *words(archive))
+
+    other = cli(*words(archive, "--recommends"), code=1)
+    missing = cli(*words(archive, "--apt", "extra", "--locked"), code=1)
+    foreign = cli(*words(archive, "--platform", "linux/arm64"), code=1)
+
+    assert "another request" in other.error
+    assert "artificer lock" in other.hint
+    assert "hello extra: these packages are not in artificer.lock" in missing.error
+    assert "locked for amd64, not for arm64" in foreign.error
+
+
+def test_a_lock_for_several_platforms_has_packages_of_each(
+    cli: Cli, archive: SmallArchive
+) -> None:
+    archive.add(made("hello", "9", "arm64", Depends="libhello"), made("libhello", "9", "arm64"))
+    archive.publish(architectures=("amd64", "arm64"))
+    both = ("--platform", "linux/amd64,linux/arm64")
+
+    told = cli("lock", *words(archive, *both)).stdout.splitlines()
+    cli(*words(archive, *both, "--locked"))
+
+    assert "+ hello:arm64 9" in told
+    assert "+ hello:amd64 1.0" in told
+
+
+def test_a_plan_and_a_proof_take_packages_too(
+    cli: Cli, archive: SmallArchive, open_registry: Registry
+) -> None:
+    host = open_registry.host
+    target = (*words(archive)[:-1], f"{host}/packages/it", "--insecure-registry", host)
+
+    planned = cli("plan", *target)
+    proof = cli("verify", *words(archive))
+
+    assert "hello" in planned.stdout
+    assert "Both are the same." in proof.stderr
+
+
+ASKED = ("--apt", "a", "--archive", "https://deb.example.org stable main")
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "hint"),
+    [
+        (("--apt", "nginx"), "no archive", "--archive"),
+        (("--recommends",), "no package is to be installed", "--apt"),
+        (("--archive", "https://deb.example.org stable main"), "no package", "--apt"),
+        (("--apt", "a b", "--archive", "x"), "not the name of a package", "NAME"),
+        (("--apt", "a", "--archive", "https://deb.example.org"), "without a suite", "URI"),
+        (("--deb", "no.deb"), "no file no.deb", "--apt"),
+        (("--apt", "a", "--sources", "none.list"), "cannot read none.list", ""),
+        (("--apt", "a", "--keyring", "k"), "no archive is named", "--archive"),
+        ((*ASKED, "--deb-layers", "budget=0"), "number of layers", "1 to 126"),
+        ((*ASKED, "--deb-layers", "most"), "budget", "ten"),
+        ((*ASKED, "--rung", "ladder"), "no such way", "one of"),
+    ],
+)
+def test_what_cannot_be_is_misuse_with_a_way_out(
+    cli: Cli, line: tuple[str, ...], error: str, hint: str
+) -> None:
+    done = cli("-b", "scratch", *line, "-t", "oci:out", code=2)
+
+    assert error in done.error
+    assert hint in done.hint
+
+
+def test_a_name_that_does_not_exist_is_told_with_one_that_does(
+    cli: Cli, archive: SmallArchive
+) -> None:
+    done = cli(*words(archive, "--apt", "helo"), code=2)
+
+    assert "helo" in done.error
+    assert "hello" in done.hint
+
+
+def test_a_wrong_signature_gives_no_image(cli: Cli, work: Path, archive: SmallArchive) -> None:
+    release = archive.root / "dists/stable/InRelease"
+    release.write_text(release.read_text().replace("Label: Test", "Label: Evil"))
+
+    done = cli(*words(archive), code=1)
+
+    assert "signature" in done.error
+    assert not (work / "out").exists()
+
+
+def test_init_writes_packages_and_their_archives_into_a_build_file(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    cli("init", *words(archive)[:-2], "--deb-profile", "minimal", "--recommends")
+
+    text = (work / "BUILD").read_text()
+    cli("lock")
+    cli("build", "//...")
+
+    assert 'packages = ["hello"],' in text
+    assert 'lock = "packages.lock",' in text
+    assert (work / "packages.lock").exists()
+
+
+def test_a_base_without_archives_says_what_to_name(cli: Cli, work: Path) -> None:
+    (work / "f").write_text("f")
+    cli("-b", "scratch", "-f", "f", "-t", "oci:base")
+
+    done = cli("-b", "oci:base", "--apt", "hello", "-t", "oci:out", code=1)
+
+    assert "names no archive in /etc/apt" in done.error
+    assert "--archive" in done.hint
