@@ -9,6 +9,7 @@ import pytest
 from artificer import api
 from artificer.errors import ArtificerError
 from artificer.oci.image import Image, Index
+from tests.parts.archive import SmallArchive, made
 from tests.parts.commands import Command
 from tests.parts.images import BaseImage
 from tests.parts.registries import LockedRegistry
@@ -103,3 +104,15 @@ def test_importing_the_api_loads_next_to_nothing() -> None:
 
     assert len(done.stdout.split()) <= 12
     assert "artificer.http.connection" not in done.stdout
+
+
+def test_packages_are_installed_from_archives(tmp_path: Path) -> None:
+    archive = SmallArchive(tmp_path / "archive").add(made("hello", "1", "amd64")).publish()
+    wanted = api.Packages(("hello",), archives=(archive.line(),), level="unpack")
+    with api.Workshop(str(tmp_path / "store")) as workshop:
+        image = workshop.build("scratch", packages=wanted)
+        again = workshop.build("scratch", packages=wanted)
+
+    assert isinstance(image, Image)
+    assert len(image.layers) == 1
+    assert again.digest == image.digest

@@ -10,6 +10,7 @@ Everything that goes wrong is an `artificer.errors.ArtificerError` with a messag
 exit code. Importing this module costs next to nothing; what a call needs is imported by it.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -18,10 +19,13 @@ from artificer.events import Report, unheard
 
 if TYPE_CHECKING:
     from artificer.builder.build import Sources
-    from artificer.builder.recipe import Target
+    from artificer.builder.debian.tools import DebTools
+    from artificer.builder.recipe import AddDebs, Target
     from artificer.images.reach import Reach
     from artificer.oci.image import Content, Image, Index
     from artificer.registry.credential import Keychain
+    from artificer.sandbox.client import Sandbox
+    from artificer.sources.debian.values import Level
 
 
 class Login(NamedTuple):
@@ -49,6 +53,23 @@ class Options(NamedTuple):
 USUAL = Options()
 
 
+class Packages(NamedTuple):
+    """Debian packages to install: *names* as apt-get takes them, *files* of ``.deb`` files.
+
+    *archives* are lines as in sources.list; none are those that the base names. *level* is
+    ``configure`` or ``unpack``, *profile* ``whole``, ``minimal`` or ``distroless``.
+    """
+
+    names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    recommends: bool = False
+    level: "Level" = "configure"
+    profile: str = "whole"
+    accept_skipped: bool = False
+
+
 class Workshop:
     """A store and the registries: where images are built, and where they come from and go.
 
@@ -72,6 +93,7 @@ class Workshop:
         from artificer.store.blobs import open_store
 
         self._stop = Stop()
+        self._sandboxes: list[Sandbox] = []
         routes = Routes(
             mirrored((), options.mirrors),
             insecure=options.insecure,
@@ -98,12 +120,13 @@ class Workshop:
         entrypoint: Sequence[str] | None = None,
         labels: Mapping[str, str] | None = None,
         platforms: Iterable[str] = (),
+        packages: Packages | None = None,
     ) -> "Image | Index":
-        """Build *files* (words as after ``--files``) upon *base*; the layers are in the store.
+        """Build *packages* and *files* (words as after ``--files``) upon *base*, into the store.
 
         None keeps what the base has, an empty list resets it. Several *platforms* give an index.
         """
-        from artificer.builder.recipe import AddFiles, Target
+        from artificer.builder.recipe import AddFiles, Step, Target
         from artificer.layers.rules import Rules
         from artificer.layers.select import parse_files_word
         from artificer.oci.platform import Platform
@@ -111,7 +134,11 @@ class Workshop:
         from artificer.oci.settings import Settings
 
         sources = tuple(parse_files_word(word) for word in files)
-        steps = (AddFiles(sources, Rules(), (repr(sources), "api")),) if sources else ()
+        steps: tuple[Step, ...] = ()
+        if packages is not None:
+            steps = (_installed(packages, base),)
+        if sources:
+            steps = (*steps, AddFiles(sources, Rules(), (repr(sources), "api")))
         settings = Settings(
             env=tuple((env or {}).items()),
             cmd=None if cmd is None else tuple(cmd),
@@ -124,10 +151,16 @@ class Workshop:
     def build_target(self, target: "Target") -> "Image | Index":
         """Build a target of one's own making (`artificer.builder.recipe`)."""
         from artificer.builder.build import build
+        from artificer.builder.recipe import AddDebs
 
         sources = self._sources()
         with self._reach.store.in_use():
-            return build(target, sources.base(target.base), sources).content
+            base = sources.base(target.base)
+            if any(isinstance(step, AddDebs) for step in target.steps):
+                from artificer.builder.package_base import completed
+
+                target = completed(target, base, sources)
+            return build(target, base, sources).content
 
     def push(self, content: "Content", *targets: str) -> str:
         """Bring *content* to each of *targets*, references of any kind; give its digest."""
@@ -160,14 +193,34 @@ class Workshop:
         self._wire.connections.abort()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and the sandbox if there is one."""
+        for sandbox in self._sandboxes:
+            sandbox.close()
         self._wire.connections.close()
 
     def _sources(self) -> "Sources":
         from artificer.builder.build import Sources
         from artificer.builder.known import Known
 
-        return Sources(self._reach, Known(self._reach))
+        return Sources(self._reach, Known(self._reach), debs=self._debs)
+
+    def _debs(self) -> "DebTools":
+        from artificer.builder.debian.tools import DebTools
+        from artificer.sandbox.client import Sandbox, SandboxOptions
+        from artificer.sources.url import Web
+        from artificer.store.trees import STATE
+
+        store, report = self._reach.store, self._reach.report
+        web = Web(self._wire.send, store, report, self._stop)
+
+        def sandbox() -> Sandbox:
+            if not self._sandboxes:
+                options = SandboxOptions(started=time.time_ns())
+                made = Sandbox(f"{store.root}/{STATE}", options, report, self._stop)
+                self._sandboxes.append(made)
+            return self._sandboxes[0]
+
+        return DebTools(web, sandbox)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -181,6 +234,30 @@ class Workshop:
     ) -> None:
         """Close the connections."""
         self.close()
+
+
+def _installed(packages: Packages, base: str) -> "AddDebs":
+    from artificer.builder.recipe import AddDebs
+    from artificer.oci.reference import Scratch, parse_reference
+    from artificer.sources.debian.profiles import PROFILES
+    from artificer.sources.debian.sourceslist import archive_of
+    from artificer.sources.debian.values import Wanted
+
+    nothing = isinstance(parse_reference(base), Scratch)
+    wanted = Wanted(
+        packages.names,
+        packages.files,
+        packages.exclude,
+        recommends=packages.recommends,
+        essential=nothing and packages.level == "configure",
+    )
+    return AddDebs(
+        wanted,
+        tuple(one for line in packages.archives for one in archive_of(line, "archives")),
+        level=packages.level,
+        profile=PROFILES[packages.profile],
+        accept_skipped=packages.accept_skipped,
+    )
 
 
 def _keychain(options: Options) -> "Keychain":

@@ -9,6 +9,7 @@ from artificer.builder.debian.locking import Earlier, locked_now
 from artificer.builder.debian.tools import opened
 from artificer.builder.debian.upon import base_words, lock_name
 from artificer.builder.lock import Lock
+from artificer.builder.package_base import images_by_architecture
 from artificer.builder.package_lock import (
     LockedSet,
     differences,
@@ -17,7 +18,6 @@ from artificer.builder.package_lock import (
     request_of,
 )
 from artificer.builder.recipe import AddDebs, Target
-from artificer.cli.debian_base import images_by_architecture
 from artificer.sources.debian.values import Wanted
 
 _NOTHING = LockedSet("", {})

@@ -177,7 +177,7 @@ def upon(base: Base, target: Target, sources: Sources) -> Target:
     """*target* with what its *base*, and the lock, have to say about Debian packages in it."""
     if not any(isinstance(step, AddDebs) for step in target.steps):
         return target
-    from artificer.cli.debian_base import completed
+    from artificer.builder.package_base import completed
 
     return completed(target, base, sources)
 

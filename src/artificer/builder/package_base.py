@@ -1,4 +1,4 @@
-"""What a one-line build with Debian packages takes from its base image, and from its lock."""
+"""What a build with Debian packages takes from its base image, and from its lock."""
 
 from artificer.builder.build import Base, Sources
 from artificer.builder.debian.tools import architecture_of
