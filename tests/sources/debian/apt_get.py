@@ -21,13 +21,16 @@ class Outcome(NamedTuple):
 
 
 class AptGet:
-    """An apt with *archives* in *folder*, for which `update` has been run."""
+    """An apt with *archives* in *folder* for *architectures*, for which `update` has been run."""
 
-    def __init__(self, folder: Path, archives: Sequence[Archive]) -> None:
+    def __init__(
+        self, folder: Path, archives: Sequence[Archive], architectures: Sequence[str]
+    ) -> None:
         self._folder = folder
         for name in ("lists/partial", "cache/archives/partial", "etc/apt.conf.d"):
             (folder / name).mkdir(parents=True)
         (folder / "empty").touch()
+        known = "".join(f'"{name}"; ' for name in architectures)
         (folder / "sources.list").write_text("".join(map(_line, archives)))
         (folder / "apt.conf").write_text(
             f'Dir::Etc "{folder}/etc"; Dir::Etc::SourceList "{folder}/sources.list";'
@@ -35,6 +38,7 @@ class AptGet:
             f'Dir::State::Status "{folder}/empty"; Dir::Cache "{folder}/cache";'
             f'APT::Sandbox::User "root"; Debug::NoLocking "1"; APT::Get::Assume-Yes "1";'
             f'APT::Get::allow-remove-essential "1"; Acquire::Languages "none";'
+            f'APT::Architecture "{architectures[0]}"; APT::Architectures {{ {known} }};'
         )
         done = self._run("apt-get", "-q", "update")
         assert done.returncode == 0, done.stderr

@@ -1,7 +1,8 @@
 """The resolver against ``apt-get -s install``, over Debian's own archive."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 
 from artificer.errors import ArtificerError
 from artificer.sources.debian.acquire import open_universe
+from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.deb822 import stanzas
 from artificer.sources.debian.preferences import pin_of
 from artificer.sources.debian.resolve import resolve
@@ -32,6 +34,7 @@ class Case(NamedTuple):
     recommends: bool
     pins: tuple[str, ...]
     differs: str
+    foreign: tuple[str, ...]
     words: tuple[str, ...]
 
 
@@ -45,6 +48,7 @@ def case(line: str) -> Case:
         "recommends" in found,
         tuple(flag[4:] for flag in found if flag.startswith("pin=")),
         options.get("differs", ""),
+        tuple(options.get("foreign", "").split()),
         tuple(words.split()),
     )
 
@@ -57,13 +61,14 @@ def cases() -> list[Case]:
 class Oracle:
     """Both resolvers over the same archives, and statuses to start from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, foreign: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._architectures = [ARCHITECTURE, *foreign]
         self.archives = machine_archives()
         self.release = self.archives[0].suite
         with web_over(archive_store()) as web:
-            self.universe = open_universe(self.archives, [ARCHITECTURE], web)
-        self._apt = AptGet(folder / "apt", self.archives)
+            self.universe = open_universe(self.archives, self._architectures, web)
+        self._apt = AptGet(folder / "apt", self.archives, self._architectures)
         self.essential = [*dict.fromkeys(one.name for one in self.universe.essential()), "apt"]
         (folder / "nothing").touch()
         self._statuses: dict[str, Path] = {
@@ -79,7 +84,7 @@ class Oracle:
             return self.universe
         with web_over(archive_store()) as web:
             offline = web._replace(offline=True)
-            return open_universe(self.archives, [ARCHITECTURE], offline, pins=pins)
+            return open_universe(self.archives, self._architectures, offline, pins=pins)
 
     def status(self, name: str) -> Path:
         if name not in self._statuses:
@@ -114,8 +119,14 @@ class Oracle:
 
 
 @pytest.fixture(scope="module")
-def oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
-    return Oracle(tmp_path_factory.mktemp("oracle"))
+def oracles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...]], Oracle]:
+    """An oracle for each set of foreign architectures, made when it is first asked."""
+
+    @cache
+    def made(foreign: tuple[str, ...]) -> Oracle:
+        return Oracle(tmp_path_factory.mktemp("oracle"), foreign)
+
+    return made
 
 
 def read_status(path: Path) -> list[Installed]:
@@ -132,17 +143,36 @@ def own(oracle: Oracle, asked: Case, words: Sequence[str]) -> Outcome | None:
     wanted = Wanted(tuple(words), recommends=asked.recommends, essential=nothing, apt=nothing)
     universe = oracle.pinned(oracle.pins(asked.pins))
     try:
-        solution = resolve(wanted, universe, read_status(oracle.status(asked.on)), ARCHITECTURE)
+        there = read_status(oracle.status(asked.on))
+        solution = resolve(wanted, universe, there, ARCHITECTURE, asked.foreign)
     except ArtificerError:
         return None
+    check_order(solution.install)
     return Outcome(
-        {one.name: one.version for one in solution.install},
-        frozenset(one.name for one in solution.remove),
+        {shown(one): one.version for one in solution.install},
+        frozenset(map(shown, solution.remove)),
     )
 
 
+def check_order(packages: Sequence[Binary]) -> None:
+    """What a package pre-depends on is before it, if it is new."""
+    places = {one.name: at for at, one in enumerate(packages)}
+    for at, one in enumerate(packages):
+        for clause in one.relations("Pre-Depends"):
+            new = [places[relation.name] for relation in clause if relation.name in places]
+            assert not new or min(new) < at, f"{one} is before what it pre-depends on"
+
+
+def shown(package: Binary | Installed) -> str:
+    native = package.architecture in {"all", ARCHITECTURE}
+    return package.name if native else f"{package.name}:{package.architecture}"
+
+
 @pytest.mark.parametrize("asked", cases(), ids=lambda asked: asked.line)
-def test_it_comes_to_what_apt_get_comes_to(oracle: Oracle, asked: Case) -> None:
+def test_it_comes_to_what_apt_get_comes_to(
+    oracles: Callable[[tuple[str, ...]], Oracle], asked: Case
+) -> None:
+    oracle = oracles(asked.foreign)
     words = [word.replace("RELEASE", oracle.release) for word in asked.words]
     base = oracle.essential if asked.on == "nothing" else []
     expected = oracle.asked(

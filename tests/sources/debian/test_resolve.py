@@ -413,6 +413,17 @@ def test_a_library_has_one_version_on_all_architectures() -> None:
     assert [f"{one.architecture}={one.version}" for one in found.install] == ["amd64=1", "arm64=1"]
 
 
+def test_a_program_is_there_for_one_architecture() -> None:
+    universe = "Package: a\n\nPackage: a\nArchitecture: arm64"
+
+    found = solve(universe, "a:arm64", foreign=["arm64"], upon="Package: a")
+
+    assert [one.architecture for one in found.install] == ["arm64"]
+    assert [one.architecture for one in found.remove] == ["amd64"]
+    with pytest.raises(Unsatisfiable, match="a:arm64 1 cannot be there for two architectures"):
+        solve(universe, "a:amd64", "a:arm64", foreign=["arm64"])
+
+
 def test_the_essential_set_and_apt_are_added_when_wanted() -> None:
     universe = """
         Package: base

@@ -74,7 +74,9 @@ def conflict(binary: Binary, key: Key, state: State, candidates: Candidates) -> 
                 if any(candidates.opposes(relation, owned) for relation in clause):
                     as_what = "" if clause[0].name == owned.name else f" as {shown(clause)}"
                     return f"{one} {_VERBS[field]} {two}{as_what}"
-    return f"{subject} must have the version of {found}"
+    if binary.multi_arch == other.multi_arch == "same":
+        return f"{subject} must have the version of {found}"
+    return f"{subject} cannot be there for two architectures, beside {found}"
 
 
 def unmet(clause: Clause, candidates: Candidates, architecture: str) -> str:

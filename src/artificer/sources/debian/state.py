@@ -97,14 +97,13 @@ class State:
         return list(found)
 
     def _unlike(self, key: Key, binary: Binary) -> Iterator[Key]:
-        """The same package of other architectures in other versions, which share its files."""
-        if binary.multi_arch != "same":
-            return
+        """The same package of other architectures; libraries may be beside it in one version."""
         for other in self._candidates.keys(binary.name):
             sibling = self.have.get(other)
-            if sibling is None or other == key or sibling.multi_arch != "same":
+            if sibling is None or other == key:
                 continue
-            if sibling.version != binary.version:
+            shared = binary.multi_arch == sibling.multi_arch == "same"
+            if not shared or sibling.version != binary.version:
                 yield other
 
     def dependents(self, lost: Binary) -> list[Key]:
