@@ -207,7 +207,7 @@ class _Work:
         if not self.options.runs:
             return (), ()
         calls = Calls(self.options.epoch, dpkg_version(self.turns, self.known))
-        order = Order(self.turns, self.leaving, self.known, calls)
+        order = Order(self.turns, self.leaving, self.known, calls, self.base is None)
         return order.before(), order.commands()
 
 

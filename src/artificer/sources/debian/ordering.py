@@ -33,6 +33,7 @@ class Order(NamedTuple):
     leaving: Sequence[Record]
     known: Database
     calls: Calls
+    from_nothing: bool
 
     def before(self) -> tuple[Action, ...]:
         """What is called while the base is as it was: removals, and what comes before unpacking.
@@ -45,7 +46,7 @@ class Order(NamedTuple):
             names = [record.owner.key for record in self.leaving]
             words = ("--force-depends", "--remove", *names)
             found.append(self.calls.dpkg_call(words, f"remove {', '.join(names)}"))
-        if self._from_nothing:
+        if self.from_nothing:
             return tuple(found)
         later = {id(turn) for turn in self._later()}
         for turn in self.turns:
@@ -62,10 +63,6 @@ class Order(NamedTuple):
         if self.turns:
             found.append(self.calls.dpkg_call(("--configure", "-a"), "configure all packages"))
         return tuple(found)
-
-    @property
-    def _from_nothing(self) -> bool:
-        return not self.known.records
 
     def _prerm(self, turn: Turn) -> Iterator[Action]:
         old = turn.upgraded
@@ -86,7 +83,7 @@ class Order(NamedTuple):
             turn
             for turn in self.turns
             if _has(turn.package, "preinst")
-            and (self._from_nothing or new & _needed(turn.package, ("Pre-Depends",)))
+            and (self.from_nothing or new & _needed(turn.package, ("Pre-Depends",)))
         ]
 
     def _preinsts(self) -> Iterator[Action]:
@@ -97,7 +94,7 @@ class Order(NamedTuple):
         """
         packages = {turn.package.name: turn.package for turn in self.turns}
         done: set[str] = set()
-        if self._from_nothing:
+        if self.from_nothing:
             essential = [name for name, one in packages.items() if _is_essential(one)]
             done = _closure(essential, packages)
         called: set[str] = set()
