@@ -54,7 +54,7 @@ def _parser() -> Parser:
 
 def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
     job, found = wanted(args, command, session)
-    if not job.options.name and not job.options.generate_name:
+    if not args.name and not args.generate_name:
         stem = stem_of(job.works)
         prefix = f"build-{stem}-" if stem else "build-"
         job = job._replace(options=job.options._replace(generate_name=prefix))
