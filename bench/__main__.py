@@ -26,6 +26,7 @@ from bench.debian import debian
 from bench.dockerfiles import BASES, DOCKERFILES, dockerfile_verdicts
 from bench.files import files
 from bench.floor import Floor, floor_of
+from bench.jobs import jobs
 from bench.measure import Runner, runner
 from bench.memory import memory
 from bench.peers import Peer, dockerfile_peers, missing, peers
@@ -60,6 +61,7 @@ BUILDS = {
     "memory": _memory,
     "archives": archives,
     "debian": _debian,
+    "jobs": jobs,
     "pods": pods,
 }
 
