@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from artificer import limits
 from artificer.errors import ArtificerError, reason
 from artificer.events import Note, Warned
-from artificer.http.request import Request, redacted
+from artificer.http.request import InvalidUrl, Request, authority, redacted
 from artificer.oci.digest import Digest
 from artificer.sources.debian.index import BadIndex, Index, known_index, parsed_index
 from artificer.sources.debian.openpgp import NotOpenPgp, cleartext
@@ -148,12 +148,20 @@ def _snapshot(archive: Archive, number: int, web: Web, trust: Trust) -> Archive:
     """*archive* at the place where its Release file says that its snapshots are."""
     now = suite_of(archive._replace(snapshot="", check_valid_until=False), number, web, trust)
     place = now.release.fields.get("Snapshots", "")
-    if SNAPSHOT not in place or not place.startswith(("http://", "https://")):
+    if SNAPSHOT not in place or not _is_address(place):
         raise BadRelease(
             f"{now.release.what} does not say where its snapshots are",
             hint=f"write the archive's snapshots as the URI, with {SNAPSHOT} in it",
         )
     return archive._replace(uri=place)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        authority(text)
+    except InvalidUrl:
+        return False
+    return True
 
 
 def _release(archive: Archive, folder: str, web: Web, trust: Trust) -> Release:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from artificer import limits
 from artificer.errors import Misused
-from artificer.http.request import redacted
+from artificer.http.request import InvalidUrl, authority, redacted
 from artificer.sources.debian.deb822 import BadStanza, stanzas
 from artificer.sources.debian.values import Archive
 
@@ -200,7 +200,8 @@ def _archive(uri: str, suite: str, components: tuple[str, ...], options: _Option
             f"{place}: not a URI that can be read: {redacted(uri)}",
             hint="use http:, https: or file:",
         )
-    _check_words(uri, suite, components, place)
+    _check_address(uri, place)
+    _check_words(suite, components, place)
     return Archive(
         uri.replace("file:///", "file:/").replace("file:/", "file:///"),
         suite,
@@ -215,13 +216,21 @@ def _archive(uri: str, suite: str, components: tuple[str, ...], options: _Option
     )
 
 
-def _check_words(uri: str, suite: str, components: tuple[str, ...], place: str) -> None:
+def _check_address(uri: str, place: str) -> None:
+    if not uri.startswith("file:"):
+        try:
+            authority(uri)
+        except InvalidUrl as error:
+            raise BadSources(f"{place}: {error.message}", hint="is a part missing?") from error
     if "@" in uri.partition("://")[2].partition("/")[0]:
         # It would be in every lock file.
         raise BadSources(
             f"{place}: {redacted(uri)} is written with a login, which is not supported",
             hint="serve the archive without one to this machine, or from a directory (file:)",
         )
+
+
+def _check_words(suite: str, components: tuple[str, ...], place: str) -> None:
     if suite.endswith("/") and components:
         raise BadSources(
             f"{place}: the flat archive {suite} cannot have components",
@@ -229,7 +238,7 @@ def _check_words(uri: str, suite: str, components: tuple[str, ...], place: str) 
         )
     if not suite.endswith("/") and not components:
         raise BadSources(
-            f"{place}: {redacted(uri)} {suite} has no components",
+            f"{place}: the suite {suite} has no components",
             hint="most archives have `main`; a flat one is written with a slash at its end: `./`",
         )
     if ".." in suite.split("/") or any(".." in part.split("/") for part in components):
