@@ -9,6 +9,7 @@ from artificer.sources.debian.lists import Trust
 from artificer.sources.debian.preferences import pin_of
 from artificer.sources.debian.universe import Universe, UnsafePath
 from artificer.sources.debian.values import Archive
+from artificer.sources.debian.versions import BadVersion
 from artificer.sources.url import Web
 from artificer.store.blobs import open_store
 from tests.parts.archive import TIME, SmallArchive, deb_bytes, made
@@ -151,6 +152,15 @@ def test_a_package_outside_of_its_archive_is_refused(path: str, tmp_path: Path, 
     with pytest.raises(UnsafePath, match="the file of a is outside of the archive") as caught:
         universe.versions("a", "amd64")
     assert "hostile" in (caught.value.hint or "")
+
+
+def test_a_version_that_is_none_is_named_with_its_package(tmp_path: Path, web: Web) -> None:
+    archive = SmallArchive(tmp_path / "archive")
+    archive.add(made("a"), Version="1_2").publish()
+    universe = open_universe([archive.archive()], ["amd64"], web, trust=TRUST)
+
+    with pytest.raises(BadVersion, match=r"Packages.*: a: not a version of a Debian package"):
+        universe.versions("a", "amd64")
 
 
 def test_names_of_files_are_written_as_urls_have_them(tmp_path: Path, web: Web) -> None:

@@ -12,7 +12,7 @@ from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.index import Index
 from artificer.sources.debian.preferences import Place, priority_of
 from artificer.sources.debian.values import Archive, Pin
-from artificer.sources.debian.versions import version_key
+from artificer.sources.debian.versions import BadVersion, version_key
 
 _LOCAL = Place(Archive("", "", place="a file"), {})
 _SAFE = "/+~:@!$&'()*,;=-._"
@@ -167,6 +167,13 @@ def _with(binary: Binary, pin: int, suites: tuple[str, ...]) -> Binary:
 
 def _checked(fields: Mapping[str, str], part: Part) -> Mapping[str, str]:
     """*fields*, of which ``Filename`` is a path below the archive, as URLs have it."""
+    try:
+        version_key(fields["Version"])
+    except BadVersion as error:
+        raise BadVersion(
+            f"{part.packages.what}: {fields['Package']}: {error.message}",
+            hint="the archive is broken; leave it out, or take a mirror of it that is not",
+        ) from error
     path = fields.get("Filename", "")
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or "\0" in path or "://" in path:
