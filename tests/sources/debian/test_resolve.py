@@ -76,6 +76,42 @@ def test_a_choice_that_conflicts_later_is_made_anew() -> None:
     assert names(solve(universe, "a")) == ["a", "c", "d", "e"]
 
 
+def test_what_came_in_only_for_a_package_that_had_to_go_does_not_stay() -> None:
+    universe = """
+        Package: a
+        Depends: b | c, d
+
+        Package: b
+        Depends: only-for-b
+
+        Package: only-for-b
+
+        Package: c
+
+        Package: d
+        Conflicts: b
+    """
+
+    assert names(solve(universe, "a")) == ["a", "c", "d"]
+
+
+def test_what_replaces_an_alternative_that_is_there_may_do_for_all() -> None:
+    universe = """
+        Package: a
+        Depends: small | full, z
+
+        Package: small
+
+        Package: z
+        Depends: full
+
+        Package: full
+        Conflicts: small
+    """
+
+    assert names(solve(universe, "a")) == ["a", "full", "z"]
+
+
 def test_choices_that_had_no_part_in_a_conflict_are_not_tried_again() -> None:
     others = "\n\n".join(
         f"Package: x{at}\nDepends: y{at} | z{at}\n\nPackage: y{at}\n\nPackage: z{at}"

@@ -2,8 +2,7 @@
 
 Packages are taken in apt's order, depth first, each with the first alternative that apt would
 take. Where that comes to nothing, the latest choice that had a part in it is made anew
-(conflict-directed backjumping); so a solution is found if there is one, and it is apt's if apt's
-own choices work.
+(conflict-directed backjumping); so where apt's own choices work, they are what is found.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,47 +13,7 @@ from artificer.sources.debian.candidates import Candidates, Key
 from artificer.sources.debian.explain import Failure, chain, conflict, needed, unmet
 from artificer.sources.debian.relations import Clause
 from artificer.sources.debian.state import NEEDS, Action, Cause, State
-
-
-class Need(NamedTuple):
-    """A task: *clause* of *binary* must come to hold; where *optional* it may also not."""
-
-    key: Key
-    binary: Binary
-    field: RelationField
-    clause: Clause
-    optional: bool
-
-
-class Evict(NamedTuple):
-    """A task: what is installed at *key* conflicts with the package at *opponent*."""
-
-    key: Key
-    opponent: Key
-
-
-class Mend(NamedTuple):
-    """A task: the package at *key* may have needed *lost*, which is gone."""
-
-    key: Key
-    lost: Binary
-
-
-class Follow(NamedTuple):
-    """A task: the package at *key* is of the same source as *leader*, which is changed."""
-
-    key: Key
-    leader: Key
-
-
-Task = Need | Evict | Mend | Follow
-
-
-class Agenda(NamedTuple):
-    """What is to be done yet; a list that shares its tail with those of earlier choices."""
-
-    task: Task
-    rest: "Agenda | None"
+from artificer.sources.debian.tasks import Agenda, Choice, Evict, Follow, Mend, Need, Point, Task
 
 
 class Exhausted(Exception):
@@ -67,31 +26,6 @@ class Unsolvable(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.text)
         self.failure = failure
-
-
-class _Point(NamedTuple):
-    """Where the search stood: what it had picked, and what was to be done at once and later."""
-
-    mark: int
-    agenda: Agenda | None
-    later: Agenda | None
-
-
-class _Choice:
-    """Several actions of which one will do; *before* is where the search stood."""
-
-    __slots__ = ("actions", "before", "cause", "failures", "optional", "text", "tried")
-
-    def __init__(
-        self, actions: Sequence[Action], before: "_Point", cause: Cause, text: str
-    ) -> None:
-        self.actions = actions
-        self.before = before
-        self.cause = cause
-        self.text = text
-        self.optional = False
-        self.tried = 0
-        self.failures: list[Failure] = []
 
 
 class Rules(NamedTuple):
@@ -116,8 +50,9 @@ class Search:
         self.state = State(candidates, candidates.installed)
         self._agenda: Agenda | None = None
         self._later: Agenda | None = None
-        self._choices: list[_Choice] = []
+        self._choices: list[Choice] = []
         self._steps = 0
+        self._dropped = False
         self._of_source: dict[str, list[Key]] = {}
         for key, binary in candidates.installed.items():
             self._of_source.setdefault(_source(binary)[0], []).append(key)
@@ -138,6 +73,16 @@ class Search:
             failure = self._do(task)
             if failure is not None:
                 self._back(failure)
+        if self._dropped:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Leave out what only came in for packages that had to go again."""
+        asked = [key for key, cause in self.state.picked.items() if cause.parent is None]
+        roots = [key for key in (*self.installed, *asked) if key in self.state.have]
+        used = self.state.used(roots)
+        for key in [key for key in self.state.have if key not in used]:
+            self.state.pick(Action(key, None), Cause())
 
     def _next(self) -> Task | None:
         if self._agenda is not None:
@@ -203,7 +148,20 @@ class Search:
         if victim is None or task.key not in self.state.opponents(task.opponent, binary):
             return None
         cause = Cause(task.opponent, "Conflicts", (), self.state.picked[task.opponent].levels)
+        other = self.state.picked.get(task.key)
+        if other is not None:
+            return self._drop(task, other, cause)
         return self._choose([*self._upgrade(task.key, victim), Action(task.key, None)], cause)
+
+    def _drop(self, task: Evict, other: Cause, cause: Cause) -> Failure | None:
+        """Leave out what was picked, if it may go again."""
+        levels = cause.levels | other.levels
+        if not self._is_spare(task.key, other, cause):
+            binary = self.state.have[task.opponent]
+            return Failure(levels, conflict(binary, task.key, self.state, self.candidates))
+        self._pick(Action(task.key, None), cause._replace(levels=levels))
+        self._dropped = True
+        return None
 
     def _upgrade(self, key: Key, binary: Binary) -> list[Action]:
         candidate = self.candidates.of(key)
@@ -259,13 +217,13 @@ class Search:
     def _choose(
         self, actions: Sequence[Action], cause: Cause, *, optional: bool = False
     ) -> Failure | None:
-        before = _Point(self.state.mark, self._agenda, self._later)
-        choice = _Choice(actions, before, cause, needed(cause, self.candidates))
+        before = Point(self.state.mark, self._agenda, self._later)
+        choice = Choice(actions, before, cause, needed(cause, self.candidates))
         choice.optional = optional
         self._choices.append(choice)
         return self._advance(choice)
 
-    def _advance(self, choice: _Choice) -> Failure | None:
+    def _advance(self, choice: Choice) -> Failure | None:
         """Take the next action that works; a choice without one is no more."""
         level = len(self._choices) - 1
         while choice.tried < len(choice.actions):
@@ -290,12 +248,12 @@ class Search:
         parts = tuple(choice.failures) or (self._lack(choice),)
         return Failure(levels & ~(1 << level), choice.text, parts)
 
-    def _lack(self, choice: _Choice) -> Failure:
+    def _lack(self, choice: Choice) -> Failure:
         parent = choice.cause.parent
         architecture = parent[1] if parent else self.candidates.native
         return Failure(0, unmet(choice.cause.clause, self.candidates, architecture))
 
-    def _restore(self, choice: _Choice) -> None:
+    def _restore(self, choice: Choice) -> None:
         mark, self._agenda, self._later = choice.before
         self.state.undo(mark)
 
@@ -322,13 +280,25 @@ class Search:
         tasks = self._consequences(action, old, cause)
         if isinstance(tasks, Failure):
             return tasks
+        self._pick(action, cause)
+        self._push(tasks)
+        return None
+
+    def _pick(self, action: Action, cause: Cause) -> None:
+        old = self.state.have.get(action.key)
         self.state.pick(action, cause)
         if old is not None and old is not action.binary:
             # Only when all is chosen: what comes in may do instead of what goes.
             for key in self.state.dependents(old):
                 self._later = Agenda(Mend(key, old), self._later)
-        self._push(tasks)
-        return None
+
+    def _is_spare(self, key: Key, other: Cause, cause: Cause) -> bool:
+        """Whether the new package at *key* may go again: it is nobody's wish, and not on the way.
+
+        apt lets it go, rather than that it chooses anew what had brought it in.
+        """
+        asked = other.parent is None or key in self.installed
+        return not asked and key not in self.state.lineage(cause)
 
     def _consequences(
         self, action: Action, old: Binary | None, cause: Cause
@@ -342,10 +312,11 @@ class Search:
             return tasks
         for key in self.state.opponents(action.key, action.binary):
             other = self.state.picked.get(key)
-            if other is not None:
-                text = conflict(action.binary, key, self.state, self.candidates)
-                return Failure(cause.levels | other.levels, text)
-            tasks.append(Evict(key, action.key))
+            if other is None or self._is_spare(key, other, cause):
+                tasks.append(Evict(key, action.key))
+                continue
+            text = conflict(action.binary, key, self.state, self.candidates)
+            return Failure(cause.levels | other.levels, text)
         if old is not action.binary:
             tasks += self._followers(action.key, action.binary)
         return [*tasks, *self._needs(action.key, action.binary)]

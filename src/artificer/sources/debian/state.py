@@ -1,6 +1,6 @@
 """Which packages there are at one point of a search, why, and the way back to an earlier point."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from artificer.sources.debian.binary import Binary, RelationField
@@ -8,6 +8,7 @@ from artificer.sources.debian.candidates import Candidates, Key
 from artificer.sources.debian.relations import Clause, Relation
 
 NEEDS: tuple[RelationField, ...] = ("Pre-Depends", "Depends")
+USES: tuple[RelationField, ...] = (*NEEDS, "Recommends", "Suggests")
 OPPOSITIONS: tuple[RelationField, ...] = ("Conflicts", "Breaks")
 
 
@@ -40,7 +41,7 @@ class State:
         self._holders: dict[str, dict[Key, None]] = {}
         self._opposed: dict[str, list[tuple[Key, Relation]]] = {}
         self._dependents: dict[str, dict[Key, None]] = {}
-        self._trail: list[tuple[Key, Binary | None]] = []
+        self._trail: list[tuple[Key, Binary | None, Cause | None]] = []
         for key, binary in installed.items():
             self._enter(key, binary)
 
@@ -50,9 +51,9 @@ class State:
         return len(self._trail)
 
     def pick(self, action: Action, cause: Cause) -> None:
-        """Do *action*; the package is not changed again, except by `undo`."""
+        """Do *action*, for *cause*."""
         old = self.have.get(action.key)
-        self._trail.append((action.key, old))
+        self._trail.append((action.key, old, self.picked.get(action.key)))
         self.picked[action.key] = cause
         if old is action.binary:
             return
@@ -64,8 +65,11 @@ class State:
     def undo(self, mark: int) -> None:
         """Take back what was picked since *mark*."""
         while len(self._trail) > mark:
-            key, old = self._trail.pop()
-            del self.picked[key]
+            key, old, cause = self._trail.pop()
+            if cause is None:
+                del self.picked[key]
+            else:
+                self.picked[key] = cause
             now = self.have.get(key)
             if now is old:
                 continue
@@ -105,6 +109,29 @@ class State:
             shared = binary.multi_arch == sibling.multi_arch == "same"
             if not shared or sibling.version != binary.version:
                 yield other
+
+    def lineage(self, cause: Cause) -> set[Key]:
+        """The packages for which one of *cause* comes in."""
+        found: set[Key] = set()
+        while cause.parent is not None and cause.parent not in found:
+            found.add(cause.parent)
+            cause = self.picked.get(cause.parent, Cause())
+        return found
+
+    def used(self, roots: Iterable[Key]) -> set[Key]:
+        """What is there that *roots* need, have recommended or have suggested, and theirs."""
+        todo = list(roots)
+        found = set(todo)
+        while todo:
+            key = todo.pop()
+            for relation in _relations(self.have[key], USES):
+                for other in self._holders.get(relation.name, ()):
+                    if other not in found and self._candidates.fulfils(
+                        self.have[other], relation, key[1]
+                    ):
+                        found.add(other)
+                        todo.append(other)
+        return found
 
     def dependents(self, lost: Binary) -> list[Key]:
         """The packages with a need in which *lost* is named, by its name or what it provides."""
