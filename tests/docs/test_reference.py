@@ -22,7 +22,10 @@ READ_BY_OTHERS = {"SSL_CERT_DIR", "SSH_IDENTITY_FILE", "SSH_KNOWN_HOSTS"}
 COMPUTED = {
     *("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_ECR"),
     *("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN"),
+    *("ARTIFICER_JOB", "ARTIFICER_JOB_FILE", "ARTIFICER_JOB_IMAGE", "ARTIFICER_SERVICE_ACCOUNT"),
+    "JOB_COMPLETION_INDEX",
 }
+"""The page has them; a constant of the source names them."""
 
 
 def rows(page: str) -> Iterator[list[str]]:

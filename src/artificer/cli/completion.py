@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.grammar import Parser, add_display_options
+from artificer.cli.job import PARTS
 from artificer.cli.main import COMMANDS
 from artificer.cli.session import Session
 from artificer.cli.shells import SCRIPTS, Option, Page
@@ -18,8 +19,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "cache": ("du", "prune", "verify"),
     "completion": tuple(SCRIPTS),
     "doctor": ("auth", "run"),
+    "job": tuple(PARTS),
     "packages": ("list", "resolve"),
     "registry": ("serve",),
+    "source": ("fetch", "pack"),
 }
 """Words that some commands go on with."""
 
