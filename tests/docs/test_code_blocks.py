@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.docs.blocks import Block, blocks_of, guides, matches
+from tests.parts.archive import SmallArchive, deb_bytes, made
 from tests.parts.commands import SEARCH, found
 from tests.parts.images import BaseImage
 from tests.parts.registries import LockedRegistry, registry
@@ -64,7 +65,7 @@ def reader(
     """A home with the files that a page begins with, and two registries.
 
     ``localhost:5000`` is an empty, open one, ``registry.example.com`` one with TLS and a password;
-    docker.io has ``alpine:3.7`` and ``multi:1``.
+    docker.io has ``alpine:3.7`` and ``multi:1``, and deb.debian.org a few packages.
     """
     assert alpine.short == "alpine:3.7"
     assert multi.short == "multi:1"
@@ -81,12 +82,23 @@ def reader(
         "REGISTRY_USER": htpasswd_registry.user,
         "REGISTRY_PASSWORD": htpasswd_registry.password,
     }
-    with registry(tmp_path / "registry") as empty:
+    archive = _archive(tmp_path / "archive", folder)
+    with registry(tmp_path / "registry") as empty, archive.serve() as served:
         names = {
+            "https://deb.debian.org/debian": served.uri,
+            "/usr/share/keyrings/debian-archive-keyring.gpg": str(archive.keyring),
             "localhost:5000": empty.host,
             "registry.example.com": htpasswd_registry.host,
         }
         yield Reader(folder, environ, names)
+
+
+def _archive(root: Path, folder: Path) -> SmallArchive:
+    """What the page about packages takes, and a package that somebody has made."""
+    common = made("nginx-common", "1.22.1-9", Source="nginx")
+    nginx = made("nginx", "1.22.1-9", "amd64", Depends="nginx-common (= 1.22.1-9)")
+    (folder / "nginx-common.deb").write_bytes(deb_bytes(common))
+    return SmallArchive(root).add(common, nginx).publish("bookworm")
 
 
 def _project(folder: Path) -> None:
