@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager, ExitStack
 
     from artificer.builder import targets
+    from artificer.builder.debian.choice import Chosen
     from artificer.builder.debian.tools import DebTools
     from artificer.builder.layering import Piece
     from artificer.builder.products import File, Product
@@ -45,9 +46,15 @@ def installed_debs(
     step: AddDebs, image: Image, work: Work, tools: "Callable[[], DebTools] | None"
 ) -> Stack:
     """The layers of the packages that *step* installs on *image*."""
-    from artificer.builder.debian.stack import debs_stack
+    from artificer.builder.debian.job import job_of, known_stack
 
-    return debs_stack(step, image, work, tools)
+    job = job_of(step, image, work, tools, _resolved)
+    known = known_stack(job, runs=job.may_run)
+    if known is not None:
+        return known
+    from artificer.builder.debian.stack import made_stack
+
+    return made_stack(job)
 
 
 def planned_debs(
@@ -58,9 +65,23 @@ def planned_debs(
     spools: "ExitStack",
 ) -> "Stack | tuple[Piece, ...]":
     """The layers of *step* if they are known, else what would be put there, told without doing."""
-    from artificer.builder.debian.stack import planned_debs as planned
+    from artificer.builder.debian.job import job_of, known_stack
 
-    return planned(step, image, work, tools, spools)
+    job = job_of(step, image, work, tools, _resolved)
+    known = known_stack(job, runs=job.may_run)
+    if known is not None:
+        return known
+    from artificer.builder.debian import stack
+
+    return stack.planned_debs(job, spools)
+
+
+def _resolved(
+    step: AddDebs, image: Image, architecture: str, reach: Reach, tools: "DebTools"
+) -> "Chosen":
+    from artificer.builder.debian.chosen import resolved
+
+    return resolved(step, image, architecture, reach, tools)
 
 
 def found(reference: "Reference", reach: Reach, pull: "Pull", docker_host: str | None) -> "Found":

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from artificer.builder.build import Base, Sources, build
-from artificer.builder.debian.chosen import NotLockedFor, asked_for, locked_of
+from artificer.builder.debian.choice import NotLockedFor, asked_for
+from artificer.builder.debian.chosen import locked_of
 from artificer.builder.debian.stack import CannotRun
 from artificer.builder.debian.tools import DebTools, NoTools, architecture_of, runs_here
 from artificer.builder.known import Known

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from artificer import __version__
-from artificer.builder.debian.chosen import Chosen, asked_for
+from artificer.builder.debian.choice import Chosen, asked_for
 from artificer.builder.keys import key
 from artificer.builder.kind import LAYER_KEY, Kind, Stack
 from artificer.builder.recipe import AddDebs

@@ -3,28 +3,28 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from typing import NamedTuple
 
 from artificer import limits
-from artificer.builder.debian.chosen import Chosen, asked_for, chosen
-from artificer.builder.debian.keys import Remembered, Told, debs_key, remember, remembered
+from artificer.builder.debian.choice import asked_for
+from artificer.builder.debian.chosen import resolved
+from artificer.builder.debian.job import Job, job_of, known_stack, tell_scripts
+from artificer.builder.debian.keys import Told, remember
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
 from artificer.builder.debian.rooted import Room, carried_out
 from artificer.builder.debian.streamed import streamed
-from artificer.builder.debian.tools import DebTools, architecture_of, opened, runs_here
+from artificer.builder.debian.tools import DebTools, opened, runs_here
 from artificer.builder.kind import Stack
 from artificer.builder.layering import Piece, piece_layer, stream_layer
 from artificer.builder.recipe import AddDebs
 from artificer.builder.staged.running import chain_of
 from artificer.builder.work import Work
 from artificer.errors import Misused
-from artificer.events import LayerReused, PackagesChosen, ScriptDecided, Warned
+from artificer.events import PackagesChosen, Warned
 from artificer.images.files import read_files, tree_of
 from artificer.layers.entry import HARDLINK, Entry
 from artificer.layers.squash import squashed
 from artificer.layers.tree import Tree
 from artificer.oci.image import Image, Layer
-from artificer.oci.platform import LINUX_AMD64
 from artificer.sandbox.client import NoSandbox
 from artificer.sources.debian.acquire import acquire
 from artificer.sources.debian.database import database_files
@@ -47,20 +47,6 @@ class CannotRun(Misused):
     """Scripts are to be run where that is not possible."""
 
 
-class _Job(NamedTuple):
-    """What is to be installed, upon what, and by whom."""
-
-    step: AddDebs
-    image: Image
-    work: Work
-    tools: DebTools
-    architecture: str
-    chosen: Chosen
-
-    def key(self, *, runs: bool) -> str:
-        return debs_key(self.step, self.chosen, self.image, self.work.kind, runs=runs)
-
-
 def debs_stack(
     step: AddDebs, image: Image, work: Work, tools: Callable[[], DebTools] | None
 ) -> Stack:
@@ -68,69 +54,58 @@ def debs_stack(
 
     Where somebody knows them, neither a package nor the files of *image* are looked at.
     """
-    job = _job(step, image, work, opened(tools))
-    known, runs = _known(job)
-    if known is not None:
-        _tell(job, known)
-        return known.stack
+    job = job_of(step, image, work, tools, resolved)
+    return known_stack(job, runs=job.may_run) or made_stack(job)
+
+
+def made_stack(job: Job) -> Stack:
+    """The layers of *job*, which nobody knows if it is done in the best way."""
+    job = _ready(job)
+    runs = _runs(job)
+    if job.may_run and not runs:
+        known = known_stack(job, runs=False)
+        if known is not None:
+            return known
     return _made(job, runs=runs)
 
 
-def planned_debs(
-    step: AddDebs,
-    image: Image,
-    work: Work,
-    tools: Callable[[], DebTools] | None,
-    spools: ExitStack,
-) -> Stack | tuple[Piece, ...]:
-    """The layers of *step* if they are known, else what would be put there before scripts run.
+def planned_debs(job: Job, spools: ExitStack) -> tuple[Piece, ...]:
+    """What would be put there before scripts run.
 
     Which packages, and what would become of their scripts, is told.
     """
-    job = _job(step, image, work, opened(tools))
-    known, runs = _known(job)
-    if known is not None:
-        _tell(job, known)
-        return known.stack
-    tree = tree_of(image, work.reach)
-    plan = _plan(job, tree, spools, runs=runs)
-    _tell_scripts(job, _told(plan))
-    entries = squashed(tree, [plan.entries], mtime=step.epoch)
+    job = _ready(job)
+    tree = tree_of(job.image, job.work.reach)
+    plan = _plan(job, tree, spools, runs=_runs(job))
+    tell_scripts(job, _told(plan))
+    entries = squashed(tree, [plan.entries], mtime=job.step.epoch)
     return tuple(Piece(one.line, one.entries) for one in _parts(job, plan, entries))
 
 
-def _job(step: AddDebs, image: Image, work: Work, tools: DebTools) -> _Job:
-    profile = step.profile
-    if profile is not None and profile.distroless and (step.level == "unpack" or image.layers):
+def _ready(job: Job) -> Job:
+    """*job* with its tools opened, once."""
+    profile = job.step.profile
+    unfit = job.step.level == "unpack" or job.image.layers
+    if profile is not None and profile.distroless and unfit:
         raise NotConfigured(
             "a distroless image is made of packages that are configured from nothing",
             hint="take level `configure` and no base; level `unpack` needs no profile for it",
         )
-    architecture = architecture_of(image.platform or LINUX_AMD64)
-    found = chosen(step, image, architecture, work.reach, tools)
-    return _Job(step, image, work, tools, architecture, found)
+    tools = opened(job.tools)
+    return job._replace(tools=lambda: tools)
 
 
-def _known(job: _Job) -> tuple[Remembered | None, bool]:
-    """What is known of the job, and whether its scripts are to be run if nothing is."""
-    if job.step.level == "unpack":
-        return remembered(job.key(runs=False), job.work), False
-    wanted = job.step.scripts
-    if wanted != "replace":
-        known = remembered(job.key(runs=True), job.work)
-        # Who knows what running them comes to need not be able to run them.
-        if known is not None or _can_run(job, must=wanted == "run"):
-            return known, True
-    return remembered(job.key(runs=False), job.work), False
+def _runs(job: Job) -> bool:
+    return job.may_run and _can_run(job, must=job.step.scripts == "run")
 
 
-def _can_run(job: _Job, *, must: bool) -> bool:
+def _can_run(job: Job, *, must: bool) -> bool:
     machine = os.uname().machine
     if not runs_here(job.architecture, machine):
         reason = f"programs of {job.architecture} do not run on this machine ({machine})"
     else:
         try:
-            if job.tools.sandbox().rung.identity != "lost":
+            if opened(job.tools).sandbox().rung.identity != "lost":
                 return True
             reason = "files would lose their owners here"
         except NoSandbox as error:
@@ -151,7 +126,7 @@ def _can_run(job: _Job, *, must: bool) -> bool:
     return False
 
 
-def _made(job: _Job, *, runs: bool) -> Stack:
+def _made(job: Job, *, runs: bool) -> Stack:
     tree = tree_of(job.image, job.work.reach)
     with ExitStack() as spools:
         if job.step.level == "unpack" and job.step.layering == "one":
@@ -163,12 +138,12 @@ def _made(job: _Job, *, runs: bool) -> Stack:
     return stack
 
 
-def _streamed(job: _Job, tree: Tree, spools: ExitStack) -> tuple[_Lines, list[Told]]:
+def _streamed(job: Job, tree: Tree, spools: ExitStack) -> tuple[_Lines, list[Told]]:
     """Unpack packages, one after the other, into the one layer."""
     work, paths = job.work, _acquired(job)
     scripts = [_skipped(path) for path in paths]
     told = [one for each in scripts for one in each]
-    _tell_scripts(job, told)
+    tell_scripts(job, told)
     reading = Reading(
         lambda: spools.enter_context(work.reach.store.spool()),
         work.reach.stop,
@@ -188,16 +163,16 @@ def _skipped(path: str) -> list[Told]:
 
 
 def _installed(
-    job: _Job, tree: Tree, spools: ExitStack, *, runs: bool
+    job: Job, tree: Tree, spools: ExitStack, *, runs: bool
 ) -> tuple[_Lines, list[Told]]:
     """Put packages in place, run what is to be run, and make layers of what came of it."""
     step, work = job.step, job.work
     plan = _plan(job, tree, spools, runs=runs)
     scripts = _told(plan)
-    _tell_scripts(job, scripts)
+    tell_scripts(job, scripts)
     commands = plan.before or plan.commands
     chain = chain_of(job.image.layers, work.reach) if commands else ()
-    layers = carried_out(plan, Room(chain, job.tools.sandbox, work.reach, spools))
+    layers = carried_out(plan, Room(chain, opened(job.tools).sandbox, work.reach, spools))
     entries = squashed(tree, layers, mtime=step.epoch)
     if step.level == "configure":
         entries = _finished(job, plan, entries)
@@ -208,7 +183,7 @@ def _installed(
     return made, scripts
 
 
-def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Entry]:
+def _finished(job: Job, plan: Installation, entries: Sequence[Entry]) -> list[Entry]:
     """*entries* without what has no place in an image; keys that were left out are told."""
 
     def read(entry: Entry) -> bytes:
@@ -229,16 +204,16 @@ def _finished(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[E
     return distroless(done.entries, read, asked_for(job.step.wanted, job.chosen.packages), epoch)
 
 
-def _acquired(job: _Job) -> list[str]:
+def _acquired(job: Job) -> list[str]:
     """Fetch the packages; return where their files are, in their order."""
     packages = job.chosen.packages
     size = sum(one.size for one in packages)
     job.work.reach.report(PackagesChosen(tuple(map(str, packages)), size, job.chosen.why))
-    paths = acquire(packages, job.tools.web)
+    paths = acquire(packages, opened(job.tools).web)
     return [paths[one] for one in packages]
 
 
-def _plan(job: _Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installation:
+def _plan(job: Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installation:
     """Fetch the packages, and say what installing them comes to."""
     reach = job.work.reach
     debs = open_debs(
@@ -250,7 +225,7 @@ def _plan(job: _Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installati
     return installation(debs, _base(job, tree), _options(job, runs=runs))
 
 
-def _options(job: _Job, *, runs: bool) -> Options:
+def _options(job: Job, *, runs: bool) -> Options:
     step, packages = job.step, job.chosen.packages
     return Options(
         level=step.level,
@@ -266,7 +241,7 @@ def _options(job: _Job, *, runs: bool) -> Options:
     )
 
 
-def _base(job: _Job, tree: Tree) -> Base | None:
+def _base(job: Job, tree: Tree) -> Base | None:
     """The image below; the files of dpkg's database are read at once, others as they are asked."""
     if not job.image.layers:
         return None
@@ -281,7 +256,7 @@ def _base(job: _Job, tree: Tree) -> Base | None:
     return Base(tree, read)
 
 
-def _parts(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Part]:
+def _parts(job: Job, plan: Installation, entries: Sequence[Entry]) -> list[Part]:
     step = job.step
     room = limits.LAYERS - len(job.image.layers)
     most = min(room, step.budget) if step.layering == "budget" else room
@@ -290,7 +265,7 @@ def _parts(job: _Job, plan: Installation, entries: Sequence[Entry]) -> list[Part
     return parts(entries, owners, packages, Cut(step.layering, most, _line(job), step.epoch))
 
 
-def _line(job: _Job) -> str:
+def _line(job: Job) -> str:
     wanted = job.step.wanted
     return line_of(wanted.packages if wanted is not None else (), job.chosen.packages)
 
@@ -314,23 +289,3 @@ def _alike(entry: Entry, before: Entry | None) -> bool:
 
 def _told(plan: Installation) -> list[Told]:
     return [(one.package, one.script, one.fate, one.how) for one in plan.scripts]
-
-
-def _tell(job: _Job, known: Remembered) -> None:
-    for layer, line in zip(known.stack.layers, known.stack.lines, strict=True):
-        digest, size = layer.blob.digest, layer.descriptor.size
-        job.work.reach.report(LayerReused(line, digest, size, known.why))
-    _tell_scripts(job, known.scripts)
-
-
-def _tell_scripts(job: _Job, scripts: Sequence[Told]) -> None:
-    for one in scripts:
-        job.work.reach.report(ScriptDecided(*one))
-    # Triggers make caches, which are made where they are used, too.
-    skipped = sorted(
-        {one for one, script, fate, _ in scripts if fate == "skipped" and script != "triggers"}
-    )
-    if skipped and job.step.level == "configure":
-        job.work.reach.report(
-            Warned(f"scripts were not run, and nothing instead, of: {', '.join(skipped)}")
-        )

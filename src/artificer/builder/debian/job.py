@@ -1,0 +1,88 @@
+"""Packages to be installed upon an image: what they are, and whether anybody knows the outcome."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from artificer.builder.debian.choice import Chosen, locked_choice
+from artificer.builder.debian.keys import Remembered, Told, debs_key, remembered
+from artificer.builder.debian.tools import DebTools, architecture_of, opened
+from artificer.builder.kind import Stack
+from artificer.builder.recipe import AddDebs
+from artificer.builder.work import Work
+from artificer.events import LayerReused, ScriptDecided, Warned
+from artificer.images.reach import Reach
+from artificer.oci.image import Image
+from artificer.oci.platform import LINUX_AMD64
+
+Resolve = Callable[[AddDebs, Image, str, Reach, DebTools], Chosen]
+"""Says what archives have for a step now (`chosen.resolved`)."""
+
+
+class Job(NamedTuple):
+    """What is to be installed, upon what, and with what."""
+
+    step: AddDebs
+    image: Image
+    work: Work
+    tools: Callable[[], DebTools] | None
+    architecture: str
+    chosen: Chosen
+
+    def key(self, *, runs: bool) -> str:
+        """Key 1, if scripts are run, or if they are replaced."""
+        return debs_key(self.step, self.chosen, self.image, self.work.kind, runs=runs)
+
+    @property
+    def may_run(self) -> bool:
+        """Whether scripts are run if that can be done."""
+        return self.step.level == "configure" and self.step.scripts != "replace"
+
+
+def job_of(
+    step: AddDebs,
+    image: Image,
+    work: Work,
+    tools: Callable[[], DebTools] | None,
+    resolve: Resolve,
+) -> Job:
+    """What *step* comes to upon *image*; only where nothing is locked, archives are asked."""
+    architecture = architecture_of(image.platform or LINUX_AMD64)
+    found = locked_choice(step, architecture)
+    if found is None:
+        ready = opened(tools)
+        found = resolve(step, image, architecture, work.reach, ready)
+        return Job(step, image, work, lambda: ready, architecture, found)
+    return Job(step, image, work, tools, architecture, found)
+
+
+def known_stack(job: Job, *, runs: bool) -> Stack | None:
+    """The layers of *job*, if somebody knows them; what became of scripts is told again.
+
+    Who knows what running scripts comes to need not be able to run them.
+    """
+    known = remembered(job.key(runs=runs), job.work)
+    if known is None:
+        return None
+    _tell(job, known)
+    return known.stack
+
+
+def _tell(job: Job, known: Remembered) -> None:
+    for layer, line in zip(known.stack.layers, known.stack.lines, strict=True):
+        digest, size = layer.blob.digest, layer.descriptor.size
+        job.work.reach.report(LayerReused(line, digest, size, known.why))
+    tell_scripts(job, known.scripts)
+
+
+def tell_scripts(job: Job, scripts: Sequence[Told]) -> None:
+    """Tell what becomes of *scripts*."""
+    for one in scripts:
+        job.work.reach.report(ScriptDecided(*one))
+    # Triggers make caches, which are made where they are used, too.
+    skipped = sorted(
+        {one for one, script, fate, _ in scripts if fate == "skipped" and script != "triggers"}
+    )
+    if skipped and job.step.level == "configure":
+        job.work.reach.report(
+            Warned(f"scripts were not run, and nothing instead, of: {', '.join(skipped)}")
+        )
