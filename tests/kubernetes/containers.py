@@ -54,6 +54,26 @@ class Root(NamedTuple):
     path: Path
     mounts: tuple[str, ...]
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What podman is told of it."""
+        return (
+            *("--env=PATH=/opt/artificer:/usr/bin:/bin", "--env=PYTHONPATH=/opt/src"),
+            *(f"--volume={place}:{place}:ro" for place in self.mounts),
+            *("--rootfs", str(self.path)),
+        )
+
+
+class Image(NamedTuple):
+    """A builder image that podman has."""
+
+    name: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What podman is told of it: the manifest says what it runs."""
+        return ("--entrypoint=", self.name)
+
 
 def builder_root(folder: Path, registry: LockedRegistry, hub: str) -> Root:
     """A builder image that trusts *registry*, and for which docker.io is at *hub*."""
@@ -90,7 +110,7 @@ def _readable(folder: Path) -> None:
 class Pod:
     """One pod of the Job of a manifest: its volumes, and what runs its containers."""
 
-    def __init__(self, manifest: str, root: Root, podman: Command, folder: Path) -> None:
+    def __init__(self, manifest: str, root: Root | Image, podman: Command, folder: Path) -> None:
         documents = list(yaml.safe_load_all(manifest))
         self.maps = {one["metadata"]["name"]: one["data"] for one in documents[:-1]}
         self.spec: Document = documents[-1]["spec"]["template"]["spec"]
@@ -144,10 +164,7 @@ class Pod:
         last.chmod(0o666)
         environ = {one["name"]: _expanded(one["value"]) for one in container["env"]}
         environ["JOB_COMPLETION_INDEX"] = str(self.index)
-        environ["PATH"] = "/opt/artificer:/usr/bin:/bin"
-        environ["PYTHONPATH"] = "/opt/src"
         mounts = [(str(last), "/dev/termination-log", "")]
-        mounts += [(place, place, ":ro") for place in self.root.mounts]
         for one in container["volumeMounts"]:
             only = ":ro" if one.get("readOnly") else ""
             mounts.append((str(volumes[one["name"]]), one["mountPath"], only))
@@ -165,7 +182,8 @@ class Pod:
             *(f"--env={name}={value}" for name, value in environ.items()),
             *(f"--volume={source}:{place}{only}" for source, place, only in mounts),
             f"--workdir={container.get('workingDir', '/')}",
-            *("--rootfs", str(self.root.path), *map(_expanded, container["command"])),
+            *self.root.words,
+            *map(_expanded, container["command"]),
         )
 
     def _volume(self, volume: Document) -> Path:
