@@ -134,23 +134,26 @@ class _Heard:
         self.last = ""
         self._count = 0
         self._again = 0
+        self._known = False
 
     def again(self) -> None:
         """A stream begins."""
         self._again = 0
+        self._known = bool(self.last)
 
     def news(self, line: LogLine) -> bool:
-        """Whether *line* was not told yet."""
-        moment, last = _moment(line.time), _moment(self.last)
-        if moment < last:
+        """Whether *line* was not told yet. After the first that is new, all are.
+
+        So a node whose clock is put back loses no line of a stream that does not break.
+        """
+        if self._known:
+            moment, last = _moment(line.time), _moment(self.last)
+            self._again += moment == last
+            self._known = moment < last or (moment == last and self._again <= self._count)
+        if self._known:
             return False
-        if moment > last:
-            self.last, self._count, self._again = line.time, 1, 1
-            return True
-        self._again += 1
-        if self._again <= self._count:
-            return False
-        self._count += 1
+        self._count = self._count + 1 if line.time == self.last else 1
+        self.last = line.time
         return True
 
 
