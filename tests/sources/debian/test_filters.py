@@ -13,7 +13,7 @@ from artificer.sources.debian.installation import Options
 from artificer.sources.debian.profiles import MINIMAL
 from artificer.sources.debian.values import Profile
 from tests.parts.archive import File, made
-from tests.sources.debian.installing import Bench
+from tests.sources.debian.installing import Bench, put
 
 DOCS: tuple[Rule, ...] = (
     ("exclude", "/usr/share/doc/*"),
@@ -91,3 +91,19 @@ def test_a_hard_link_to_what_is_left_out_becomes_the_file(bench: Bench) -> None:
     kinds = {one.path: (one.kind, one.link) for one in value.entries}
     assert kinds["usr/share/second"] == (FILE, "")
     assert kinds["usr/share/third"][0] in {"1", FILE}
+
+
+def test_dpkg_misses_nothing_that_was_left_out(bench: Bench) -> None:
+    docs = {"usr/share/doc/many/news": "n", "usr/share/man/man1/a.1": "m", "usr/bin/a": "a"}
+    own = made("dpkg", files={"usr/bin/dpkg": "x"})
+    root = bench.root("root")
+
+    packages = bench.debs(own, made("many", files=docs))
+    value = installation(packages, None, Options(profile=MINIMAL))
+    put(root, [one for one in value.entries if one.path not in value.temporary])
+    bench.dpkg(root, "--configure", "-a")
+
+    assert bench.dpkg(root, "--verify") == ""
+    assert not (root / "usr/share/doc/many/news").exists()
+    settings = (root / "etc/dpkg/dpkg.cfg.d/path-filters").read_text()
+    assert "path-include /usr/share/doc/*/copyright\n" in settings

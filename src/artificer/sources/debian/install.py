@@ -164,6 +164,7 @@ class _Work:
             *seeds.merged_links(self.links, paths, epoch),
             *seeds.account_files(files, epoch),
             *seeds.awk_link(paths, epoch),
+            *seeds.filter_settings(options.profile.filters, paths, epoch),
             *seeds.empty_database(options.architecture, options.foreign, epoch),
         ]
         return [entry for entry in made if entry.path not in paths]

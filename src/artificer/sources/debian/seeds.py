@@ -6,6 +6,7 @@ from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry
 from artificer.sources.debian.database import FOLDER, file_entry
 from artificer.sources.debian.unpack import bytes_of
 
+_SETTINGS = "etc/dpkg/dpkg.cfg.d/path-filters"
 POLICY = "usr/sbin/policy-rc.d"
 _NO_SERVICES = b"#!/bin/sh\n# No service is started while packages are configured.\nexit 101\n"
 _MASTERS = {
@@ -44,6 +45,16 @@ def awk_link(paths: set[str], mtime: int) -> list[Entry]:
         return []
     found = next((name for name in _AWKS if f"usr/bin/{name}" in paths), None)
     return [Entry("usr/bin/awk", SYMLINK, 0o777, 0, 0, 0, mtime, found, None)] if found else []
+
+
+def filter_settings(
+    filters: Sequence[tuple[str, str]], paths: set[str], mtime: int
+) -> list[Entry]:
+    """What tells dpkg, where it is in the image, to go on leaving these files out."""
+    if not filters or "usr/bin/dpkg" not in paths:
+        return []
+    text = "".join(f"path-{kind} {pattern}\n" for kind, pattern in filters)
+    return [file_entry(_SETTINGS, text.encode("utf-8", "surrogateescape"), mtime)]
 
 
 def empty_database(architecture: str, foreign: Sequence[str], mtime: int) -> list[Entry]:

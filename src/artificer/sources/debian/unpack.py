@@ -1,7 +1,7 @@
 """The files of several packages as one set: where each goes, whose it is, and what is left out."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import BinaryIO, NamedTuple
 
@@ -45,7 +45,7 @@ class Placed(NamedTuple):
     """The files of one package where they go, in the archive's order.
 
     *names* are what the package calls them, one for each of *entries*; *listed* are all it has, as
-    dpkg lists them, also what is left out or is there already.
+    dpkg lists them, also what is there already; of what filters leave out *package* knows nothing.
     """
 
     package: Package
@@ -129,19 +129,23 @@ class Placement:
         names: list[str] = []
         sources: dict[str, Entry] = {}
         given: set[str] = set()
+        left_out: set[str] = set()
         for shipped in deb.entries:
             entry = self._placed(shipped, package, sources)
             lost = len(self.lost)
             if entry is not None and self._takes(entry, package):
                 entries.append(entry)
                 names.append(shipped.path)
+            elif entry is None:
+                left_out.add(shipped.path)
             elif len(self.lost) > lost:
                 given.add(shipped.path)
         # dpkg makes symbolic links last, and lists them so.
         links_last = sorted(deb.entries, key=lambda entry: entry.kind == SYMLINK)
         paths = (entry.path for entry in links_last)
-        listed = ("/.", *(f"/{path}" for path in paths if path not in given))
-        return Placed(package, tuple(entries), tuple(names), listed)
+        listed = ("/.", *(f"/{path}" for path in paths if path not in given | left_out))
+        kept = _without_sums(package, left_out) if left_out else package
+        return Placed(kept, tuple(entries), tuple(names), listed)
 
     def _placed(self, shipped: Entry, package: Package, sources: dict[str, Entry]) -> Entry | None:
         """*shipped* where it goes, or None where it goes nowhere.
@@ -225,6 +229,18 @@ class Placement:
         if (first.kind, first.link, first.size) != (entry.kind, entry.link, entry.size):
             return False
         return first.kind != FILE or same_bytes(first, entry)
+
+
+def _without_sums(package: Package, left_out: Collection[str]) -> Package:
+    """*package* as if it had never had the files *left_out*, so that `dpkg -V` misses none."""
+    if package.md5sums is None:
+        return package
+    lines = package.md5sums.splitlines(keepends=True)
+    data = b"".join(line for line in lines if os.fsdecode(line[34:].rstrip(b"\n")) not in left_out)
+    files = tuple(
+        file._replace(data=data) if file.name == "md5sums" else file for file in package.files
+    )
+    return package._replace(md5sums=data, files=files)
 
 
 def _check(shipped: Entry, package: Package) -> None:
