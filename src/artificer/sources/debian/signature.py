@@ -208,8 +208,10 @@ def _by_gpgv(signed: Signed, keyring: Keyring) -> _Told:
 
 def _by_sqv(signed: Signed, keyring: Keyring, issuers: Sequence[str], now: float) -> _Told:
     def words(folder: str) -> list[str]:
-        files = (f"{folder}/keyring.gpg", f"{folder}/signature", f"{folder}/text")
-        return ["sqv", "--keyring", *files]
+        # Before 1.2, --keyring takes every word that follows it; detached files are two words
+        # of their own in all versions.
+        files = (f"{folder}/signature", f"{folder}/text")
+        return ["sqv", *files, f"--keyring={folder}/keyring.gpg"]
 
     done = _run(words, signed, keyring)
     known = certificates(keyring.data, keyring.place)
