@@ -180,3 +180,26 @@ def test_process_1_is_ended_by_sigterm_within_two_seconds(
 
     assert unshare.returncode == 143
     assert time.monotonic() - began < 2.5
+
+
+_ORPHANS = """\
+import os, sys, time
+from artificer.cli.first_process import divide
+divide()
+for _ in range(5):
+    if not (middle := os.fork()):
+        os.fork()  # a child whose parent is gone at once
+        os._exit(0)
+    os.waitpid(middle, 0)
+time.sleep(0.3)
+states = [open(f"/proc/{name}/stat").read().split(") ")[1][0]
+          for name in os.listdir("/proc") if name.isdecimal()]
+sys.exit(7 if "Z" not in states else 8)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a container of one's own needs root")
+def test_process_1_leaves_no_zombies_of_what_others_started() -> None:
+    words = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", _ORPHANS]
+
+    assert subprocess.run(words, check=False, timeout=60).returncode == 7
