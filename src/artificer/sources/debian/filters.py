@@ -70,13 +70,20 @@ def _translated(pattern: str) -> str:
 
 def _one_of(letters: str) -> str:
     """The letters of a bracket; a range that runs backwards holds none."""
-    inner = re.sub(r"([\\\[\]&~|])", r"\\\1", letters)
-    text = f"[^{inner[1:]}]" if len(inner) > 1 and inner[0] in "!^" else f"[{inner}]"
-    try:
-        re.compile(text)
-    except re.error:
-        return "(?!)"
-    return text
+    negated = len(letters) > 1 and letters[0] in "!^"
+    rest = letters[1:] if negated else letters
+    parts: list[str] = []
+    while rest:
+        if rest[1:2] == "-" and len(rest) > 2:
+            low, high, rest = rest[0], rest[2], rest[3:]
+            parts += [f"{re.escape(low)}-{re.escape(high)}"] if low <= high else []
+        else:
+            parts.append(re.escape(rest[0]))
+            rest = rest[1:]
+    inner = "".join(parts)
+    if not inner:
+        return "." if negated else "(?!)"
+    return f"[^{inner}]" if negated else f"[{inner}]"
 
 
 def _stem(pattern: str) -> str:
