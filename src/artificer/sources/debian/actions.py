@@ -121,6 +121,6 @@ def failure(action: Action, code: int, output: bytes) -> ScriptFailed:
     text = "".join(f"\n  {line}" for line in lines)
     return ScriptFailed(
         what + text,
-        hint="no image was made; leave the package out with `--exclude`, or take its files only "
+        hint="no image was made; leave it out with `--deb-exclude`, or take its files only "
         "(level `unpack`)",
     )

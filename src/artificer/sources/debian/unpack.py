@@ -251,7 +251,7 @@ def _check(shipped: Entry, package: Package) -> None:
 def _conflict(path: str, new: Owner, old: Owner) -> FileConflict:
     return FileConflict(
         f"/{path} is in {new} and also in {old}, which it does not say to replace",
-        hint="leave one of them out with `--exclude`",
+        hint="leave one of them out with `--deb-exclude`",
     )
 
 
