@@ -1,5 +1,6 @@
 """What a build would do, told without writing an image or sending a byte."""
 
+import os
 from contextlib import ExitStack
 from typing import NamedTuple, assert_never
 
@@ -10,13 +11,18 @@ from artificer.builder.make import planned_debs
 from artificer.builder.recipe import AddDebs, AddFiles, CopyFrom, Step, Target
 from artificer.builder.remembered import remembered, still_true
 from artificer.builder.work import Work
+from artificer.images.files import keep_index
 from artificer.images.forecast import Exists, Mounts, Uploads, blob_step
 from artificer.images.place import image_for
-from artificer.layers.write import tar_digest
+from artificer.layers.index import index_of
+from artificer.layers.read import layer_members
+from artificer.layers.write import tar_digest, temporary_tar
+from artificer.oci.digest import Digest
 from artificer.oci.edit import appended
 from artificer.oci.image import Image, Layer, Stored
 from artificer.oci.reference import Named
 
+_CHUNK = 1 << 18
 _LEFT = {"gzip": 0.42, "zstd": 0.40, "none": 1.0}
 """What compression leaves of a byte, for an estimate: of executables; text shrinks more."""
 
@@ -61,7 +67,7 @@ class _Thought(NamedTuple):
 def plans(
     target: Target, base: Base, sources: Sources, names: tuple[Named, ...]
 ) -> tuple[Plan, ...]:
-    """Plan *target* for each platform and each of *names*. Inputs are read, nothing is written.
+    """Plan *target* for each platform and each of *names*. Inputs are read, no layer is written.
 
     Whether a registry mounts a blob can only be told by trying: what is said is what it has.
     """
@@ -72,7 +78,8 @@ def plans(
         kind = kind_of(target.compress, image.format)
         work = Work(kind, sources.reach, sources.known, sources.stdin, [])
         for step in target.steps:
-            new = _thoughts(step, image, work, sources)
+            below = step is not target.steps[-1]
+            new = _thoughts(step, image, work, sources, below=below)
             layers = [one.layer for one in new]
             image = appended(image, layers, [one.line for one in new], target.stamp)
             thoughts.extend(new)
@@ -81,7 +88,9 @@ def plans(
     return tuple(found)
 
 
-def _thoughts(step: Step, image: Image, work: Work, sources: Sources) -> list[_Thought]:
+def _thoughts(
+    step: Step, image: Image, work: Work, sources: Sources, *, below: bool
+) -> list[_Thought]:
     with ExitStack() as spools:
         match step:
             case AddFiles():
@@ -99,7 +108,7 @@ def _thoughts(step: Step, image: Image, work: Work, sources: Sources) -> list[_T
                 pieces = found
             case _:
                 assert_never(step)
-        return [_thought(piece, work) for piece in pieces]
+        return [_thought(piece, work, below=below) for piece in pieces]
 
 
 def _unchanged(stack: Stack) -> list[_Thought]:
@@ -107,7 +116,7 @@ def _unchanged(stack: Stack) -> list[_Thought]:
     return [_Thought(layer, line, "unchanged") for layer, line in pairs]
 
 
-def _thought(piece: Piece, work: Work) -> _Thought:
+def _thought(piece: Piece, work: Work, *, below: bool) -> _Thought:
     first = first_key(piece.entries, work.kind)
     known = work.known.by_files(first) if first is not None else None
     if known is not None:
@@ -115,7 +124,7 @@ def _thought(piece: Piece, work: Work) -> _Thought:
         size, why = answer.descriptor.size, answer.why
         layer = work.kind.layer(answer.descriptor.digest, size, diff_id, answer.origin)
         return _Thought(layer, piece.line, why)
-    diff_id, tar_size = tar_digest(piece.complete().entries, work.reach.stop)
+    diff_id, tar_size = _tar_of(piece, work, below=below)
     found = work.known.answer(work.kind, diff_id)
     if found is not None:
         size = found.descriptor.size
@@ -124,6 +133,18 @@ def _thought(piece: Piece, work: Work) -> _Thought:
     size = int(tar_size * _LEFT[work.kind.encoder.kind])
     # Stands for a layer that nobody has made yet, so that later steps have something below them.
     return _Thought(work.kind.layer(diff_id, size, diff_id, Stored("")), piece.line, None)
+
+
+def _tar_of(piece: Piece, work: Work, *, below: bool) -> tuple[Digest, int]:
+    """Digest and size of the tar of *piece*; what it holds is kept if it is *below* others."""
+    entries, reach = piece.complete().entries, work.reach
+    if not below:
+        return tar_digest(entries, reach.stop)
+    written = temporary_tar(entries, reach.store, reach.stop)
+    with written as (diff_id, path), open(path, "rb") as file:
+        chunks = iter(lambda: file.read(_CHUNK), b"")
+        keep_index(diff_id, index_of(layer_members(chunks)), reach)
+        return diff_id, os.fstat(file.fileno()).st_size
 
 
 def _plan(name: Named, image: Image, thoughts: list[_Thought], sources: Sources) -> Plan:

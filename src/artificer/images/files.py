@@ -17,6 +17,7 @@ from artificer.layers.index import File, Index
 from artificer.layers.inflate import plain
 from artificer.layers.tape import FileTape, StreamTape, Tape
 from artificer.layers.tree import Tree
+from artificer.oci.digest import Digest
 from artificer.oci.image import Image, Layer
 
 _KIND = "index"
@@ -76,8 +77,13 @@ def _known(layer: Layer, reach: Reach) -> Index | None:
 
 def _made(layer: Layer, reach: Reach) -> Index:
     made = index.index_of(streamed_members(layer, reach))
-    reach.store.set_record(_KIND, layer.diff_id, made.pack())
+    keep_index(layer.diff_id, made, reach)
     return made
+
+
+def keep_index(diff_id: Digest, made: Index, reach: Reach) -> None:
+    """Keep *made*, the file index of a layer that need not be there yet."""
+    reach.store.set_record(_KIND, diff_id, made.pack())
 
 
 def read_file(image: Image, path: str, limit: int, reach: Reach) -> bytes:

@@ -246,6 +246,22 @@ def test_a_plan_tells_packages_and_scripts_and_writes_no_layer(
     assert not any(isinstance(event, LayerWritten) for event in heard)
 
 
+def test_a_plan_puts_files_above_packages_that_are_not_there_yet(
+    reach: Reach, tmp_path: Path
+) -> None:
+    web = Web(_nobody_sends, reach.store, reach.report, Stop())
+    sources = Sources(reach, Known(reach), debs=lambda: DebTools(web, no_sandbox))
+    (tmp_path / "page").write_text("x")
+    files = AddFiles((LocalPath(str(tmp_path / "page"), "usr/bin/page"),), Rules(), ("page",))
+    steps = (step(*locked(tmp_path, LIB, APP)), files)
+    target = Target(Scratch(), steps, platforms=(LINUX_AMD64,))
+    name = Named(Repository("r.example", "x"), "1", None)
+
+    (planned,) = plans(target, SCRATCH, sources, (name,))
+
+    assert [one.line for one in planned.layers] == ["DEBS app", "ADD /usr/bin/page"]
+
+
 @pytest.mark.parametrize("level", ["unpack", "configure"])
 def test_only_what_is_configured_from_nothing_becomes_distroless(
     install: Install, tmp_path: Path, level: str
