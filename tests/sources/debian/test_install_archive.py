@@ -24,7 +24,6 @@ QUIET = (
     "readline-common",
     "zlib1g",
     "bash",
-    "perl-base",
 )
 TOLD = {"mawk": "postinst", "nginx-common": "postinst", "apt": "postinst", "perl-base": "postinst"}
 JUDGED = {"base-files": "postinst", "ca-certificates": "postinst", "passwd": "postinst"}
