@@ -56,6 +56,14 @@ def test_a_profile_leaves_documentation_out(cli: Cli, archive: SmallArchive) -> 
     assert listed(cli) == ["hello", "libhello"]
 
 
+def test_packages_may_be_layers_of_their_own(cli: Cli, archive: SmallArchive) -> None:
+    cli(*words(archive, "--apt", "extra", "--deb-layers", "by-package"))
+
+    steps = json.loads(cli("history", "oci:out", "--format", "json").stdout)
+    assert len([step for step in steps if step["layer"]]) > 1
+    assert listed(cli) == ["extra", "hello", "libhello"]
+
+
 def test_files_of_the_build_come_upon_packages(
     cli: Cli, work: Path, archive: SmallArchive
 ) -> None:

@@ -166,6 +166,26 @@ def test_packages_upon_nothing_need_an_archive(site: Cli, work: Path) -> None:
     assert "archives" in done.hint
 
 
+def test_packages_upon_a_base_are_for_images_upon_the_same(
+    site: Cli, work: Path, archive: SmallArchive
+) -> None:
+    (work / "f").write_text("f")
+    (work / "BUILD").write_text(
+        f'{IMAGE}container_image(name = "one", files = ["f"])\n'
+        'container_image(name = "two", files = ["f"], empty_dirs = ["x"])\n'
+        f'apt(name = "debs", packages = ["extra"], archives = ["{archive.line()}"],\n'
+        '    base = ":one", level = "unpack")\n'
+        'container_image(name = "good", base = ":one", layers = [":debs"])\n'
+        'container_image(name = "bad", base = ":two", layers = [":debs"])\n'
+    )
+
+    site("build", "//:good")
+    done = site("build", "//:bad", code=1)
+
+    assert "//:debs is installed upon //:one" in done.error
+    assert "same `base`" in done.hint
+
+
 def workspace_of_2017(archive: SmallArchive, packages: str) -> str:
     folder = "dists/stable/main/binary-amd64"
     digest = hashlib.sha256((archive.root / folder / "Packages.gz").read_bytes()).hexdigest()

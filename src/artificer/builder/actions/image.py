@@ -5,6 +5,7 @@ from typing import NamedTuple
 from artificer.builder.actions.content import image_path
 from artificer.builder.actions.layer import content_layer, line_of
 from artificer.builder.actions.wishes import settings_of, stamp_of
+from artificer.builder.package_targets import Debs
 from artificer.builder.products import Layers
 from artificer.builder.targets import (
     Content,
@@ -163,6 +164,8 @@ def _with_layers(stack: _Stack, one: TargetId, wishes: Wishes, stamp: Stamp, tas
     if isinstance(target, LayerTarget) and layers:
         # Some layers are other ones on this base, whose directories may be links.
         layers = (content_layer(target.content, target.compress, stack.image, task).layer,)
+    if isinstance(target, Debs):
+        _check_ground(target, stack.image, one, task)
     if wishes.created_by:
         lines = tuple(wishes.created_by for _ in layers)
     return _Stack(
@@ -170,6 +173,21 @@ def _with_layers(stack: _Stack, one: TargetId, wishes: Wishes, stamp: Stamp, tas
         (*stack.env, *product.env),
         (*stack.scripts, *(one for one in product.scripts if one not in stack.scripts)),
     )
+
+
+def _check_ground(target: Debs, image: Image, one: TargetId, task: Task) -> None:
+    """Packages with a database of what is installed are for the base that they were made upon."""
+    if target.base is None and target.step.level == "unpack":
+        return
+    ground: tuple[Layer, ...] = ()
+    if target.base is not None:
+        ground = base_image(target.base, image.platform, task).layers
+    if [layer.diff_id for layer in ground] != [layer.diff_id for layer in image.layers]:
+        upon = told(target.base) if target.base is not None else "nothing"
+        raise WrongInput(
+            f"{one} is installed upon {upon}, and not upon what is below it here",
+            hint="give both the same `base`, and name the packages first in `layers`",
+        )
 
 
 def _with_content(
