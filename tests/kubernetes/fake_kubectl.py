@@ -229,6 +229,12 @@ def delete(words: list[str], plan: dict[str, Any]) -> int:
     return 0
 
 
+def apply(words: list[str], plan: dict[str, Any]) -> int:
+    document = json.load(sys.stdin)
+    _tell(f"{document['kind'].lower()}/{document['metadata']['name']}")
+    return 0
+
+
 def auth(words: list[str], plan: dict[str, Any]) -> int:
     sub = next((word.split("=")[1] for word in words if word.startswith("--subresource=")), "")
     asked = f"{words[2]} {words[3]}{f'/{sub}' if sub else ''}"
@@ -248,6 +254,7 @@ def config(words: list[str], plan: dict[str, Any]) -> int:
 
 
 VERBS = {
+    "apply": apply,
     "auth": auth,
     "config": config,
     "create": create,
