@@ -1,5 +1,6 @@
 """Jobs from the command line, on a cluster that replays what a real server told."""
 
+import json
 import os
 import signal
 import subprocess
@@ -160,6 +161,78 @@ def test_the_doctor_knows_a_server_that_is_too_old(cli: Cli, fake: Fake) -> None
     assert "fail  server: v1.27.3 has no retries for each index" in done.stdout
     assert "fail  permissions: not allowed to watch pods" in done.stdout
     assert "fail  namespace: builds; there is no builds" in done.stdout
+
+
+BUILD = """\
+load("@io_bazel_rules_docker//container:container.bzl", "container_image", "container_push")
+
+container_image(name = "base", files = ["file"])
+[(
+    container_image(name = name, base = ":base", cmd = ["/" + name]),
+    container_push(
+        name = "push-" + name,
+        format = "OCI",
+        image = name,
+        registry = "registry.example",
+        repository = name,
+        tag = "1",
+    ),
+) for name in ["x", "y"]]
+"""
+COMMIT = "0123456789" * 4
+
+
+def _workspace(cli: Cli, build: str) -> None:
+    (cli.directory / "WORKSPACE").write_text('workspace(name = "shop")\n')
+    (cli.directory / "BUILD").write_text(build)
+    (cli.directory / "file").write_text("data")
+
+
+def _works(document: dict[str, Any]) -> list[str]:
+    build = document["spec"]["template"]["spec"]["containers"][0]
+    text = next(one["value"] for one in build["env"] if one["name"] == "ARTIFICER_JOB")
+    return [work["target"] for work in json.loads(text)]
+
+
+def test_targets_start_when_the_images_below_them_are_done(cli: Cli, fake: Fake) -> None:
+    _workspace(cli, BUILD)
+    source = ("--git", f"https://git.example/shop#{COMMIT}", "--cache-repo", "registry.example/c")
+
+    job(cli, fake, *SUBMIT, "--no-preflight", *source, "//:push-x", "//:push-y", **each())
+
+    assert list(map(_works, fake.created())) == [["//:base"], ["//:push-x", "//:push-y"]]
+
+
+def test_without_a_shared_cache_each_pod_makes_what_it_needs(cli: Cli, fake: Fake) -> None:
+    _workspace(cli, BUILD)
+    source = ("--git", f"https://git.example/shop#{COMMIT}")
+
+    job(cli, fake, *SUBMIT, "--no-preflight", *source, "//:push-x", "//:push-y", **each())
+
+    assert list(map(_works, fake.created())) == [["//:push-x", "//:push-y"]]
+
+
+INDEX = """\
+load("@rules_oci//oci:defs.bzl", "oci_image", "oci_image_index", "oci_push")
+
+[oci_image(
+    name = "app-" + arch,
+    architecture = arch,
+    os = "linux",
+    entrypoint = ["/app"],
+) for arch in ["amd64", "arm64"]]
+oci_image_index(name = "index", images = [":app-amd64", ":app-arm64"])
+oci_push(name = "push", image = ":index", repository = "registry.example/app", remote_tags = ["1"])
+"""
+
+
+def test_an_index_is_made_after_the_image_of_each_platform(cli: Cli, fake: Fake) -> None:
+    _workspace(cli, INDEX)
+    source = ("--git", f"https://git.example/shop#{COMMIT}", "--cache-repo", "registry.example/c")
+
+    job(cli, fake, *SUBMIT, "--no-preflight", *source, "//:push", **each())
+
+    assert list(map(_works, fake.created())) == [["//:app-amd64", "//:app-arm64"], ["//:push"]]
 
 
 def _process(cli: Cli, fake: Fake) -> "subprocess.Popen[str]":

@@ -21,7 +21,7 @@ def main(words: list[str]) -> int:
     plan = json.loads((HOME / "plan.json").read_text())
     with (HOME / "calls").open("a") as calls:
         calls.write(json.dumps(words) + "\n")
-    while words and words[0] in {"--kubeconfig", "--context", "--namespace"}:
+    while words and words[0] in {"--kubeconfig", "--context", "--namespace", "-n"}:
         words = words[2:]
     verb = "watch" if "-w" in words else words[0]
     if said := plan.get("fails", {}).get(verb):
@@ -36,6 +36,8 @@ def _tell(text: str) -> None:
 
 
 def create(words: list[str], plan: dict[str, Any]) -> None:
+    if "-f" not in words:
+        return  # a namespace
     document = json.load(sys.stdin)
     with (HOME / "created").open("a") as file:
         file.write(json.dumps(document) + "\n")
@@ -243,6 +245,10 @@ def auth(words: list[str], plan: dict[str, Any]) -> int:
     return 0 if allowed else 1
 
 
+def label(words: list[str], plan: dict[str, Any]) -> None:
+    """Nobody looks at labels."""
+
+
 def version(words: list[str], plan: dict[str, Any]) -> int:
     _tell(json.dumps({"serverVersion": {"gitVersion": plan.get("version", "v1.36.2")}}))
     return 0
@@ -260,6 +266,7 @@ VERBS = {
     "create": create,
     "delete": delete,
     "get": get,
+    "label": label,
     "logs": logs,
     "version": version,
     "watch": watch,

@@ -19,6 +19,8 @@ from artificer.kubernetes.result import Result, result_of
 _TOLD = 8
 """Events that are kept of one object."""
 
+_OBJECTS = 4096
+"""Objects of which events are kept: a namespace may be full of others."""
 _OF_THE_JOB = frozenset(("DeadlineExceeded", "MaxFailedIndexesExceeded"))
 """Why a Job ends pods that have done nothing wrong."""
 
@@ -148,6 +150,10 @@ def _with_pod(state: State, pod: Pod) -> State:
 def _with_event(state: State, told: Told) -> State:
     if told.type != "Warning":
         return state
+    if len(state.told) >= _OBJECTS and told.name not in state.told:
+        # Others work in the namespace, too: what was told first of them is forgotten.
+        kept = tuple(state.told.items())[_OBJECTS // 4 :]
+        state = state._replace(told=dict(kept))
     known = tuple(one for one in state.told.get(told.name, ()) if one.reason != told.reason)
     return state._replace(told={**state.told, told.name: (*known[-_TOLD:], told)})
 
