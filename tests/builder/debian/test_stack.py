@@ -21,7 +21,6 @@ from artificer.events import (
     LayerReused,
     LayerWritten,
     PackagesChosen,
-    ScriptDecided,
     Warned,
 )
 from artificer.images.files import read_file, tree_of
@@ -240,9 +239,9 @@ def test_a_plan_tells_packages_and_scripts_and_writes_no_layer(
 
     assert [(one.line, one.action) for one in planned.layers] == [("DEBS app", "build and upload")]
     assert any(isinstance(event, PackagesChosen) for event in heard)
-    assert ("app", "postinst") in {
-        event[:2] for event in heard if isinstance(event, ScriptDecided)
-    }
+    (listed,) = [event.text for event in heard if isinstance(event, Note)]
+    assert listed.startswith("app:all=1, ")
+    assert listed.endswith("postinst skipped (level unpack runs no scripts)")
     assert not any(isinstance(event, LayerWritten) for event in heard)
 
 

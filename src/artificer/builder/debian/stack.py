@@ -19,7 +19,7 @@ from artificer.builder.recipe import AddDebs
 from artificer.builder.staged.running import chain_of
 from artificer.builder.work import Work
 from artificer.errors import Misused
-from artificer.events import PackagesChosen, Warned
+from artificer.events import Note, PackagesChosen, Warned
 from artificer.images.files import read_files, tree_of
 from artificer.layers.entry import HARDLINK, Entry
 from artificer.layers.squash import squashed
@@ -77,9 +77,20 @@ def planned_debs(job: Job, spools: ExitStack) -> tuple[Piece, ...]:
     job = _ready(job)
     tree = tree_of(job.image, job.work.reach)
     plan = _plan(job, tree, spools, runs=_runs(job))
-    tell_scripts(job, _told(plan))
+    _list(job, plan)
     entries = squashed(tree, [plan.entries], mtime=job.step.epoch)
     return tuple(Piece(one.line, one.entries) for one in _parts(job, plan, entries))
+
+
+def _list(job: Job, plan: Installation) -> None:
+    """Tell each package, and what becomes of its scripts."""
+    fates: dict[str, list[str]] = {}
+    for one in plan.scripts:
+        how = f" ({one.how})" if one.how else ""
+        fates.setdefault(one.package.partition(":")[0], []).append(f"{one.script} {one.fate}{how}")
+    for package in job.chosen.packages:
+        told = ", ".join(fates.get(package.name, ["no scripts"]))
+        job.work.reach.report(Note(f"{package}, {package.size} bytes: {told}"))
 
 
 def _ready(job: Job) -> Job:
