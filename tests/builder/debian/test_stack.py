@@ -20,6 +20,7 @@ from artificer.events import (
     Event,
     LayerReused,
     LayerWritten,
+    Note,
     PackagesChosen,
     Warned,
 )
