@@ -156,7 +156,9 @@ def own(oracle: Oracle, asked: Case, words: Sequence[str]) -> Outcome | None:
 
 def check_order(packages: Sequence[Binary]) -> None:
     """What a package pre-depends on is before it, if it is new."""
-    places = {one.name: at for at, one in enumerate(packages)}
+    places: dict[str, int] = {}
+    for at, one in enumerate(packages):
+        places.setdefault(one.name, at)
     for at, one in enumerate(packages):
         for clause in one.relations("Pre-Depends"):
             new = [places[relation.name] for relation in clause if relation.name in places]
