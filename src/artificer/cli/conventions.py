@@ -1,23 +1,23 @@
 """What other systems want to be told of an image: Tekton's results, GitLab's dotenv reports."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from artificer.cli.results import Unwritable, write
 from artificer.cli.session import Made
-from artificer.errors import reason
+
+Write = Callable[[str, str], None]
+"""Has a file of that path hold that text."""
 
 
-def write_conventions(made: Sequence[Made], dotenv: str | None, directory: str | None) -> None:
+def write_conventions(
+    made: Sequence[Made], dotenv: str | None, directory: str | None, write: Write
+) -> None:
     """Write what was *made* as a dotenv file, and as a file for each result in *directory*."""
     if dotenv is not None:
         lines = (f"{key}={value}\n" for key, value in _facts(made, ",").items())
         write(dotenv, "".join(lines))
     if directory is not None:
-        try:
-            os.makedirs(directory, exist_ok=True)
-        except OSError as error:
-            raise Unwritable(f"cannot write {directory}: {reason(error)}") from error
+        os.makedirs(directory, exist_ok=True)
         for key, value in _facts(made, "\n").items():
             # No line's end: Tekton passes on what the file holds.
             write(os.path.join(directory, key), value)

@@ -10,6 +10,7 @@ from artificer.cli.console import Console
 from artificer.cli.conventions import write_conventions
 from artificer.cli.grammar import Once, Parser, add_display_options
 from artificer.cli.main import dispatch
+from artificer.cli.results import write
 from artificer.cli.session import Made, Session
 from artificer.errors import Misused, reason
 from artificer.events import Event, LayerWritten
@@ -58,7 +59,7 @@ def _do(args: Namespace, session: Session) -> int:
     code = dispatch(list(work.argv), session)
     if code:
         return code
-    write_conventions(session.made, args.dotenv, args.results_dir)
+    write_conventions(session.made, args.dotenv, args.results_dir, write)
     if os.path.isfile(TERMINATION_FILE) and os.access(TERMINATION_FILE, os.W_OK):
         with open(TERMINATION_FILE, "wb") as file:
             file.write(message(work, session.made, hit=not heard.written))

@@ -64,7 +64,7 @@ def write_files(
     if args.dotenv is not None or args.results_dir is not None:
         from artificer.cli.conventions import write_conventions
 
-        write_conventions(made(content, digests), args.dotenv, args.results_dir)
+        write_conventions(made(content, digests), args.dotenv, args.results_dir, write)
     if args.metadata_file is not None:
         metadata = _metadata(content, images, references, digests)
         if base is not None:
