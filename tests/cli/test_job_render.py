@@ -14,6 +14,7 @@ import yaml
 
 from tests.cli.outside import Cli
 from tests.kubernetes.server_rules import problems, restricted
+from tests.parts.registries import Registry
 
 CASES = Path(__file__).parents[1] / "cases" / "kubernetes" / "manifests"
 PROMPT = "# $ artificer "
@@ -110,6 +111,17 @@ def test_a_branch_is_told_to_move(site: Cli) -> None:
 
     assert "main moves" in done.stderr
     assert "--git URL#COMMIT" in done.hint
+
+
+def test_a_directory_is_packed_and_pinned(site: Cli, open_registry: Registry) -> None:
+    cache = f"{open_registry.host}/render/cache"
+    words = (*JOB, "--context", ".", "--cache-repo", cache, "//web:push")
+
+    first, second = site(*words).stdout, site(*words).stdout
+
+    (source,) = yaml.safe_load(first)["spec"]["template"]["spec"]["initContainers"]
+    assert source["command"][4].startswith(f"{cache}@sha256:")
+    assert first == second
 
 
 WRONG = {
