@@ -96,15 +96,12 @@ def _add(asked: Asked, binary: Binary, candidates: Candidates) -> None:
 
 
 def _base(wanted: Wanted, candidates: Candidates) -> list[Binary]:
-    """The essential set, and apt, where *wanted* is to have them."""
-    found = []
-    if wanted.essential:
-        names = sorted({binary.name for binary in candidates.universe.essential()})
-        essential = [candidates.of((name, candidates.native)) for name in names]
-        found = [binary for binary in essential if binary is not None and binary.essential]
-    if wanted.apt:
-        found.append(_binary("apt", candidates))
-    return found
+    """The essential set, and apt, where *wanted* is to have them and there is any."""
+    names = sorted({one.name for one in candidates.universe.essential()})
+    found = [candidates.of((name, candidates.native)) for name in names if wanted.essential]
+    base = [binary for binary in found if binary is not None and binary.essential]
+    apt = candidates.of(("apt", candidates.native)) if wanted.apt else None
+    return base if apt is None else [*base, apt]
 
 
 def _file(path: str, candidates: Candidates) -> Binary:
