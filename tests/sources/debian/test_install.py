@@ -246,3 +246,35 @@ def test_a_status_file_that_is_none_is_an_error(bench: Bench) -> None:
 
     with pytest.raises(ArtificerError, match="/var/lib/dpkg/status"):
         installation(bench.debs(made("a")), base_at(root), Options())
+
+
+def test_owners_and_modes_that_were_overridden_stay_so(bench: Bench) -> None:
+    root = bench.root("root")
+    (root / "etc").mkdir()
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nwww:x:33:33::/:/bin/false\n")
+    (root / "etc/group").write_text("root:x:0:\nadm:x:4:\n")
+    lines = "www adm 2750 /bin/tool\n#7 #8 600 /opt/x\nnobody adm 644 /usr/y\nbroken\n"
+    (root / "var/lib/dpkg/statoverride").write_text(lines)
+    files = {"bin/tool": "x", "opt/x": "y", "usr/y": "z", "usr/z": "z"}
+
+    value = installation(bench.debs(made("a", files=files)), base_at(root), Options())
+
+    found = {one.path: (one.uid, one.gid, one.mode) for one in value.entries}
+    assert found["usr/bin/tool"] == (33, 4, 0o2750)
+    assert found["opt/x"] == (7, 8, 0o600)
+    assert found["usr/y"] == (0, 4, 0o644)
+    assert found["usr/z"] == (0, 0, 0o644)
+
+
+def test_what_new_files_set_off_is_told_to_dpkg(bench: Bench) -> None:
+    root = bench.root("root")
+    waiting = made("waits", scripts={"triggers": "interest-noawait /usr/share/plugins\n"})
+    bench.dpkg(root, "--install", *bench.paths(waiting))
+    plugin = made("plugin", files={"usr/share/plugins/deep/a": "x"})
+
+    value = installation(bench.debs(plugin), base_at(root), Options())
+    other = installation(bench.debs(made("other")), base_at(root), Options())
+
+    path = "var/lib/dpkg/triggers/Unincorp"
+    assert text_of(value.entries, path) == "/usr/share/plugins -\n"
+    assert path not in {one.path for one in other.entries}

@@ -15,6 +15,7 @@ FOLDER = "var/lib/dpkg"
 STATUS = f"{FOLDER}/status"
 INFO = f"{FOLDER}/info"
 DIVERSIONS = f"{FOLDER}/diversions"
+OVERRIDES = f"{FOLDER}/statoverride"
 EXTENDED = "var/lib/apt/extended_states"
 _FLAT = ("status", "arch", "diversions", "statoverride")
 _UNREAD = (".md5sums", ".templates", ".shlibs", ".symbols", ".config", ".conffiles")

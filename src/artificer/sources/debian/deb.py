@@ -17,6 +17,7 @@ from artificer.layers.tape import StreamTape
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _CHUNK = 1 << 18
+_MOST_CONTROL = 4 * limits.CONTROL_BYTES
 _CONTROL = re.compile(r"control\.tar(?:\.(?:gz|xz|zst))?")
 _DATA = re.compile(r"data\.tar(?:\.(?:gz|xz|bz2|zst|lzma))?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
@@ -206,10 +207,12 @@ def _copied(chunks: Iterator[bytes], tar: BinaryIO) -> Iterator[bytes]:
 def _package(chunks: Iterator[bytes], path: str) -> Package:
     files: dict[str, bytes] = {}
     modes: dict[str, int] = {}
+    spent = 0
     for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
         entry = member.entry
         if entry.kind == FILE:
-            if entry.size > limits.CONTROL_BYTES:
+            spent += entry.size
+            if entry.size > limits.CONTROL_BYTES or spent > _MOST_CONTROL:
                 raise BadPackage(f"{path}: {entry.path} in its control archive is too large")
             files[entry.path] = b"".join(member.chunks())
             modes[entry.path] = entry.mode

@@ -9,7 +9,7 @@ from artificer.sources.debian import seeds
 from artificer.sources.debian.actions import Calls
 from artificer.sources.debian.bookkeeping import Bookkeeping
 from artificer.sources.debian.changeover import old_info, vanished, with_conffiles
-from artificer.sources.debian.database import Database, Record, database
+from artificer.sources.debian.database import OVERRIDES, Database, Record, database
 from artificer.sources.debian.deb import Deb
 from artificer.sources.debian.effects import Files, replaced
 from artificer.sources.debian.fates import effects_of, fates_of
@@ -17,6 +17,7 @@ from artificer.sources.debian.filters import Filters
 from artificer.sources.debian.installation import Action, Base, Installation, Options
 from artificer.sources.debian.layout import Layout, merged_usr
 from artificer.sources.debian.ordering import Order, dpkg_version
+from artificer.sources.debian.overrides import overridden, overrides
 from artificer.sources.debian.replacing import replaces, replacing_first
 from artificer.sources.debian.stream import diverted, files_only
 from artificer.sources.debian.triggers import OWN, TRIGGERS
@@ -85,7 +86,7 @@ class _Work:
             with_conffiles(one, turn.old, self.tree, self._read)
             for one, turn in zip(placed, self.turns, strict=True)
         ]
-        files = [entry for one in kept for entry in one.entries]
+        files = self._overridden([entry for one in kept for entry in one.entries])
         extra = self._seeds(files) if self.base is None else []
         temporary = self._temporary({entry.path for entry in files})
         book = Bookkeeping(
@@ -148,6 +149,17 @@ class _Work:
                 owner = record.owner
                 found.update(dict.fromkeys(self._real_list(owner), owner))
         return found
+
+    def _overridden(self, files: list[Entry]) -> list[Entry]:
+        data = self.known.files.get(OVERRIDES, b"")
+        if not data.strip():
+            return files
+
+        def text(path: str) -> str | None:
+            there = self.tree is not None and self.tree.lookup(path) is not None
+            return self._read(path).decode("utf-8", "surrogateescape") if there else None
+
+        return overridden(files, overrides(data, self.layout.real, text))
 
     def _real_list(self, owner: Owner) -> list[str]:
         found = []
