@@ -1,6 +1,9 @@
 """What maintainer scripts do, told without running them, and had without them."""
 
+import json
+import re
 from collections.abc import Mapping
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -208,3 +211,16 @@ def test_files_get_owners_and_modes_and_what_is_there_stays() -> None:
     assert made["etc/new"].source == b"copied"
     assert made["etc/timezone"].source == b"Etc/UTC\n"
     assert "etc/there" not in made
+
+
+def test_the_table_of_judged_scripts_speaks_of_known_effects() -> None:
+    path = files("artificer.sources.debian") / "scripts.json"
+    table = json.loads(path.read_text())
+    kinds = {effect[0] for row in table.values() for effect in row["effects"]}
+
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in table)
+    assert all(len(row["script"].split()) == 3 for row in table.values())
+    assert kinds <= {
+        *("alternative", "ca-certificates", "copy", "directory", "file", "group", "ldconfig"),
+        *("link", "mode", "owner", "shadow", "text", "user"),
+    }
