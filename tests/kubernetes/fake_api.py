@@ -13,6 +13,38 @@ from tests.kubernetes.recordings import changes
 from tests.parts.certificates import authority, signed_by
 
 Document = dict[str, Any]
+_VERBS = ["create", "delete", "get", "list", "watch"]
+
+
+def _resources(version: str, **kinds: str) -> Document:
+    """What a version of the API has, as kubectl asks before anything else."""
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": version,
+        "resources": [
+            {"name": name, "singularName": "", "namespaced": True, "kind": kind, "verbs": _VERBS}
+            for name, kind in kinds.items()
+        ],
+    }
+
+
+_BATCH = {"groupVersion": "batch/v1", "version": "v1"}
+DISCOVERY = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": [{"name": "batch", "versions": [_BATCH], "preferredVersion": _BATCH}],
+    },
+    "/api/v1": _resources("v1", pods="Pod", events="Event", secrets="Secret"),
+    "/apis/batch/v1": _resources("batch/v1", jobs="Job"),
+}
+_LISTS = {
+    "jobs": {"kind": "JobList", "apiVersion": "batch/v1"},
+    "pods": {"kind": "PodList", "apiVersion": "v1"},
+    "events": {"kind": "EventList", "apiVersion": "v1"},
+}
 GONE = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
 
 
@@ -63,7 +95,9 @@ class FakeApi:
         self, peer: Peer, method: str, path: str, query: dict[str, str], document: Document | None
     ) -> bool:
         kind = path.rpartition("/")[2]
-        if method == "POST":
+        if path in DISCOVERY:
+            _answer(peer, 200, DISCOVERY[path])
+        elif method == "POST":
             _answer(peer, 201, self._created(document or {}))
         elif method == "DELETE":
             self.existing = False
@@ -74,13 +108,16 @@ class FakeApi:
             return self._watch(peer, kind, int(query["resourceVersion"]))
         elif kind in {"jobs", "pods", "events"}:
             _answer(peer, 200, self._list(kind, query))
-        elif path == "/version":
-            _answer(peer, 200, {"gitVersion": "v1.36.2"})
-        elif not self.existing:
-            _answer(peer, 404, {"kind": "Status", "reason": "NotFound", "message": "gone"})
         else:
-            _answer(peer, 200, {"metadata": {"name": kind}})
+            _answer(peer, *self._known(path, kind))
         return True
+
+    def _known(self, path: str, name: str) -> tuple[int, Document]:
+        if path == "/version":
+            return 200, {"gitVersion": "v1.36.2"}
+        if not self.existing:
+            return 404, {"kind": "Status", "reason": "NotFound", "message": "gone"}
+        return 200, {"metadata": {"name": name}}
 
     def _created(self, document: Document) -> Document:
         if document["kind"] == "SelfSubjectAccessReview":
@@ -92,14 +129,18 @@ class FakeApi:
         """Nothing yet, and for who was told 410 what there is in the end; a page holds one."""
         gone = any(said.startswith("told") for said in self.watches.get(f"{kind}-past", ()))
         if not gone:
-            return {"items": [], "metadata": {"resourceVersion": "1"}}
+            return {**_LISTS[kind], "items": [], "metadata": {"resourceVersion": "1"}}
         latest = {
             one.object["metadata"]["name"]: one.object for one in self.changes if one.kind == kind
         }
         items = list(latest.values())
         at = int(query.get("continue", "0"))
         more = {"continue": str(at + 1)} if at + 1 < len(items) else {}
-        return {"items": items[at : at + 1], "metadata": {"resourceVersion": "99999", **more}}
+        return {
+            **_LISTS[kind],
+            "items": items[at : at + 1],
+            "metadata": {"resourceVersion": "99999", **more},
+        }
 
     def _watch(self, peer: Peer, kind: str, since: int) -> bool:
         script = self.watches.get(kind, [])

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from artificer.errors import ArtificerError
 from artificer.kubernetes.cluster import NoKubectl, Selector
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, documents, kubectl_of
 from artificer.kubernetes.problems import of_kubectl
+from artificer.kubernetes.state import State, folded
 from artificer.oci.document import InvalidDocument
+from tests.kubernetes.fake_api import fake_api
 from tests.kubernetes.recordings import Fake
 
 _LOG = 'E1122 04:55:22.789840   28786 memcache.go:265] "Unhandled Error" err="x"\n'
@@ -227,3 +230,40 @@ def test_closing_ends_every_process(fake: Fake) -> None:
     assert not ended.is_alive()
     left = subprocess.run(["pgrep", "-f", str(fake.folder)], check=False, capture_output=True)
     assert left.stdout == b""
+
+
+def test_the_real_kubectl_watches_a_replayed_server(tmp_path: Path) -> None:
+    program = kubectl_of(os.environ)
+    assert program is not None
+    with fake_api(tmp_path, "watch-succeeded") as api:
+        server = {
+            "server": f"https://localhost:{api.port}",
+            "certificate-authority": f"{tmp_path}/ca.crt",
+        }
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": server}],
+            "users": [{"name": "u", "user": {"token": api.token}}],
+            "contexts": [
+                {"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "builds"}}
+            ],
+            "current-context": "x",
+        }
+        (tmp_path / "config").write_text(json.dumps(config))
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        cluster = Kubectl(program, Kubeconfig(f"{tmp_path}/config"), environ, lambda _: None)
+        api.watches["pods"] = ["cut:5", "end:12"]
+        with closing(cluster.watch("pods", Selector(labels="job-name=x"))) as stream:
+            state = State()
+            for news in stream:
+                state = folded(state, news)
+                if sum(pod.phase == "Succeeded" for pod in state.pods.values()) == 2:
+                    break
+        name = cluster.namespace()
+        cluster.close()
+
+    queries = [query for _, path, query, _ in api.requests if path.endswith("/pods")]
+    assert name == "builds"
+    assert {query["labelSelector"] for query in queries} == {"job-name=x"}
+    assert [query["watch"] for query in queries if "watch" in query][:3] == ["true"] * 3
