@@ -14,6 +14,7 @@ PAGES = sorted(
     if page.name != "commands.md"
 )
 OF_OTHERS = {
+    "--audit",  # dpkg's
     "--compile-bytecode",  # uv's
     "--ignore",  # Bazel's --ignore_all_rc_files
     "--sparse",  # tar's

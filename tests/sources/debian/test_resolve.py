@@ -566,6 +566,11 @@ def test_a_conflict_is_explained_by_who_needs_whom() -> None:
     ]
 
 
+def test_a_relation_that_cannot_be_read_is_told_with_its_package() -> None:
+    with pytest.raises(ArtificerError, match="a:amd64=1: Depends: not a relation"):
+        solve("Package: a\nDepends: b (1)", "a")
+
+
 def test_what_brought_a_package_in_is_told() -> None:
     found = solve(ALTERNATIVES, "a")
 

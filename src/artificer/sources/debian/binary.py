@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from artificer.sources.debian.relations import Clause, Relation, parse_relations
+from artificer.sources.debian.relations import BadRelation, Clause, Relation, parse_relations
 
 RelationField = Literal[
     "Pre-Depends",
@@ -75,8 +75,11 @@ class Binary:
         """What *field* says, parsed once."""
         found = self._relations.get(field)
         if found is None:
-            text = self.fields.get(field)
-            found = parse_relations(text, self.architecture) if text else ()
+            text = self.fields.get(field, "")
+            try:
+                found = parse_relations(text, self.architecture)
+            except BadRelation as error:
+                raise BadRelation(f"{self!r}: {field}: {error.message}") from error
             self._relations[field] = found
         return found
 

@@ -9,13 +9,15 @@ from artificer.sources.debian.relations import Operator
 _MOST = 1024
 """Characters of a version: more are no version, and Python would refuse to read its numbers."""
 
-_VERSION = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9.+~:-]*?)(?:-([A-Za-z0-9.+~]*))?")
+# Like dpkg and apt, which compare also what no package may be called by (`1_2`).
+_VERSION = re.compile(r"(?:([0-9]+):)?([!-~]*?)(?:-([!-,.-~]*))?")
 _RUNS = re.compile(r"([^0-9]*)([0-9]*)")
 
 # Runs of other characters are compared by "~", their end, letters, all others: as characters in
 # that order, strings compare so by themselves.
 _END = "\x01"
-_ORDER = {ord("~"): "\x00"} | {ord(other): chr(ord(other) + 256) for other in "+-.:"}
+_ORDER = {code: chr(code + 256) for code in range(33, 127) if not chr(code).isalnum()}
+_ORDER[ord("~")] = "\x00"
 
 VersionKey = tuple[int, tuple[str | int, ...], tuple[str | int, ...]]
 """What two versions are compared by."""
