@@ -8,13 +8,11 @@ from artificer.frontends.dockerfile.graph import StageGraph, origins
 from artificer.frontends.dockerfile.instructions import Dockerfile
 from artificer.frontends.dockerfile.options import Options
 from artificer.frontends.dockerfile.scope import Expander
+from artificer.oci.reference import Named
 
 
 def images_of(dockerfile: Dockerfile, options: Options) -> tuple[str, ...]:
-    """The names of all images that stages begin with or take files from, each once.
-
-    Contexts of names of images are not asked for: *options* have them.
-    """
+    """The names of all images that stages, and contexts in *options*, are, each once."""
     return tuple(dict.fromkeys(_images(dockerfile, options)))
 
 
@@ -29,6 +27,6 @@ def _images(dockerfile: Dockerfile, options: Options) -> Iterator[str]:
         for instruction in plan.lines.body:
             for text in origins(instruction):
                 found = graph.origin(text, plan.number, instruction.at)
-                # What a variable names is known only when the stage is built.
-                if isinstance(found, str) and "$" not in found:
+                if isinstance(found, str):
                     yield found
+    yield from (str(one.source) for one in options.contexts if isinstance(one.source, Named))
