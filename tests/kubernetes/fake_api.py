@@ -30,7 +30,7 @@ def _resources(version: str, **kinds: str) -> Document:
 
 
 _BATCH = {"groupVersion": "batch/v1", "version": "v1"}
-DISCOVERY = {
+DISCOVERY: dict[str, Document] = {
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
     "/apis": {
         "kind": "APIGroupList",
