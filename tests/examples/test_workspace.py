@@ -102,7 +102,7 @@ def examples(hub: Cli, files: tuple[Path, str], port: int, bases: Registry) -> C
         with tarfile.open(source, "w:gz") as tar:
             tar.add(folder / "README", "nginx-1.22.1/README")
     copy = hub.directory / "examples"
-    shutil.copytree(EXAMPLES, copy, ignore=shutil.ignore_patterns("artificer-bin"))
+    shutil.copytree(EXAMPLES, copy, ignore=shutil.ignore_patterns("artificer-bin", "debian"))
     changes: dict[str, Callable[[str], str]] = {
         "WORKSPACE": lambda text: re.sub(
             r'sha256 = "9ebb\w+"', f'sha256 = "{_sha256(source)}"', text

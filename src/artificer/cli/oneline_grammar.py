@@ -155,7 +155,7 @@ def _packages(parser: Parser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="install a .deb file; what it needs is taken from archives",
+        help="install a .deb file, or a package; what it needs is taken from archives",
     )
     add_archive_options(add)
     add("--recommends", action="store_true", help="install what packages recommend, too")
