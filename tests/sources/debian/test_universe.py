@@ -156,7 +156,7 @@ def test_a_package_outside_of_its_archive_is_refused(path: str, tmp_path: Path, 
 
 def test_a_version_that_is_none_is_named_with_its_package(tmp_path: Path, web: Web) -> None:
     archive = SmallArchive(tmp_path / "archive")
-    archive.add(made("a"), Version="1_2").publish()
+    archive.add(made("a"), Version="1 2").publish()
     universe = open_universe([archive.archive()], ["amd64"], web, trust=TRUST)
 
     with pytest.raises(BadVersion, match=r"Packages.*: a: not a version of a Debian package"):
