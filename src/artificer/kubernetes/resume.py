@@ -28,11 +28,12 @@ class Breaks:
         self._clock = clock
         self._report = report
         self._count = 0
-        self._since = 0.0
+        self._since: float | None = None
 
     def well(self) -> None:
         """It works again."""
         self._count = 0
+        self._since = None
 
     def broke(self, error: ArtificerError | None) -> bool:
         """Wait before the next try, and say whether to try; None is an end without an error.
@@ -41,9 +42,11 @@ class Breaks:
         """
         if error is not None and not self._may_pass(error):
             raise error
-        if self._count == 0:
+        if error is None:
+            self._since = None
+        elif self._since is None:
             self._since = self._clock.now()
-        elif error is not None and self._clock.now() - self._since > GIVEN_UP:
+        elif self._clock.now() - self._since > GIVEN_UP:
             raise error
         pause = _PAUSES[min(self._count, len(_PAUSES) - 1)]
         self._count += 1
