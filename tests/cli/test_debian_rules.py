@@ -254,15 +254,19 @@ def test_a_lock_of_rules_distroless_gives_packages_by_architecture(
     (work / "b.yaml").write_text("version: 1\n")
     (work / "BUILD").write_text(
         'load("@rules_oci//oci:defs.bzl", "oci_image")\n'
+        'load("@rules_distroless//apt:defs.bzl", "dpkg_status")\n'
+        'load("@rules_distroless//distroless:defs.bzl", "flatten")\n'
+        'dpkg_status(name = "status", controls = ["@bullseye//hello/amd64:control"])\n'
+        'flatten(name = "flat", tars = [":status", "@bullseye//hello/amd64:data",\n'
+        '    "@bullseye//libhello/amd64:data"])\n'
+        'oci_image(name = "flattened", os = "linux", architecture = "amd64", tars = [":flat"])\n'
         'oci_image(name = "one", os = "linux", architecture = "amd64",\n'
         '    tars = ["@bullseye//hello/amd64", "@bullseye//libhello"])\n'
         'oci_image(name = "all", os = "linux", architecture = "amd64",\n'
         '    tars = ["@bullseye//:flat"])\n'
     )
 
-    site("build", "//:one", "//:all")
-
-    for name in ("one", "all"):
+    for name in ("one", "all", "flattened"):
         site("build", f"//:{name}.tar")
         tar = f"docker-archive:{work}/artificer-bin/{name}.tar"
         assert listed(site, tar) == ["hello=1.0", "libhello=1:2.0"]
