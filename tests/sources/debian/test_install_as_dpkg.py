@@ -1,13 +1,19 @@
 """Installations against dpkg itself: the same files and the same database."""
 
 import re
+import subprocess
+from typing import Literal
 
 import pytest
 
 from artificer.sources.debian.install import installation
 from artificer.sources.debian.installation import Options
+from artificer.sources.debian.unpack import open_debs
+from artificer.sources.debian.values import Profile
+from artificer.stop import Stop
 from tests.parts.archive import File, Made, made
-from tests.sources.debian.installing import Bench, base_at, put, tree_at
+from tests.parts.commands import found
+from tests.sources.debian.installing import Bench, base_at, put, text_of, tree_at
 
 TOOLS = made(
     "tools",
@@ -126,3 +132,26 @@ def test_what_is_removed_is_noted_as_dpkg_notes_it(bench: Bench) -> None:
 
     assert set(value.before[0].argv[-3:]) == {"--remove", "tools:amd64", "libone"}
     assert tree_at(ours) == tree_at(root)
+
+
+def test_sums_that_a_package_does_not_ship_are_made_as_dpkg_makes_them(bench: Bench) -> None:
+    source = bench.folder / "source"
+    files = {"DEBIAN/control": TOOLS.control, "DEBIAN/conffiles": "/etc/a\n", "etc/a": "x"}
+    for path, text in {**files, "usr/bin/b": "y", "usr/share/doc/c": "z"}.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text)
+    (source / "usr/bin/hard").hardlink_to(source / "usr/bin/b")
+    path = str(bench.folder / "made.deb")
+    words = ["--root-owner-group", "-Zgzip", "--build", str(source), path]
+    subprocess.run([found("dpkg-deb"), *words], check=True, capture_output=True)
+    root = bench.root("dpkg")
+    filters: tuple[tuple[Literal["exclude"], str], ...] = (("exclude", "/usr/share/doc/*"),)
+    bench.dpkg(root, f"--path-exclude={filters[0][1]}", "--unpack", path)
+
+    debs = open_debs([path], bench.spool, threads=1, stop=Stop())
+    value = installation(debs, None, Options(profile=Profile(filters)))
+
+    sums = "var/lib/dpkg/info/tools:amd64.md5sums"
+    ours = text_of(value.entries, sums)
+    assert sorted(ours.splitlines()) == sorted((root / sums).read_text().splitlines())
+    assert len(ours.splitlines()) == len(("etc/a", "usr/bin/b", "usr/bin/hard"))
