@@ -1,9 +1,12 @@
 """Where the files of packages go, and whose they are."""
 
+from typing import BinaryIO
+
 import pytest
 
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
+from artificer.sources.debian import ahead
 from artificer.sources.debian.install import installation
 from artificer.sources.debian.installation import Base, Installation, Options
 from artificer.sources.debian.stream import Reading, unpacked
@@ -215,3 +218,23 @@ def test_status_of_what_is_only_unpacked_is_in_status_d(bench: Bench) -> None:
     assert [(one.script, one.fate) for one in value.scripts] == [("postinst", "skipped")]
     assert not value.commands
     assert value.owners["usr/share/doc/a/copyright"] == "a"
+
+
+def test_a_large_package_is_decompressed_on_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled = []
+
+    def spool() -> BinaryIO:
+        spooled.append(bench.spool())
+        return spooled[-1]
+
+    monkeypatch.setattr(ahead, "IN_MEMORY", 100)
+    monkeypatch.setattr(ahead, "ROOM", 10)
+    packages = [made(f"p{n}", files={f"usr/{n}": "x" * 9000}) for n in range(6)]
+
+    parts = list(unpacked(bench.paths(*packages), None, UNPACK, Reading(spool, Stop())))
+
+    assert len(spooled) == len(packages)
+    assert all(file.closed for file in spooled)
+    assert [one.placed.package.name for one in parts if one.placed] == [f"p{n}" for n in range(6)]
