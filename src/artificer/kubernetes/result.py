@@ -59,25 +59,19 @@ def _references(document: dict[str, Any], digest: str, target: str) -> tuple[str
     if not digest:
         return ()
     images = document.get("images")
-    if isinstance(images, list):
-        named = tuple(
-            one
-            for one in images
-            if isinstance(one, str) and one.endswith(f"@{digest}") and _plain(one)
-        )
-        if named:
-            return named
-    image = document.get("image")
-    if isinstance(image, str) and image:
-        try:
-            return (f"{parse_name(image).repository}@{digest}",)
-        except ArtificerError:
-            pass
-    return (f"{target}@{digest}",)
+    named = [_named(one, "") for one in images] if isinstance(images, list) else []
+    found = tuple(dict.fromkeys(filter(None, named)))
+    return found or (_named(document.get("image"), digest) or f"{target}@{digest}",)
 
 
-def _plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and " " not in text
+def _named(text: object, digest: str) -> str:
+    """The repository that *text* names, by its own digest or else by *digest*; or nothing."""
+    try:
+        name = parse_name(text) if isinstance(text, str) and text else None
+    except ArtificerError:
+        return ""
+    known = digest if name is None else name.digest or digest
+    return f"{name.repository}@{known}" if name is not None and known else ""
 
 
 def _seconds(started: str, finished: str) -> float:
