@@ -2,12 +2,13 @@
 
 from artificer import limits
 from artificer.builder.debian.choice import Chosen
+from artificer.builder.debian.recalled import choice_name, keep, recalled
 from artificer.builder.debian.tools import DebTools
 from artificer.builder.recipe import AddDebs
 from artificer.images.files import read_files, tree_of
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
-from artificer.sources.debian.acquire import open_universe
+from artificer.sources.debian.acquire import offered, universe_of
 from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.listing import files_of, installed
 from artificer.sources.debian.resolve import resolve
@@ -17,19 +18,27 @@ from artificer.sources.debian.values import Installed, Locked, Wanted
 def resolved(
     step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
 ) -> Chosen:
-    """What archives have for *step* now, upon what *image* has."""
+    """What archives have for *step* now, upon what *image* has.
+
+    They are always asked; where they say what they said before, so is what the step comes to.
+    """
     wanted = step.wanted or Wanted()
     architectures = (architecture, *step.foreign)
-    universe = open_universe(
-        step.archives, architectures, tools.web, pins=wanted.pins, files=wanted.files
-    )
+    offer = offered(step.archives, architectures, tools.web, files=wanted.files)
+    name = choice_name(wanted, offer, image)
+    known = recalled(name, reach.store)
+    if known is not None:
+        return known
+    universe = universe_of(offer, wanted.pins, tools.web)
     there = installed_in(image, reach)
     solution = resolve(wanted, universe, there, architecture, step.foreign)
     packages = tuple(
         locked_of(one, auto=_shown(one, architecture) in solution.auto) for one in solution.install
     )
     gone = tuple(f"{one.name}:{one.architecture}" for one in solution.remove)
-    return Chosen(packages, gone, "resolved")
+    found = Chosen(packages, gone, "resolved")
+    keep(name, found, reach.store)
+    return found
 
 
 def installed_in(image: Image, reach: Reach) -> tuple[Installed, ...]:

@@ -4,9 +4,9 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from artificer import limits
@@ -21,12 +21,13 @@ from artificer.sources.debian.lists import (
     Suite,
     Trust,
     Wish,
+    listed_as,
     part_of,
     suite_of,
     usual_keyrings,
     wishes,
 )
-from artificer.sources.debian.release import NotListed
+from artificer.sources.debian.release import UNLISTED, NotListed
 from artificer.sources.debian.universe import Part, Universe
 from artificer.sources.debian.values import Archive, Locked, Pin
 from artificer.sources.url import NotFetched, Web, WrongHash, fetch, wanted
@@ -37,24 +38,39 @@ _KIND = "deb-file"
 _CHUNK = 1 << 18
 # A file that was written within the last seconds may be written again without a new time.
 _RACY = 2_000_000_000
+# They change with every Release file, and say nothing of packages.
+_DATES = frozenset(("Date", "Valid-Until"))
 
 
 class NoArchives(Misused):
     """Packages were asked for, and nowhere to have them from."""
 
 
-def open_universe(
+class Offer(NamedTuple):
+    """What archives say that they have, verified from the key down, and not yet looked through.
+
+    *identity* is another one as soon as anything in it is. *read* are the indexes that had to be
+    read already, by the place of their wish: only they tell what they are.
+    """
+
+    architectures: tuple[str, ...]
+    wishes: tuple[Wish, ...]
+    read: Mapping[int, Part]
+    files: Mapping[str, Binary]
+    identity: str
+
+
+def offered(
     archives: Sequence[Archive],
     architectures: Sequence[str],
     web: Web,
     *,
-    pins: Sequence[Pin] = (),
     files: Sequence[str] = (),
     trust: Trust | None = None,
-) -> Universe:
+) -> Offer:
     """What *archives* and the `.deb` *files* have for *architectures*, the first of them native.
 
-    Every index is verified from the key down. *trust* is this machine's unless it is given.
+    *trust* is this machine's unless it is given.
     """
     if not archives and not files:
         raise NoArchives(
@@ -71,22 +87,60 @@ def open_universe(
         suites[number] = suite_of(archive, number, web, believed)
 
     _all([_work(suite, number, archive) for number, archive in enumerate(expanded)], web)
-    wanted_parts = [
-        wish for one in suites if one is not None for wish in wishes(one, architectures)
-    ]
-    _check_native(wanted_parts, suites, architectures)
-    parts: list[Part | None] = [None] * len(wanted_parts)
+    found = tuple(wish for one in suites if one is not None for wish in wishes(one, architectures))
+    _check_native(found, suites, architectures)
+    unlisted = {n: wish for n, wish in enumerate(found) if wish.suite.release is UNLISTED}
+    read = _parts(unlisted, web)
+    local = {path: local_binary(path) for path in files}
+    return Offer(tuple(architectures), found, read, local, _identity(found, read, local))
+
+
+def open_universe(
+    archives: Sequence[Archive],
+    architectures: Sequence[str],
+    web: Web,
+    *,
+    pins: Sequence[Pin] = (),
+    files: Sequence[str] = (),
+    trust: Trust | None = None,
+) -> Universe:
+    """`offered`, looked through."""
+    return universe_of(offered(archives, architectures, web, files=files, trust=trust), pins, web)
+
+
+def universe_of(offer: Offer, pins: Sequence[Pin], web: Web) -> Universe:
+    """Read the indexes of *offer*."""
+    missing = {n: wish for n, wish in enumerate(offer.wishes) if n not in offer.read}
+    parts = {**offer.read, **_parts(missing, web)}
+    ordered = [parts[number] for number in sorted(parts)]
+    return Universe(ordered, offer.architectures, pins=pins, files=offer.files)
+
+
+def _parts(found: Mapping[int, Wish], web: Web) -> dict[int, Part]:
+    parts: dict[int, Part] = {}
 
     def part(number: int, wish: Wish) -> None:
         parts[number] = part_of(wish, web)
 
-    _all([_work(part, number, wish) for number, wish in enumerate(wanted_parts)], web)
-    return Universe(
-        [one for one in parts if one is not None],
-        architectures,
-        pins=pins,
-        files={path: local_binary(path) for path in files},
-    )
+    _all([_work(part, number, wish) for number, wish in found.items()], web)
+    return parts
+
+
+def _identity(found: Sequence[Wish], read: Mapping[int, Part], local: Mapping[str, Binary]) -> str:
+    """The hash of all that a universe is made of; a Release file's own dates are not in it."""
+    told = [
+        (
+            wish.suite.archive,
+            (wish.suite.root, wish.suite.folder, wish.suite.number),
+            sorted(one for one in wish.suite.release.fields.items() if one[0] not in _DATES),
+            (wish.component, wish.architecture, wish.read_for),
+            read[n].packages.digest if n in read else listed_as(wish),
+        )
+        for n, wish in enumerate(found)
+    ]
+    files = [(path, one.base, one.sha256) for path, one in sorted(local.items())]
+    # repr of plain values tells any two of them apart.
+    return sha256(repr((told, files)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def acquire(locked: Sequence[Locked], web: Web) -> dict[Locked, str]:

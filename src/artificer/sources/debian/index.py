@@ -36,11 +36,15 @@ class _Table(NamedTuple):
 
 
 class Index:
-    """The packages of one index; the text is mapped, and stanzas are parsed when asked for."""
+    """The packages of one index; the text is mapped, and stanzas are parsed when asked for.
 
-    __slots__ = ("_table", "_text", "what")
+    *digest* is what the text hashes to.
+    """
 
-    def __init__(self, text: "mmap.mmap | bytes", table: _Table, what: str) -> None:
+    __slots__ = ("_table", "_text", "digest", "what")
+
+    def __init__(self, text: "mmap.mmap | bytes", table: _Table, what: str, digest: str) -> None:
+        self.digest = digest
         self._text = text
         self._table = table
         self.what = what
@@ -94,7 +98,7 @@ def known_index(sha256: str, store: Store, what: str) -> Index | None:
     if len(text) != size or f"sha256:{hasher.hexdigest()}" != digest:
         store.discard(Digest(digest))
         return None
-    return Index(text, table, what)
+    return Index(text, table, what, digest)
 
 
 def parsed_index(path: str, sha256: str, expected: str, store: Store, what: str) -> Index:
@@ -127,7 +131,7 @@ def parsed_index(path: str, sha256: str, expected: str, store: Store, what: str)
     table = _table(text, what)
     data = marshal.dumps((len(text), str(digest), *table))
     store.set_record(_KIND, _key(sha256), data, needs=[digest])
-    return Index(text, table, what)
+    return Index(text, table, what, str(digest))
 
 
 def _key(sha256: str) -> str:

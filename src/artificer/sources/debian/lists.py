@@ -131,6 +131,11 @@ def part_of(wish: Wish, web: Web) -> Part:
     )
 
 
+def listed_as(wish: Wish) -> tuple[tuple[str, Listed], ...]:
+    """The forms of the index that *wish* speaks of, as the Release file has them."""
+    return index_names(wish.suite.release, wish.component, wish.architecture)
+
+
 def _check_name(archive: Archive, release: Release, web: Web) -> None:
     """Tell of another suite than the one that was asked for: the same key may have signed it."""
     names = [release.fields.get(name, "") for name in ("Suite", "Codename")]

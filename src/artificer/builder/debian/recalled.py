@@ -1,0 +1,54 @@
+"""Which packages a request came to, as long as archives, base and words are what they were."""
+
+import json
+from typing import Any
+
+from artificer import __version__
+from artificer.builder.debian.choice import Chosen
+from artificer.builder.keys import key
+from artificer.oci.image import Image
+from artificer.sources.debian.acquire import Offer
+from artificer.sources.debian.values import Locked, Wanted
+from artificer.store.blobs import Store
+
+_KIND = "debs-chosen"
+_FORMAT = "chosen-1"
+
+
+def choice_name(wanted: Wanted, offer: Offer, image: Image) -> str:
+    """The name of all that decides which packages *wanted* of *offer* comes to upon *image*."""
+    chain = [layer.diff_id for layer in image.layers]
+    return key((_FORMAT, __version__), wanted, offer.architectures, offer.identity, chain)
+
+
+def recalled(name: str, store: Store) -> Chosen | None:
+    """What *name* came to; None if nobody knows, or no longer."""
+    data = store.record(_KIND, name)
+    if data is None:
+        return None
+    try:
+        told = json.loads(data)
+        packages = tuple(map(_locked, told["packages"]))
+        return Chosen(packages, tuple(map(_text, told["remove"])), _text(told["why"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(name: str, chosen: Chosen, store: Store) -> None:
+    """Remember what *name* came to."""
+    store.set_record(_KIND, name, json.dumps(chosen._asdict()).encode())
+
+
+def _locked(words: list[Any]) -> Locked:
+    *texts, urls, sha256, size, source, auto = words
+    name, version, architecture = map(_text, texts)
+    if not isinstance(size, int) or not isinstance(auto, bool):
+        raise TypeError("not what was kept")
+    places = tuple(map(_text, urls))
+    return Locked(name, version, architecture, places, _text(sha256), size, _text(source), auto)
+
+
+def _text(word: object) -> str:
+    if not isinstance(word, str):
+        raise TypeError("not what was kept")
+    return word
