@@ -33,8 +33,8 @@ RUN rm -f /etc/apt/sources.list.d/* && echo '{copied}' >/etc/apt/sources.list \\
 COPY app /srv/app
 """
 BUILDAH = (
-    "buildah build -q --disable-compression=false {layers} -v {mirror}:{mirror}:ro -t oci:{state}/image:1 "
-    "-f {state}/Dockerfile {context}"
+    "buildah build -q --disable-compression=false {layers} -v {mirror}:{mirror}:ro "
+    "-t oci:{state}/image:1 -f {state}/Dockerfile {context}"
 )
 OURS = (
     '"{python}" -m artificer -q {base} --archive "[trusted=yes] file://{mirror} ./" '

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,7 +192,7 @@ def test_offline_nothing_is_asked(web: Callable[..., Web]) -> None:
         ),
     ],
 )
-def test_what_cannot_be_wanted_is_misuse(urls: list[str], more: dict[str, str]) -> None:
+def test_what_cannot_be_wanted_is_misuse(urls: list[str], more: dict[str, Any]) -> None:
     with pytest.raises(Misused):
         wanted(urls, **more)
 

@@ -149,13 +149,13 @@ def _package(one: Locked, architecture: str, name: str) -> dict[str, Target]:
 def _together(name: str, debs: list[str]) -> dict[str, Target]:
     puts = tuple(Put(_output(name, one)) for one in debs)
     flat = Archive(Content(debs=puts, keep_times=True), "flat.tar")
-    datas = tuple(_output(name, f"{one.removesuffix(':deb')}:data") for one in debs)
+    data_files = tuple(_output(name, f"{one.removesuffix(':deb')}:data") for one in debs)
     # Each tar says in status.d what is in it.
     nothing = Archive(Content(), "dpkg_status.tar")
     return {
         ":flat": flat,
-        ":packages": Group(datas),
-        f":{name}": Group(datas),
+        ":packages": Group(data_files),
+        f":{name}": Group(data_files),
         ":dpkg_status": nothing,
     }
 
