@@ -144,6 +144,8 @@ def test_several_architectures_are_locked_at_once(
         ('profile = "tiny"', "profile"),
         ('lock = "../x.lock"', "not a file of this package"),
         ('snapshot = "yesterday"', "not the time of a snapshot"),
+        ('pins = ["hello first"]', "not a pin"),
+        ('pins = ["hello 990 release x=y"]', "not a pattern of a release"),
     ],
 )
 def test_a_wrong_attribute_is_an_error_at_its_line(
@@ -155,6 +157,32 @@ def test_a_wrong_attribute_is_an_error_at_its_line(
 
     assert message in done.error
     assert "BUILD:" in done.error
+
+
+def test_pins_decide_which_version_is_taken_and_files_of_them_come_after(
+    site: Cli, work: Path, archive: SmallArchive
+) -> None:
+    archive.add(made("hello", "2.0", "amd64"), made("extra", "4"))
+    archive.publish()
+    (work / "prefer").write_text(
+        "Package: hello extra\nPin: version 3*\nPin-Priority: 1001\n\n"
+        "Package: hello\nPin: version 2*\nPin-Priority: 1001\n"
+    )
+    more = 'pins = ["hello -1 version 2.*"], preferences = ["prefer"], lock = "debs.lock"'
+    (work / "BUILD").write_text(build_file(archive, more, '"hello", "extra"'))
+
+    locked = site("lock").stdout.splitlines()
+    site("build", "//:image.tar")
+    (work / "prefer").write_text("Package: extra\nPin: version 4\nPin-Priority: 1001\n")
+    stale = site("build", "//:image", code=1)
+
+    assert "+ hello:amd64 1.0" in locked
+    assert listed(site, f"docker-archive:{work}/artificer-bin/image.tar") == [
+        "extra=3",
+        "hello=1.0",
+        "libhello=1:2.0",
+    ]
+    assert "another request" in stale.error
 
 
 def test_packages_upon_nothing_need_an_archive(site: Cli, work: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.outside import Cli
+from tests.parts.archive import SmallArchive, made
 from tests.parts.images import BaseImage
 
 
@@ -46,3 +47,20 @@ def test_nothing_is_overwritten_and_nothing_left_out(cli: Cli, work: Path) -> No
 
     assert "--healthcheck cannot be said in a BUILD file" in refused.error
     assert "BUILD is there already" in again.error
+
+
+def test_packages_are_written_with_all_that_chooses_them(
+    cli: Cli, work: Path, tmp_path: Path
+) -> None:
+    archive = SmallArchive(tmp_path / "archive")
+    archive.add(made("hello", "1"), made("hello", "2"), made("more", "1"))
+    archive.publish()
+    (work / "prefer").write_text("Package: hello\nPin: version 1\nPin-Priority: 1001\n")
+    words = ("--apt", "hello", "more", "--archive", archive.line(), "--preferences", "prefer")
+
+    cli("init", "-b", "scratch", *words, "--deb-level", "unpack", "-t", "localhost:1/me/app:v1")
+    told = cli("lock").stdout
+    cli("build", "//:app")
+
+    assert 'preferences = ["prefer"]' in (work / "BUILD").read_text()
+    assert told.splitlines()[1:] == ["+ hello:amd64 1", "+ more:amd64 1"]

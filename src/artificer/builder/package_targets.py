@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 class Debs(NamedTuple):
     """Debian packages installed upon *base*, or upon nothing. Yields Layers.
 
-    *step* is completed by files: lists of *archives*, *keyrings* for those that name none, *debs*
-    to be installed, and a *lock* of all, for *architectures* (none: what is built now).
+    *step* is completed by files: lists of *archives*, *keyrings* for those that name none,
+    *preferences* after the step's own pins, *debs* to be installed, and a *lock* of all, for
+    *architectures* (none: what is built now).
     *unlocked* is the path of a lock that is not there yet.
     """
 
@@ -23,6 +24,7 @@ class Debs(NamedTuple):
     unlocked: str = ""
     archives: tuple[Source, ...] = ()
     keyrings: tuple[Source, ...] = ()
+    preferences: tuple[Source, ...] = ()
     debs: tuple[Source, ...] = ()
     snapshot: str = ""
     architectures: tuple[str, ...] = ()

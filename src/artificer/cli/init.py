@@ -22,8 +22,9 @@ _SAID = frozenset(
         *("baseimage", "files", "tar", "symlink", "empty_dir", "empty_file", "env", "env_file"),
         *("cmd", "cmd_shell", "entrypoint", "entrypoint_shell", "keep_cmd", "workdir", "user"),
         *("label", "expose", "volume", "target", "format", "platform", "created", "author"),
-        *("apt", "deb", "archive", "sources", "keyring", "snapshot", "deb_level", "deb_profile"),
-        *("deb_exclude", "recommends", "deb_layers", "accept_skipped"),
+        *("apt", "deb", "archive", "sources", "keyring", "snapshot", "preferences"),
+        *("deb_level", "deb_profile", "deb_exclude", "deb_layers", "recommends"),
+        "accept_skipped",
     }
 )
 _ELSEWHERE = frozenset({"store", "progress", "quiet", "help", "pull", "offline", "timeout"})
@@ -151,6 +152,7 @@ def _packages(args: Namespace, target: Target) -> Iterator[Statement]:
         "archives": args.archive,
         "sources": [_below(path) for path in args.sources],
         "keyrings": [_below(path) for path in args.keyring],
+        "preferences": [_below(path) for path in args.preferences],
         "snapshot": args.snapshot,
         "level": args.deb_level,
         "profile": args.deb_profile,

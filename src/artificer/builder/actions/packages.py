@@ -19,8 +19,9 @@ from artificer.builder.work import Work
 from artificer.oci.edit import empty
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64, Platform
+from artificer.sources.debian.preferences import pins_of
 from artificer.sources.debian.sourceslist import archives_of
-from artificer.sources.debian.values import Archive, Locked, Wanted
+from artificer.sources.debian.values import Archive, Locked, Pin, Wanted
 
 _NOTHING = LockedSet("", {})
 
@@ -104,14 +105,17 @@ def step_of(target: Debs, image: Image, task: Task) -> AddDebs:
 
 
 def requested(target: Debs, task: Task) -> AddDebs:
-    """The step of *target* with the archives and packages that files say."""
+    """The step of *target* with the archives, pins and packages that files say."""
     step = target.step
     wanted = step.wanted or Wanted()
     keyrings = tuple(task.file(one).path for one in target.keyrings)
     archives = (*step.archives, *_listed(target, task))
     return step._replace(
         archives=tuple(_completed(one, keyrings, target.snapshot) for one in archives),
-        wanted=wanted._replace(files=tuple(one.path for one in _debs(target, task))),
+        wanted=wanted._replace(
+            files=tuple(one.path for one in _debs(target, task)),
+            pins=(*wanted.pins, *_preferred(target, task)),
+        ),
     )
 
 
@@ -162,6 +166,11 @@ def _debs(target: Debs, task: Task) -> tuple[File, ...]:
 def _listed(target: Debs, task: Task) -> Iterator[Archive]:
     for source in target.archives:
         yield from archives_of(task.content(source).encode(), task.file(source).short)
+
+
+def _preferred(target: Debs, task: Task) -> Iterator[Pin]:
+    for source in target.preferences:
+        yield from pins_of(task.content(source).encode(), task.file(source).short)
 
 
 def _completed(archive: Archive, keyrings: tuple[str, ...], snapshot: str) -> Archive:

@@ -20,9 +20,10 @@ from artificer.frontends.buildfile.schema import (
     string,
     strings,
 )
+from artificer.sources.debian.preferences import pin_of
 from artificer.sources.debian.profiles import PROFILES
 from artificer.sources.debian.sourceslist import archive_of
-from artificer.sources.debian.values import Archive, Layering, Level, Wanted
+from artificer.sources.debian.values import Archive, Layering, Level, Pin, Wanted
 
 _LAYERS = re.compile(r"one|by-package|budget=(\d{1,3})")
 _SNAPSHOT = re.compile(r"(?:\d{8}T\d{6}Z)?")
@@ -34,6 +35,8 @@ PACKAGES: dict[str, Attribute] = {
     "archives": strings(doc="`URL SUITE COMPONENT…`, as in sources.list; the base's own"),
     "sources": labels(doc="files as sources.list, or .sources files"),
     "keyrings": labels(doc="keys of archives that do not say signed-by"),
+    "pins": strings(doc="`PACKAGE PRIORITY PATTERN`: nginx 990 release n=bookworm"),
+    "preferences": labels(doc="files of pins, as apt_preferences(5)"),
     "snapshot": string(doc="the time of archives: 20260101T000000Z"),
     "lock": string(doc="the file that pins them all, beside this one; `artificer lock` writes it"),
     "architectures": strings(doc="what is locked, as Debian calls it"),
@@ -58,6 +61,7 @@ def _packages(call: Call, context: Context) -> Target:
         unlocked=lock.path if lock is not None and not there else "",
         archives=context.sources(call.strings("sources")),
         keyrings=context.sources(call.strings("keyrings")),
+        preferences=context.sources(call.strings("preferences")),
         debs=context.sources(call.strings("debs")),
         snapshot=_snapshot(call, context),
         architectures=call.strings("architectures"),
@@ -81,6 +85,7 @@ def step_of(call: Call, context: Context) -> AddDebs:
         Wanted(
             packages=call.strings("packages"),
             exclude=call.strings("exclude"),
+            pins=tuple(_pins(call, context)),
             recommends=call.flag("recommends"),
             essential=nothing and level == "configure",
         ),
@@ -109,6 +114,14 @@ def _archives(call: Call, context: Context) -> Iterator[Archive]:
             yield from archive_of(line, str(call.place))
         except Misused as error:
             context.fail(call, "archives", error.message, error.hint)
+
+
+def _pins(call: Call, context: Context) -> Iterator[Pin]:
+    for text in call.strings("pins"):
+        try:
+            yield pin_of(text)
+        except Misused as error:
+            context.fail(call, "pins", error.message, error.hint)
 
 
 def _layering(call: Call, context: Context) -> tuple[Layering, int]:
