@@ -10,7 +10,7 @@ from artificer.builder.debian.chosen import resolved
 from artificer.builder.debian.job import Job, job_of, known_stack, tell_scripts
 from artificer.builder.debian.keys import Told, remember
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
-from artificer.builder.debian.rooted import Room, carried_out
+from artificer.builder.debian.rooted import Room, carried_out, unpacking
 from artificer.builder.debian.streamed import streamed
 from artificer.builder.debian.tools import DebTools, opened, runs_here
 from artificer.builder.kind import Stack
@@ -178,12 +178,14 @@ def _installed(
 ) -> tuple[_Lines, list[Told]]:
     """Put packages in place, run what is to be run, and make layers of what came of it."""
     step, work = job.step, job.work
+    chain = chain_of(job.image.layers, work.reach) if runs else ()
+    room = Room(chain, opened(job.tools).sandbox, work.reach, spools)
+    if chain:
+        unpacking(room)
     plan = _plan(job, tree, spools, runs=runs)
     scripts = _told(plan)
     tell_scripts(job, scripts)
-    commands = plan.before or plan.commands
-    chain = chain_of(job.image.layers, work.reach) if commands else ()
-    layers = carried_out(plan, Room(chain, opened(job.tools).sandbox, work.reach, spools))
+    layers = carried_out(plan, room)
     entries = squashed(tree, layers, mtime=step.epoch)
     if step.level == "configure":
         entries = _finished(job, plan, entries)
