@@ -223,7 +223,7 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Keep other test processes out until the block ends."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -245,7 +245,7 @@ def tools_tar() -> Path:
 def _debian(name: str, *words: str) -> Path:
     folder = cache_folder()
     path = folder / f"{name}.tar"
-    with _alone(folder):
+    with alone(folder):
         if not path.exists():
             partial = folder / f"partial-{os.getpid()}.tar"
             words = ("--variant=minbase", *words, "bookworm", str(partial), _sources())
