@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from artificer import limits
-from artificer.errors import ArtificerError, Cancelled, Misused, Transient, Unavailable, reason
+from artificer.errors import (
+    ArtificerError,
+    Cancelled,
+    Misused,
+    Transient,
+    Unauthorized,
+    Unavailable,
+    reason,
+)
 from artificer.events import BlobProgress, Note, Report, Warned
 from artificer.http.request import Request, Response, Send, redacted
 from artificer.oci.digest import Digest, InvalidDigest
+from artificer.sources.logins import Logins
+from artificer.sources.mirrors import Mirrors
 from artificer.stop import Stop
 from artificer.store.blobs import Store
 
@@ -24,6 +34,8 @@ _CHUNK = 1 << 18
 _TRIES = 4
 _PROGRESS = 8 * limits.MIB
 _OK, _PARTIAL = 200, 206
+_NO_MIRRORS, _NO_LOGINS = Mirrors(), Logins()
+_REFUSED = (401, 403)
 _INTEGRITY = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
@@ -33,6 +45,10 @@ class NotFetched(Unavailable):
 
 class WrongHash(ArtificerError):
     """A file is not the one that was asked for."""
+
+
+class Refused(Unauthorized):
+    """A server does not give the file to us, or to nobody whom it does not know."""
 
 
 class Wanted(NamedTuple):
@@ -66,7 +82,10 @@ class Fetched(NamedTuple):
 
 
 class Web(NamedTuple):
-    """How files are had: *distdirs* are looked into first; offline, nobody is asked."""
+    """How files are had: *distdirs* are looked into first; offline, nobody is asked.
+
+    *send* knows the *logins*; here they say what is told of one that is missing.
+    """
 
     send: Send
     store: Store
@@ -74,6 +93,8 @@ class Web(NamedTuple):
     stop: Stop
     distdirs: tuple[str, ...] = ()
     offline: bool = False
+    mirrors: Mirrors = _NO_MIRRORS
+    logins: Logins = _NO_LOGINS
 
 
 def wanted(
@@ -157,25 +178,49 @@ def _from_distdirs(file: Wanted, web: Web) -> Fetched | None:
 def _from_urls(file: Wanted, web: Web) -> Fetched:
     problems: list[ArtificerError] = []
     for url in file.urls:
-        try:
-            if urlsplit(url).scheme == "file":
-                path = unquote(urlsplit(url).path)
-                return _kept(_read(path), file, web, url)
-            if web.offline:
-                problems.append(NotFetched(f"{redacted(url)}: not in the store, and offline"))
-                continue
-            return _kept(_download(url, web), file, web, redacted(url))
-        except Cancelled:
-            raise
-        except (ArtificerError, OSError) as error:
-            problems.append(_told(error, url))
+        for place in web.mirrors.places(url):
+            try:
+                return _kept(_chunks(place, web), file, web, _shown(place))
+            except Cancelled:
+                raise
+            except (ArtificerError, OSError) as error:
+                problems.append(_told(error, place))
+                passed_over(place, url, problems[-1], web)
     if len(problems) == 1:
         raise problems[0]
+    raise _summed(problems)
+
+
+def passed_over(place: str, url: str, error: ArtificerError, web: Web) -> bool:
+    """Whether another place has what *url* names, so that *error* at this one is only told."""
+    if place == url or isinstance(error, Cancelled):
+        return False
+    if not web.offline:
+        web.mirrors.failed(place, url, error, web.report)
+    return True
+
+
+def _summed(problems: Sequence[ArtificerError]) -> ArtificerError:
+    """What is said of several *problems*: of all what the gravest of them means."""
     told = "; ".join(problem.message for problem in problems)
-    wrong = next((problem for problem in problems if isinstance(problem, WrongHash)), None)
-    if wrong is not None:
-        raise WrongHash(told, hint=wrong.hint)
-    raise NotFetched(f"none of {len(problems)} URLs gave the file: {told}")
+    for kind in (WrongHash, Refused):
+        for problem in problems:
+            # Archives say 403 of files that are not there; then another place knows better.
+            if isinstance(problem, kind) and (kind is WrongHash or problem is problems[-1]):
+                return kind(told, hint=problem.hint)
+    return NotFetched(f"none of {len(problems)} URLs gave the file: {told}")
+
+
+def _chunks(url: str, web: Web) -> Iterator[bytes]:
+    if urlsplit(url).scheme == "file":
+        return _read(unquote(urlsplit(url).path))
+    if web.offline:
+        raise NotFetched(f"{redacted(url)}: not in the store, and offline")
+    return _download(url, web)
+
+
+def _shown(url: str) -> str:
+    return url if url.startswith("file:") else redacted(url)
 
 
 def _told(error: ArtificerError | OSError, url: str) -> ArtificerError:
@@ -235,7 +280,7 @@ def _download(url: str, web: Web) -> Iterator[bytes]:
         headers = {"Range": f"bytes={offset}-", "If-Range": tag} if offset else {}
         try:
             with web.send(Request("GET", url, headers)) as response:
-                _check_status(response, url, partial=bool(offset))
+                check_status(response, url, web, partial=bool(offset))
                 if offset and response.status == _OK:
                     raise NotFetched(f"{redacted(url)}: broke off, and cannot be continued")
                 tag = response.headers.get("etag") or response.headers.get("last-modified")
@@ -252,10 +297,13 @@ def _download(url: str, web: Web) -> Iterator[bytes]:
                 raise
 
 
-def _check_status(response: Response, url: str, *, partial: bool) -> None:
+def check_status(response: Response, url: str, web: Web, *, partial: bool = False) -> None:
+    """Raise what *response* to *url* means, if it is not the file, or the rest of it."""
     if response.status == _OK or (partial and response.status == _PARTIAL):
         return
     text = f"{redacted(url)}: answered {response.status}"
+    if response.status in _REFUSED:
+        raise Refused(text, hint=web.logins.told(response.url or url) or "is it open to all?")
     if response.status >= 500:
         raise NotFetched(text)
     raise NotFound(text, hint="is the URL still right?")

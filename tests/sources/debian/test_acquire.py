@@ -13,7 +13,8 @@ from artificer.events import BlobProgress, Event, Warned
 from artificer.sources.debian.acquire import acquire, open_universe
 from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.index import BadIndex
-from artificer.sources.debian.lists import Trust, usual_keyrings
+from artificer.sources.debian.documents import Trust
+from artificer.sources.debian.lists import usual_keyrings
 from artificer.sources.debian.openpgp import NotOpenPgp, armoured
 from artificer.sources.debian.release import BadRelease, Expired, NotListed
 from artificer.sources.debian.signature import NotVerified, UnknownKey

@@ -8,7 +8,7 @@ import pytest
 
 from artificer.sources.debian.acquire import acquire, open_universe
 from artificer.sources.debian.binary import Binary
-from artificer.sources.debian.lists import Trust
+from artificer.sources.debian.documents import Trust
 from artificer.sources.debian.preferences import pins_of
 from artificer.sources.debian.signature import Verifier
 from artificer.sources.debian.values import Locked

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from artificer.sources.debian.acquire import open_universe
-from artificer.sources.debian.lists import Trust
+from artificer.sources.debian.documents import Trust
 from artificer.sources.debian.preferences import pin_of
 from artificer.sources.debian.universe import Universe, UnsafePath
 from artificer.sources.debian.values import Archive

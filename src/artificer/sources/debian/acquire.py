@@ -11,15 +11,15 @@ from urllib.parse import quote, unquote, urlsplit
 
 from artificer import limits
 from artificer.errors import ArtificerError, Misused, reason
-from artificer.events import BlobProgress
+from artificer.events import BlobProgress, Note
 from artificer.http.request import redacted
 from artificer.images.parallel import Work, run_all
 from artificer.oci.digest import Digest
 from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.deb import read_package
+from artificer.sources.debian.documents import Trust
 from artificer.sources.debian.lists import (
     Suite,
-    Trust,
     Wish,
     listed_as,
     part_of,
@@ -30,7 +30,7 @@ from artificer.sources.debian.lists import (
 from artificer.sources.debian.release import UNLISTED, NotListed
 from artificer.sources.debian.universe import Part, Universe
 from artificer.sources.debian.values import Archive, Locked, Pin
-from artificer.sources.url import NotFetched, Web, WrongHash, fetch, wanted
+from artificer.sources.url import NotFetched, NotFound, Refused, Web, WrongHash, fetch, wanted
 
 _Value = TypeVar("_Value")
 _THREADS = 8
@@ -58,6 +58,7 @@ class Offer(NamedTuple):
     read: Mapping[int, Part]
     files: Mapping[str, Binary]
     identity: str
+    trust: Trust
 
 
 def offered(
@@ -90,9 +91,10 @@ def offered(
     found = tuple(wish for one in suites if one is not None for wish in wishes(one, architectures))
     _check_native(found, suites, architectures)
     unlisted = {n: wish for n, wish in enumerate(found) if wish.suite.release is UNLISTED}
-    read = _parts(unlisted, web)
+    read = _parts(unlisted, web, believed)
     local = {path: local_binary(path) for path in files}
-    return Offer(tuple(architectures), found, read, local, _identity(found, read, local))
+    identity = _identity(found, read, local)
+    return Offer(tuple(architectures), found, read, local, identity, believed)
 
 
 def open_universe(
@@ -111,19 +113,52 @@ def open_universe(
 def universe_of(offer: Offer, pins: Sequence[Pin], web: Web) -> Universe:
     """Read the indexes of *offer*."""
     missing = {n: wish for n, wish in enumerate(offer.wishes) if n not in offer.read}
-    parts = {**offer.read, **_parts(missing, web)}
+    parts = {**offer.read, **_parts(missing, web, offer.trust)}
     ordered = [parts[number] for number in sorted(parts)]
     return Universe(ordered, offer.architectures, pins=pins, files=offer.files)
 
 
-def _parts(found: Mapping[int, Wish], web: Web) -> dict[int, Part]:
+def _parts(asked: Mapping[int, Wish], web: Web, trust: Trust) -> dict[int, Part]:
+    """The indexes that *asked* names.
+
+    One that is not what its Release file says may have changed in between, as when a mirror is
+    being updated: then that file is asked for once more.
+    """
+    parts, broken = _indexes(asked, web)
+    newer: dict[int, Suite] = {}
+    for number, error in broken.items():
+        suite = asked[number].suite
+        if suite.number not in newer:
+            web.report(Note(f"{suite.release.what} is read again: {error.message}"))
+            newer[suite.number] = suite_of(suite.archive, suite.number, web, trust)
+        if newer[suite.number].release.files == suite.release.files:
+            raise error
+    again = {
+        number: wish._replace(suite=newer[wish.suite.number])
+        for number, wish in asked.items()
+        if wish.suite.number in newer
+    }
+    mended, broken = _indexes(again, web)
+    for error in broken.values():
+        raise error
+    return {**parts, **mended}
+
+
+def _indexes(
+    asked: Mapping[int, Wish], web: Web
+) -> tuple[dict[int, Part], dict[int, ArtificerError]]:
+    """The indexes that can be had, and what is wrong with others."""
     parts: dict[int, Part] = {}
+    broken: dict[int, ArtificerError] = {}
 
     def part(number: int, wish: Wish) -> None:
-        parts[number] = part_of(wish, web)
+        try:
+            parts[number] = part_of(wish, web)
+        except (WrongHash, NotFound) as error:
+            broken[number] = error
 
-    _all([_work(part, number, wish) for number, wish in found.items()], web)
-    return parts
+    _all([_work(part, number, wish) for number, wish in asked.items()], web)
+    return parts, broken
 
 
 def _identity(found: Sequence[Wish], read: Mapping[int, Part], local: Mapping[str, Binary]) -> str:
@@ -223,8 +258,8 @@ def _remote(package: Locked, web: Web) -> str:
         return fetch(file, web).path
     except WrongHash as error:
         raise WrongHash(f"{package}: {error.message}", hint=error.hint) from error
-    except NotFetched as error:
-        raise NotFetched(f"{package}: {error.message}", hint=error.hint) from error
+    except (NotFetched, Refused) as error:
+        raise type(error)(f"{package}: {error.message}", hint=error.hint) from error
 
 
 def _url(url: str) -> str:

@@ -1,18 +1,16 @@
 """What archives list: their Release files and package indexes, fetched, verified and kept."""
 
-import json
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from artificer import limits
-from artificer.errors import ArtificerError, reason
-from artificer.events import Note, Warned
-from artificer.http.request import InvalidUrl, Request, authority, redacted
+from artificer.events import Warned
+from artificer.http.request import InvalidUrl, authority, redacted
 from artificer.oci.digest import Digest
+from artificer.sources.debian.documents import Trust, document, release_in
 from artificer.sources.debian.index import BadIndex, Index, known_index, parsed_index
-from artificer.sources.debian.openpgp import NotOpenPgp, cleartext
 from artificer.sources.debian.preferences import Place
 from artificer.sources.debian.release import (
     FORMS,
@@ -21,37 +19,25 @@ from artificer.sources.debian.release import (
     Listed,
     Release,
     check_listed,
-    check_time,
     index_names,
-    release_of,
-)
-from artificer.sources.debian.signature import (
-    NotVerified,
-    Signed,
-    Verifier,
-    keyring_of,
-    verify,
 )
 from artificer.sources.debian.sourceslist import SNAPSHOT
 from artificer.sources.debian.universe import Part
 from artificer.sources.debian.values import Archive
-from artificer.sources.url import NotFetched, NotFound, Web, WrongHash, fetch, wanted
+from artificer.sources.url import (
+    NotFetched,
+    NotFound,
+    Refused,
+    Web,
+    WrongHash,
+    fetch,
+    wanted,
+)
 
-_KIND = "deb-release"
-_OK, _UNCHANGED = 200, 304
-_ABSENT = (403, 404, 410)
+if TYPE_CHECKING:
+    from artificer.errors import ArtificerError
+
 _FLAT_NAMES = tuple(f"Packages{end}" for end in FORMS)
-
-
-class Trust(NamedTuple):
-    """What is believed: *usual* keyrings where an archive names none, and the present time.
-
-    *by* is what verifies, in order of preference; None is what this machine has.
-    """
-
-    usual: tuple[str, ...]
-    now: float
-    by: tuple[Verifier, ...] | None = None
 
 
 class Suite(NamedTuple):
@@ -83,9 +69,7 @@ def suite_of(archive: Archive, number: int, web: Web, trust: Trust) -> Suite:
     folder = f"{root}/dists/{suite}"
     if suite.endswith("/"):
         folder = f"{root}/{flat}" if flat else root
-    release = _release(archive, folder, web, trust)
-    if archive.check_valid_until and not archive.snapshot:
-        check_time(release, trust.now)
+    release = release_in(archive, folder, web, trust)
     _check_name(archive, release, web)
     return Suite(archive, release, root, folder, number)
 
@@ -169,107 +153,6 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _release(archive: Archive, folder: str, web: Web, trust: Trust) -> Release:
-    inline = _document(f"{folder}/InRelease", web)
-    if inline is not None:
-        return _inline(inline, archive, f"{redacted(folder)}/InRelease", trust)
-    what = f"{redacted(folder)}/Release"
-    text = _document(f"{folder}/Release", web)
-    if text is None:
-        if archive.trusted:
-            return UNLISTED
-        if web.offline and not folder.startswith("file:"):
-            raise NotFetched(
-                f"{what} is not in the store, and offline",
-                hint="build once without `--offline`, or lock the packages",
-            )
-        raise NotFound(
-            f"{archive.place}: {redacted(folder)} has neither InRelease nor Release".lstrip(": "),
-            hint="are the address and the name of the suite right? `[trusted=yes]` reads an "
-            "archive without either",
-        )
-    if not archive.trusted:
-        signature = _document(f"{folder}/Release.gpg", web)
-        if signature is None:
-            raise NotVerified(
-                f"{what} is not signed: there is neither InRelease nor Release.gpg",
-                hint="`[trusted=yes]` takes it all the same",
-            )
-        _verified(Signed(text, signature, what), archive, trust)
-    return release_of(text, what)
-
-
-def _inline(data: bytes, archive: Archive, what: str, trust: Trust) -> Release:
-    try:
-        text, signature = cleartext(data, what)
-    except NotOpenPgp as error:
-        if data.lstrip()[:1] == b"<":
-            raise NotOpenPgp(
-                f"{what} is a web page, and no list of an archive",
-                hint="is the address right, or does this network ask for a login?",
-            ) from error
-        raise
-    if not archive.trusted:
-        _verified(Signed(text, signature, what), archive, trust)
-    return release_of(text, what)
-
-
-def _verified(signed: Signed, archive: Archive, trust: Trust) -> None:
-    verify(signed, keyring_of(archive.signed_by, trust.usual), trust.now, trust.by)
-
-
-def _document(url: str, web: Web) -> bytes | None:
-    """A small file that changes, asked for with what is known of it; None if there is none."""
-    if urlsplit(url).scheme == "file":
-        return _file(unquote(urlsplit(url).path))
-    kept = _kept(url, web)
-    if web.offline:
-        if kept is None:
-            return None
-        web.report(Note(f"{redacted(url)} is taken from the store, as offline"))
-        return kept[1]
-    with web.send(Request("GET", url, kept[0] if kept else {})) as response:
-        if response.status == _UNCHANGED and kept is not None:
-            return kept[1]
-        if response.status in _ABSENT:
-            return None
-        if response.status != _OK:
-            raise NotFetched(f"{redacted(url)}: answered {response.status}")
-        data = response.read(limits.RELEASE_BYTES)
-        headers = {
-            "If-None-Match": response.headers.get("etag"),
-            "If-Modified-Since": response.headers.get("last-modified"),
-        }
-    known = {name: value for name, value in headers.items() if value}
-    web.store.set_record(_KIND, url, json.dumps(known).encode() + b"\n" + data)
-    return data
-
-
-def _kept(url: str, web: Web) -> tuple[dict[str, str], bytes] | None:
-    record = web.store.record(_KIND, url)
-    if record is None:
-        return None
-    head, _, data = record.partition(b"\n")
-    try:
-        known: dict[str, str] = json.loads(head)
-    except ValueError:
-        return None
-    return known, data
-
-
-def _file(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(limits.RELEASE_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise NotFetched(f"{path}: {reason(error)}") from error
-    if len(data) > limits.RELEASE_BYTES:
-        raise BadRelease(f"{path} is larger than any list: {limits.RELEASE_BYTES} bytes")
-    return data
-
-
 def _index(wish: Wish, web: Web) -> Index:
     suite = wish.suite
     forms = index_names(suite.release, wish.component, wish.architecture)
@@ -287,7 +170,7 @@ def _index(wish: Wish, web: Web) -> Index:
             raise BadIndex(f"{what} has {listed.size} bytes", hint="no honest index has as many")
         try:
             path = _fetched(suite, name, listed, web)
-        except (NotFound, NotFetched) as error:
+        except (NotFound, NotFetched, Refused) as error:
             problems.append(error)
             continue
         return parsed_index(path, listed.sha256, plain, web.store, what)
@@ -316,7 +199,7 @@ def _unlisted(wish: Wish, web: Web) -> Index:
     stem = f"{wish.component}/binary-{wish.architecture}/" if wish.component else ""
     for name in _FLAT_NAMES:
         url = f"{suite.folder}/{stem}{name}"
-        data = _document(url, web)
+        data = document(url, web)
         if data is None:
             continue
         digest = Digest.of(data)

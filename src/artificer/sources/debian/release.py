@@ -107,6 +107,11 @@ def check_time(release: Release, now: float) -> None:
         )
 
 
+def made_at(release: Release) -> float | None:
+    """When *release* was made, if it says so."""
+    return _time(release, "Date")
+
+
 def index_names(
     release: Release, component: str, architecture: str
 ) -> tuple[tuple[str, Listed], ...]:
