@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from artificer import limits
 from artificer.errors import ArtificerError
 from artificer.images.bytes_of import chunks_of
 from artificer.images.parallel import Work, run_all
 from artificer.images.place import Corrupt
 from artificer.images.plain import plain_layer, streamed_members
 from artificer.images.reach import Reach
+from artificer.images.small import asked_again, has_small, keep_small, small_files, taken
 from artificer.layers import index
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
 from artificer.layers.index import File, Index
@@ -35,21 +37,27 @@ class _Place(NamedTuple):
     offset: int
 
 
-def tree_of(image: Image, reach: Reach) -> Tree:
-    """Return the merged files of *image*; a layer that was never looked into is streamed once."""
-    return Tree(indexes_of(image.layers, reach))
+def tree_of(image: Image, reach: Reach, *, small: bool = False) -> Tree:
+    """Return the merged files of *image*; a layer that was never looked into is streamed once.
+
+    With *small*, `asked_again` files are kept: `read_files` need not read their layer for them.
+    """
+    return Tree(indexes_of(image.layers, reach, small=small))
 
 
-def indexes_of(layers: Sequence[Layer], reach: Reach) -> list[Index]:
+def indexes_of(layers: Sequence[Layer], reach: Reach, *, small: bool = False) -> list[Index]:
     """Return the file indexes of *layers*; those that have to be made are, several at once."""
-    known = [_known(layer, reach) for layer in layers]
+    known = [
+        None if small and not has_small(layer.diff_id, reach.store) else _known(layer, reach)
+        for layer in layers
+    ]
     missing = [number for number, one in enumerate(known) if one is None]
     made: dict[int, Index] = {}
 
     def work(number: int) -> Work:
         def look(check: Callable[[], None]) -> None:
             check()
-            made[number] = _made(layers[number], reach)
+            made[number] = _made(layers[number], reach, small=small)
 
         return look
 
@@ -75,8 +83,11 @@ def _known(layer: Layer, reach: Reach) -> Index | None:
         return None
 
 
-def _made(layer: Layer, reach: Reach) -> Index:
-    made = index.index_of(streamed_members(layer, reach))
+def _made(layer: Layer, reach: Reach, *, small: bool = False) -> Index:
+    kept = index.Small(asked_again, limits.SMALL_FILES_BYTES) if small else None
+    made = index.index_of(streamed_members(layer, reach), kept)
+    if kept is not None:
+        keep_small(layer.diff_id, kept.found, reach.store)
     keep_index(layer.diff_id, made, reach)
     return made
 
@@ -96,7 +107,7 @@ def read_files(
 ) -> dict[str, bytes]:
     """Return the bytes of several files of *image*, whose files are *tree*, by the paths given.
 
-    Links are followed. Each layer that holds any is read once, forward; nothing is kept.
+    Links are followed. Each layer that holds any is read once, forward, unless they are kept.
     """
     wanted: dict[int, list[tuple[int, str, File]]] = {}
     for path in paths:
@@ -104,17 +115,30 @@ def read_files(
         place = _place_of(tree, file)
         wanted.setdefault(place.layer, []).append((place.offset, path, file))
     found: dict[str, bytes] = {}
-    for layer, files in wanted.items():
-        last = b""
-        with _opened(image.layers[layer], reach) as tape:
-            for offset, path, file in sorted(files):
-                reach.stop.check()
-                # Two paths may lead to one file.
-                if offset >= tape.offset:
-                    tape.skip(offset - tape.offset)
-                    last = tape.read(file.size)
-                found[path] = _checked(last, file)
+    for number, files in wanted.items():
+        layer = image.layers[number]
+        kept = small_files(layer.diff_id, reach.store)
+        known = {path: taken(kept, file.content) for _, path, file in files}
+        found.update((path, data) for path, data in known.items() if data is not None)
+        files = [one for one in files if known[one[1]] is None]
+        if files:
+            found.update(_streamed(layer, sorted(files), reach))
     return found
+
+
+def _streamed(
+    layer: Layer, files: Sequence[tuple[int, str, File]], reach: Reach
+) -> Iterator[tuple[str, bytes]]:
+    """Yield *files* of *layer*, each with its offset, by which they are sorted, and its path."""
+    last = b""
+    with _opened(layer, reach) as tape:
+        for offset, path, file in files:
+            reach.stop.check()
+            # Two paths may lead to one file.
+            if offset >= tape.offset:
+                tape.skip(offset - tape.offset)
+                last = tape.read(file.size)
+            yield path, _checked(last, file)
 
 
 def _regular(tree: Tree, path: str, limit: int) -> File:

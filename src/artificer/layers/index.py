@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from artificer.errors import ArtificerError
@@ -146,16 +146,37 @@ def unpack(data: bytes) -> Index:
     return index
 
 
-def index_of(members: Iterable["Member"]) -> Index:
+class Small:
+    """Files that are taken out while an index is made: those of which *wants* likes the path.
+
+    They are in *found*, by their sha256, as long as all of them are within *room* bytes.
+    """
+
+    __slots__ = ("_room", "found", "wants")
+
+    def __init__(self, wants: Callable[[str], bool], room: int) -> None:
+        self.wants = wants
+        self.found: dict[bytes, bytes] = {}
+        self._room = room
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether the bytes of *entry* are taken; room is made for them."""
+        if entry.size > self._room or not self.wants(entry.path):
+            return False
+        self._room -= entry.size
+        return True
+
+
+def index_of(members: Iterable["Member"], small: Small | None = None) -> Index:
     """Return the index of a layer, reading it once: the bytes of every file are hashed."""
-    return Index(_files(members))
+    return Index(_files(members, small))
 
 
-def _files(members: Iterable["Member"]) -> Iterator[File]:
+def _files(members: Iterable["Member"], small: Small | None) -> Iterator[File]:
     regular: dict[str, File] = {}
     for member in members:
         entry = member.entry
-        file = _file(member, entry)
+        file = _file(member, entry, small)
         if entry.kind == FILE:
             regular[entry.path] = file
         elif entry.kind == HARDLINK and entry.link in regular:
@@ -164,10 +185,14 @@ def _files(members: Iterable["Member"]) -> Iterator[File]:
         yield file
 
 
-def _file(member: "Member", entry: Entry) -> File:
+def _file(member: "Member", entry: Entry, small: Small | None) -> File:
     offset = member.offset
     content = b""
-    if entry.kind == FILE:
+    if entry.kind == FILE and small is not None and small.fits(entry):
+        data = b"".join(member.chunks())
+        content = hashlib.sha256(data).digest()
+        small.found[content] = data
+    elif entry.kind == FILE:
         digest = hashlib.sha256()
         for chunk in member.chunks():
             digest.update(chunk)

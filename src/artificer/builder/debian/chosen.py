@@ -2,10 +2,11 @@
 
 from artificer import limits
 from artificer.builder.debian.choice import Chosen
+from artificer.builder.debian.ground import ground
 from artificer.builder.debian.recalled import choice_name, keep, recalled
 from artificer.builder.debian.tools import DebTools
 from artificer.builder.recipe import AddDebs
-from artificer.images.files import read_files, tree_of
+from artificer.images.files import read_files
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
 from artificer.sources.debian.acquire import offered, universe_of
@@ -45,7 +46,7 @@ def installed_in(image: Image, reach: Reach) -> tuple[Installed, ...]:
     """The packages that *image* has."""
     if not image.layers:
         return ()
-    tree = tree_of(image, reach)
+    tree = ground(image, reach)
     return installed(read_files(image, tree, files_of(tree), limits.STATUS_BYTES, reach))
 
 

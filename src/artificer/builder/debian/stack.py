@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from artificer import limits
 from artificer.builder.debian.choice import asked_for
 from artificer.builder.debian.chosen import resolved
+from artificer.builder.debian.ground import ground
 from artificer.builder.debian.job import Job, job_of, known_stack, tell_scripts
 from artificer.builder.debian.keys import Told, remember
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
@@ -20,7 +21,7 @@ from artificer.builder.staged.running import chain_of
 from artificer.builder.work import Work
 from artificer.errors import Misused
 from artificer.events import Note, PackagesChosen, Warned
-from artificer.images.files import read_files, tree_of
+from artificer.images.files import read_files
 from artificer.layers.entry import HARDLINK, Entry
 from artificer.layers.squash import squashed
 from artificer.layers.tree import Tree
@@ -75,7 +76,7 @@ def planned_debs(job: Job, spools: ExitStack) -> tuple[Piece, ...]:
     Which packages, and what would become of their scripts, is told.
     """
     job = _ready(job)
-    tree = tree_of(job.image, job.work.reach)
+    tree = ground(job.image, job.work.reach)
     plan = _plan(job, tree, spools, runs=_runs(job))
     _list(job, plan)
     entries = squashed(tree, [plan.entries], mtime=job.step.epoch)
@@ -138,7 +139,7 @@ def _can_run(job: Job, *, must: bool) -> bool:
 
 
 def _made(job: Job, *, runs: bool) -> Stack:
-    tree = tree_of(job.image, job.work.reach)
+    tree = ground(job.image, job.work.reach)
     with ExitStack() as spools:
         if job.step.level == "unpack" and job.step.layering == "one":
             made, scripts = _streamed(job, tree, spools)

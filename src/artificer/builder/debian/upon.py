@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from artificer import limits
+from artificer.builder.debian.ground import ground
 from artificer.builder.lock import Lock, NotLocked
 from artificer.builder.package_lock import LockedSet, parsed_set, request_name
 from artificer.builder.recipe import AddDebs
-from artificer.images.files import read_files, tree_of
+from artificer.images.files import read_files
 from artificer.images.reach import Reach
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image
@@ -39,7 +40,7 @@ def with_archives(
 
 def own_archives(image: Image, name: str, reach: Reach) -> Own:
     """What the apt of *image* is configured with; *name* is what people call the image."""
-    tree = tree_of(image, reach)
+    tree = ground(image, reach)
     return own_of(
         tree,
         lambda paths: read_files(image, tree, paths, limits.KEYRING_BYTES, reach),
@@ -49,7 +50,7 @@ def own_archives(image: Image, name: str, reach: Reach) -> Own:
 
 def usual_keys(image: Image, reach: Reach) -> tuple[str, ...]:
     """The keys that *image* trusts for archives that name none, as text."""
-    tree = tree_of(image, reach)
+    tree = ground(image, reach)
     found = read_files(image, tree, usual_keyrings(tree), limits.KEYRING_BYTES, reach)
     return tuple(key_text(data, path) for path, data in found.items())
 
