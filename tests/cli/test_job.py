@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from artificer.cli.job_submit import created
+from artificer.errors import ArtificerError
+from artificer.kubernetes.graph import Graph, Node
+from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from tests.cli.outside import Cli
 from tests.kubernetes.recordings import Fake, each, fake_kubectl, whole
 
@@ -161,6 +166,47 @@ def test_the_doctor_knows_a_server_that_is_too_old(cli: Cli, fake: Fake) -> None
     assert "fail  server: v1.27.3 has no retries for each index" in done.stdout
     assert "fail  permissions: not allowed to watch pods" in done.stdout
     assert "fail  namespace: builds; there is no builds" in done.stdout
+
+
+def _long(count: int) -> tuple[Job, Graph]:
+    works = tuple(Work(f"//:{'t' * 50}{number}", ("build", "x" * 50)) for number in range(count))
+    options = JobOptions("registry.example/builder:1", name="long")
+    return Job(options, works, Workspace()), Graph(tuple(map(Node, works)))
+
+
+def test_long_work_goes_with_its_job(fake: Fake) -> None:
+    fake.plan(**whole("watch-succeeded"))
+    first, second = (created(fake.cluster(), *_long(900), run=run) for run in ("a1", "b2"))
+
+    found, config_map, other = (fake.created()[at] for at in (0, 1, 3))
+    assert config_map["metadata"]["ownerReferences"] == [
+        {"apiVersion": "batch/v1", "kind": "Job", "name": "long", "uid": "uid-long"}
+    ]
+    volumes = found["spec"]["template"]["spec"]["volumes"]
+    named = next(one["configMap"]["name"] for one in volumes if one["name"] == "work")
+    assert named == config_map["metadata"]["name"] != other["metadata"]["name"]
+    assert [first.names, second.names] == [("long",), ("long",)]
+
+
+def test_a_job_whose_work_cannot_be_created_is_not_left(fake: Fake, tmp_path: Path) -> None:
+    fake.plan(**whole("watch-succeeded"), refused={"ConfigMap": "error: no (Forbidden): cannot"})
+
+    with pytest.raises(ArtificerError):
+        created(fake.cluster(), *_long(900), run="a1")
+
+    assert fake.calls()[-1][:3] == ["delete", "jobs", "long"]
+
+
+def test_who_cannot_be_resumed_is_told_before(cli: Cli, fake: Fake) -> None:
+    _workspace(cli, BUILD)
+    words = (*SUBMIT, "--no-preflight", "--cache-repo", "registry.example/c")
+    source = ("--git", f"https://git.example/shop#{COMMIT}")
+    noise = "".join(secrets.token_hex(100_000))
+
+    with_noise = ("--", "run", "//:push-x", "//:push-y", f"--define=x={noise}")
+    done = job(cli, fake, *words, *source, *with_noise, **each())
+
+    assert "`job wait` cannot go on without us" in done.stderr
 
 
 BUILD = """\

@@ -35,19 +35,23 @@ def _tell(text: str) -> None:
     sys.stdout.flush()
 
 
-def create(words: list[str], plan: dict[str, Any]) -> None:
+def create(words: list[str], plan: dict[str, Any]) -> int:
     if "-f" not in words:
-        return  # a namespace
+        return 0  # a namespace
     document = json.load(sys.stdin)
     with (HOME / "created").open("a") as file:
         file.write(json.dumps(document) + "\n")
+    if said := plan.get("refused", {}).get(document["kind"]):
+        sys.stderr.write(said)
+        return 1
     if "--dry-run=server" in words:
         _tell(json.dumps(document))
-        return
+        return 0
     metadata = document["metadata"]
     if "name" not in metadata:
         number = sum(1 for _ in (HOME / "created").open())
         metadata["name"] = f"{metadata['generateName']}{number:05}"
+    metadata["uid"] = f"uid-{metadata['name']}"
     if document["kind"] == "Job":
         metadata.setdefault("namespace", "builds")
         for kind in KINDS:
@@ -56,6 +60,7 @@ def create(words: list[str], plan: dict[str, Any]) -> None:
                 file.write(told)
         (HOME / f"job-{metadata['name']}.json").write_text(json.dumps(document))
     _tell(json.dumps(document, indent=4))
+    return 0
 
 
 def _stream(kind: str, job: dict[str, Any], plan: dict[str, Any]) -> list[str]:

@@ -128,7 +128,15 @@ def test_work_that_no_config_map_could_hold_is_refused() -> None:
     with pytest.raises(InvalidJob, match="does not fit") as caught:
         manifests(job(count=25_000))
 
-    assert "submit" in (caught.value.hint or "")
+    assert caught.value.hint == "name fewer of them, and make several jobs"
+
+
+def test_a_submission_has_a_config_map_of_its_own() -> None:
+    config_map, found = manifests(job(count=2500), run="a1")
+
+    work = next(one for one in _pod(found)["volumes"] if one["name"] == "work")
+    assert config_map["metadata"]["name"].endswith("-a1")
+    assert work["configMap"]["name"] == config_map["metadata"]["name"]
 
 
 def test_both_containers_fail_for_good() -> None:

@@ -1,5 +1,6 @@
 """Jobs submitted to a replayed server and watched, over a `kubectl` whose streams break."""
 
+import json
 import threading
 import time
 from typing import Any
@@ -10,7 +11,7 @@ from artificer.errors import ArtificerError, Cancelled
 from artificer.events import CommandOutput, Event, Note, TargetDone, TargetFailed, Warned
 from artificer.kubernetes.batch import Batch, marked
 from artificer.kubernetes.cluster import Forbidden, NotFound
-from artificer.kubernetes.graph import Graph, Node, ready
+from artificer.kubernetes.graph import Graph, LostGraph, Node, ready
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from artificer.kubernetes.manifest import manifest
 from artificer.kubernetes.run import Circumstances, Submission, Watch, submission_of
@@ -301,6 +302,20 @@ def test_the_targets_of_a_job_are_read_from_its_pods_words(fake: Fake) -> None:
 
     assert found.graph.nodes == graph_of(3).nodes
     assert found.batches == (Batch("build-00001", (0, 1, 2)),)
+
+
+@pytest.mark.parametrize("nodes", ["", "0-2", "7"])
+def test_annotations_that_somebody_changed_are_an_error(fake: Fake, nodes: str) -> None:
+    fake.plan(**each())
+    told = Told(fake)
+    submitted(told, graph_of(3, t1=(0,), t2=(1,)))
+    path = fake.folder / "job-build-00001.json"
+    document = json.loads(path.read_text())
+    document["metadata"]["annotations"]["artificer/nodes"] = nodes
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(LostGraph, match="about other targets"):
+        submission_of(told.cluster, "build-00001")
 
 
 def test_a_job_that_is_not_there_says_where_jobs_are_listed(fake: Fake) -> None:

@@ -3,7 +3,6 @@
 import secrets
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import suppress
 
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
@@ -13,12 +12,13 @@ from artificer.cli.job_graph import graph_of
 from artificer.cli.job_open import circumstances, open_cluster
 from artificer.cli.job_render import stem_of, wanted
 from artificer.cli.session import Session
-from artificer.events import Note
-from artificer.kubernetes.batch import Batch, marked
+from artificer.errors import ArtificerError
+from artificer.events import Note, Warned
+from artificer.kubernetes.batch import Batch, marked, owned
 from artificer.kubernetes.check import check
-from artificer.kubernetes.cluster import Cluster, Conflict, Document
+from artificer.kubernetes.cluster import Cluster
 from artificer.kubernetes.doctor import preflight
-from artificer.kubernetes.graph import Graph, ready
+from artificer.kubernetes.graph import Graph, packed, ready
 from artificer.kubernetes.job import Job
 from artificer.kubernetes.manifest import manifests
 from artificer.kubernetes.run import Submission, Watch
@@ -60,6 +60,11 @@ def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
         job = job._replace(options=job.options._replace(generate_name=prefix))
     check(job)
     graph = graph_of(job, found)
+    if not graph.flat and not packed(graph):
+        hint = (
+            "what waits for others is submitted by us: stay until the end, or name fewer targets"
+        )
+        session.report(Warned("so many targets that `job wait` cannot go on without us", hint))
     cluster = open_cluster(args, session)
     if not args.no_preflight:
         preflight(cluster, job, session.report)
@@ -81,11 +86,14 @@ def created(cluster: Cluster, job: Job, graph: Graph, *, run: str) -> Submission
     """The first Job of *graph*, made like *job*, on the cluster."""
     numbers = ready(graph, (), ())
     works = tuple(graph.nodes[number].work for number in numbers)
-    first: Document = {}
-    for document in manifests(job._replace(works=works)):
-        if document["kind"] == "Job":
-            first = cluster.create(marked(document, run, graph, numbers))
-            continue
-        with suppress(Conflict):  # It is named for what it holds.
-            cluster.create(document)
-    return Submission(graph, (Batch(str(first["metadata"]["name"]), numbers),), first)
+    *maps, document = manifests(job._replace(works=works), run)
+    first = cluster.create(marked(document, run, graph, numbers))
+    name = str(first["metadata"]["name"])
+    for one in maps:
+        # After the Job, which it is to go with: until it is there, pods wait for it.
+        try:
+            cluster.create(owned(one, first))
+        except ArtificerError:
+            cluster.delete("jobs", name)
+            raise
+    return Submission(graph, (Batch(name, numbers),), first)

@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from artificer.kubernetes.cluster import Cluster, Document
-from artificer.kubernetes.graph import Graph, Node, packed, unpacked
+from artificer.kubernetes.cluster import Cluster, Document, Forbidden
+from artificer.kubernetes.graph import Graph, LostGraph, Node, packed, unpacked
 from artificer.kubernetes.job import (
     BUILD_CONTAINER,
     WORK_FILE,
     WORK_FILE_VARIABLE,
     WORK_VARIABLE,
+    WORK_VOLUME,
     Work,
 )
 from artificer.kubernetes.manifest import work_text
@@ -48,6 +49,14 @@ def marked(document: Document, run: str, graph: Graph, numbers: Sequence[int]) -
         },
         "spec": {**document["spec"], "template": {**template, "metadata": about}},
     }
+
+
+def owned(document: Document, job: Document) -> Document:
+    """*document*, which goes when *job* does: the Job as the server has it."""
+    about = job["metadata"]
+    # Without blockOwnerDeletion, which some clusters allow only to those who may change the Job.
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": about["name"], "uid": about["uid"]}
+    return {**document, "metadata": {**document["metadata"], "ownerReferences": [owner]}}
 
 
 def following(document: Document, graph: Graph, numbers: Sequence[int], part: int) -> Document:
@@ -98,10 +107,17 @@ def _own(labels: dict[str, str]) -> dict[str, str]:
 
 def _with_work(spec: Document, works: Sequence[Work]) -> Document:
     containers = [
-        one if one.get("name") != BUILD_CONTAINER else {**one, "env": _told(one, works)}
+        one
+        if one.get("name") != BUILD_CONTAINER
+        else {**one, "env": _told(one, works), "volumeMounts": _without_map(one, "volumeMounts")}
         for one in spec["containers"]
     ]
-    return {**spec, "containers": containers}
+    return {**spec, "containers": containers, "volumes": _without_map(spec, "volumes")}
+
+
+def _without_map(document: Document, key: str) -> list[Document]:
+    """What *document* has at *key*, without the ConfigMap, which goes with the first Job."""
+    return [one for one in document.get(key, ()) if one.get("name") != WORK_VOLUME]
 
 
 def _told(container: Document, works: Sequence[Work]) -> list[Document]:
@@ -119,7 +135,10 @@ def graph_of(document: Document, cluster: Cluster) -> tuple[Graph, Batch]:
     notes = metadata.get("annotations", {})
     name, count = str(metadata["name"]), int(spec.get("completions", 1))
     if notes.get(GRAPH):
-        return unpacked(notes[GRAPH]), Batch(name, tuple(sorted(ranges(notes.get(NODES, "")))))
+        graph, numbers = unpacked(notes[GRAPH]), tuple(sorted(ranges(notes.get(NODES, ""))))
+        if len(numbers) != count or numbers[-1] >= len(graph.nodes):
+            raise LostGraph(f"the annotations of the Job {name} are about other targets")
+        return graph, Batch(name, numbers)
     works = _works(document, cluster)[:count]
     works += [Work(f"{name}[{number}]", ()) for number in range(len(works), count)]
     graph = Graph(tuple(map(Node, works)), int(spec.get("parallelism", 1)))
@@ -146,8 +165,12 @@ def _works(document: Document, cluster: Cluster) -> list[Work]:
 
 def _of_map(spec: Document, cluster: Cluster) -> str:
     for volume in spec.get("volumes", ()):
-        if volume.get("name") == "work":
-            found = cluster.find("configmaps", str(volume.get("configMap", {}).get("name", "")))
+        if volume.get("name") == WORK_VOLUME:
+            try:
+                name = str(volume.get("configMap", {}).get("name", ""))
+                found = cluster.find("configmaps", name)
+            except Forbidden:
+                return ""  # Then the targets are told by their numbers.
             return str((found or {}).get("data", {}).get(WORK_FILE, ""))
     return ""
 

@@ -73,7 +73,7 @@ def _check_works(job: Job) -> None:
     if len(job.works) > INDEXES:
         raise InvalidJob(
             f"{len(job.works)} targets in one job, and Kubernetes has {INDEXES} at most",
-            hint="name fewer of them; `artificer job submit` makes several jobs of them",
+            hint="name fewer of them, and make several jobs",
         )
     seen: set[str] = set()
     for work in job.works:

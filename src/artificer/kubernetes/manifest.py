@@ -30,16 +30,17 @@ MAP_BYTES = 1_000_000
 Document = dict[str, Any]
 
 
-def manifests(job: Job) -> tuple[Document, ...]:
-    """All that has to be created, in this order: a ConfigMap if the work is long, and the Job.
+def manifests(job: Job, run: str = "") -> tuple[Document, ...]:
+    """All that has to be created: a ConfigMap if the work is long, and at last the Job.
 
-    Raises `InvalidJob` for what no server would take.
+    The ConfigMap is named for what it holds; with *run* it is that submission's alone, and can be
+    removed with its Job. Raises `InvalidJob` for what no server would take.
     """
-    text, found = work_text(job.works), manifest(job)
-    return (found,) if _fits(text) else (_work_map(job.options, text), found)
+    text, found = work_text(job.works), manifest(job, run)
+    return (found,) if _fits(text) else (_work_map(job.options, text, run), found)
 
 
-def manifest(job: Job) -> Document:
+def manifest(job: Job, run: str = "") -> Document:
     """The Job itself. Raises `InvalidJob` for what no server would take."""
     check(job)
     options = job.options
@@ -47,7 +48,7 @@ def manifest(job: Job) -> Document:
     queued = {QUEUE_LABEL: options.queue} if options.queue else {}
     annotations = {"annotations": dict(options.annotations)} if options.annotations else {}
     text = work_text(job.works)
-    given = Given(text) if _fits(text) else Given(config_map=_map_name(text))
+    given = Given(text) if _fits(text) else Given(config_map=_map_name(text, run))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -80,21 +81,22 @@ def _fits(text: str) -> bool:
     return len(text.encode()) <= WORK_BYTES
 
 
-def _map_name(text: str) -> str:
-    return f"artificer-work-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+def _map_name(text: str, run: str) -> str:
+    own = f"-{run}" if run else ""
+    return f"artificer-work-{hashlib.sha256(text.encode()).hexdigest()[:16]}{own}"
 
 
-def _work_map(options: JobOptions, text: str) -> Document:
+def _work_map(options: JobOptions, text: str, run: str) -> Document:
     if len(text.encode()) > MAP_BYTES:
         raise InvalidJob(
             f"the work of {text.count(chr(10)) - 2} targets does not fit into one ConfigMap",
-            hint="name fewer of them; `artificer job submit` makes several jobs of them",
+            hint="name fewer of them, and make several jobs",
         )
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": _map_name(text),
+            "name": _map_name(text, run),
             **({"namespace": options.namespace} if options.namespace else {}),
             "labels": {MANAGED_BY: MANAGER},
         },

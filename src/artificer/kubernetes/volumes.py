@@ -10,6 +10,7 @@ from artificer.kubernetes.job import (
     SOURCE_DIRECTORY,
     TOKEN_DIRECTORY,
     WORK_DIRECTORY,
+    WORK_VOLUME,
     GitSource,
     Job,
     Security,
@@ -41,7 +42,7 @@ def build_mounts(job: Job, config_map: str) -> list[Document]:
     """What the container that builds sees: not the secret for git."""
     found = [*_workspace_mounts(job), *_writable_mounts(), *_registry_mounts(job)]
     if config_map:
-        found.append({"name": "work", "mountPath": WORK_DIRECTORY, "readOnly": True})
+        found.append({"name": WORK_VOLUME, "mountPath": WORK_DIRECTORY, "readOnly": True})
     return [*found, *_extra_mounts(job)]
 
 
@@ -69,7 +70,7 @@ def _volumes(job: Job, config_map: str) -> Iterator[Document]:
     if name := _git_secret(job):
         yield {"name": "git", "secret": {"secretName": name, "defaultMode": mode}}
     if config_map:
-        yield {"name": "work", "configMap": {"name": config_map}}
+        yield {"name": WORK_VOLUME, "configMap": {"name": config_map}}
     for number, volume in enumerate(job.options.volumes):
         yield _extra(f"extra-{number}", volume, mode)
 
