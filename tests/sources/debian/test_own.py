@@ -108,3 +108,17 @@ def test_what_an_image_may_not_decide_is_refused(
         own(files)
 
     assert "--archive" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("pattern", ["/(a+)+$/", "/a*a*a*a*b/", "/(a)\\1/", "/(a|a){9}/"])
+def test_an_image_cannot_have_us_match_for_ever(pattern: str) -> None:
+    files: dict[str, str | bytes] = {
+        "etc/apt/sources.list": "deb http://x s main\n",
+        "etc/apt/trusted.gpg.d/a.gpg": KEY,
+        "etc/apt/preferences.d/p": f"Package: {pattern}\nPin: version 1\nPin-Priority: 1\n",
+    }
+
+    with pytest.raises(NoArchives, match="may take for ever"):
+        own(files)
+    files["etc/apt/preferences.d/p"] = "Package: /^lib.*-dev$/\nPin: version *\nPin-Priority: 1\n"
+    assert len(own(files).pins) == 1

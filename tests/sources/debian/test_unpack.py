@@ -238,3 +238,21 @@ def test_a_large_package_is_decompressed_on_disk(
     assert len(spooled) == len(packages)
     assert all(file.closed for file in spooled)
     assert [one.placed.package.name for one in parts if one.placed] == [f"p{n}" for n in range(6)]
+
+
+def test_a_small_package_that_becomes_large_is_decompressed_on_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled = []
+
+    def spool() -> BinaryIO:
+        spooled.append(bench.spool())
+        return spooled[-1]
+
+    monkeypatch.setattr(ahead, "IN_MEMORY", 1 << 20)
+    packages = made("small"), made("bomb", files={"usr/zeros": "0" * (2 << 20)})
+
+    parts = list(unpacked(bench.paths(*packages), None, UNPACK, Reading(spool, Stop())))
+
+    assert len(spooled) == 1
+    assert [one.placed.package.name for one in parts if one.placed] == ["small", "bomb"]

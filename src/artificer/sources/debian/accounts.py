@@ -2,9 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
+from artificer.errors import ArtificerError
+
 _SYSTEM = range(100, 1000)
 _SHADOW_GROUP = 42
 _NO_PASSWORD = {"x": "*"}
+
+
+class NoNumber(ArtificerError):
+    """All numbers of system users or groups are taken."""
 
 
 class Accounts:
@@ -17,7 +23,7 @@ class Accounts:
     def __init__(self, text: Callable[[str], str | None]) -> None:
         self._before = {name: text(f"etc/{name}") for name in _FILES}
         self._lines = {
-            name: [line for line in (found or "").splitlines() if line]
+            name: [line for line in (found or "").split("\n") if line]
             for name, found in self._before.items()
         }
         self.shadowed = self._before["shadow"] is not None
@@ -84,11 +90,18 @@ class Accounts:
         """The next free number; a user gets that of its own *group*, if no other user has it."""
         taken = {_fields(line)[2] for line in self._lines[file]}
         row = self._row("group", group)
-        if row is not None and int(row[2]) in _SYSTEM and row[2] not in taken:
-            return int(row[2])
+        own = int(row[2]) if row is not None and row[2].isdecimal() else -1
+        if own in _SYSTEM and str(own) not in taken:
+            return own
         other = "group" if file == "passwd" else "passwd"
         taken |= {_fields(line)[2] for line in self._lines[other]}
-        return next(number for number in _SYSTEM if str(number) not in taken)
+        free = next((number for number in _SYSTEM if str(number) not in taken), None)
+        if free is None:
+            raise NoNumber(
+                f"/etc/{file} has no number left from {_SYSTEM.start} to {_SYSTEM.stop - 1}",
+                hint="the base has too many users or groups for packages that add some",
+            )
+        return free
 
 
 def _fields(line: str) -> list[str]:

@@ -3,16 +3,20 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from io import BufferedRandom, FileIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from artificer.sources.debian.deb import Deb, read_deb
 from artificer.stop import Stop
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 ROOM = 96 << 20
 """Bytes of decompressed packages that may wait; then no other is begun."""
 
 IN_MEMORY = 64 << 20
-"""A package file up to this size is decompressed in memory, any other one on disk."""
+"""A package that becomes no larger is decompressed in memory, any other one on disk."""
 
 _GROWTH = 4  # what the data of a package usually becomes, decompressed
 
@@ -118,19 +122,47 @@ class _Crew:
             return self._next - 1
 
     def _package(self, path: str) -> _Read:
-        tar = self._file(path)
-        try:
-            deb = read_deb(path, lambda: tar)
-        except BaseException:
-            tar.close()
-            raise
-        return _Read(deb, tar.tell())
+        if _is_small(path):
+            try:
+                return _read_into(_Memory(), path)
+            except _Full:
+                pass
+        return _read_into(self._spool(), path)
 
-    def _file(self, path: str) -> BinaryIO:
-        try:
-            large = os.stat(path).st_size * _GROWTH > IN_MEMORY
-        except OSError:
-            large = False  # `read_deb` says why it cannot be read
-        if large or not hasattr(os, "memfd_create"):
-            return self._spool()
-        return os.fdopen(os.memfd_create("deb", os.MFD_CLOEXEC), "w+b")
+
+def _is_small(path: str) -> bool:
+    if not hasattr(os, "memfd_create"):
+        return False
+    try:
+        return os.stat(path).st_size * _GROWTH <= IN_MEMORY
+    except OSError:
+        return True  # `read_deb` says why it cannot be read
+
+
+def _read_into(tar: BinaryIO, path: str) -> _Read:
+    try:
+        deb = read_deb(path, lambda: tar)
+    except BaseException:
+        tar.close()
+        raise
+    return _Read(deb, tar.tell())
+
+
+class _Full(Exception):
+    """A package becomes larger than memory may be."""
+
+
+class _Memory(BufferedRandom):
+    """A file in memory that takes as much as packages of this size usually become."""
+
+    def __init__(self) -> None:
+        super().__init__(FileIO(os.memfd_create("deb", os.MFD_CLOEXEC), "w+b"))
+        self._room = IN_MEMORY
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Write *data*, or raise `_Full`."""
+        written = super().write(data)
+        self._room -= written
+        if self._room < 0:
+            raise _Full
+        return written

@@ -102,9 +102,7 @@ def database(tree: Tree, read: Callable[[str], bytes]) -> Database:
     files = {path: read(path) for path in database_files(tree)}
     records = {record.key: record for record in records_of(files[STATUS])}
     lists = {
-        path.removeprefix(f"{INFO}/").removesuffix(".list"): tuple(
-            data.decode("utf-8", "surrogateescape").splitlines()
-        )
+        path.removeprefix(f"{INFO}/").removesuffix(".list"): tuple(lines_in(data))
         for path, data in files.items()
         if path.startswith(INFO) and path.endswith(".list")
     }
@@ -113,7 +111,7 @@ def database(tree: Tree, read: Callable[[str], bytes]) -> Database:
 
 def diversions_of(data: bytes) -> tuple[tuple[str, str, str], ...]:
     """What the file of diversions says: a path, where others put it, and who does not."""
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
+    lines = lines_in(data)
     return tuple(zip(lines[::3], lines[1::3], lines[2::3], strict=False))
 
 
@@ -130,6 +128,12 @@ def file_entry(path: str, data: bytes, mtime: int, mode: int = 0o644) -> Entry:
 def lines_of(lines: Sequence[str]) -> bytes:
     """*lines* as a file."""
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def lines_in(data: bytes) -> list[str]:
+    """The lines of a file. Only newlines end them: a name may hold whatever else ends lines."""
+    text = data.decode("utf-8", "surrogateescape").removesuffix("\n")
+    return text.split("\n") if text else []
 
 
 def records_of(data: bytes) -> Iterable[Record]:

@@ -20,7 +20,12 @@ _CHUNK = 1 << 18
 _MOST_CONTROL = 4 * limits.CONTROL_BYTES
 _CONTROL = re.compile(r"control\.tar(?:\.(?:gz|xz|zst))?")
 _DATA = re.compile(r"data\.tar(?:\.(?:gz|xz|bz2|zst|lzma))?")
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+# They become names of files.
+_WORDS = {
+    "package": re.compile(r"[a-z0-9][a-z0-9+.-]*"),
+    "version": re.compile(r"[A-Za-z0-9.+:~_-]+"),
+    "architecture": re.compile(r"[a-z0-9][a-z0-9-]*"),
+}
 STATUS = "var/lib/dpkg/status.d"
 """Where distroless images keep what scanners read: a file for each package."""
 
@@ -119,21 +124,21 @@ def status_entries(package: Package, mtime: int) -> tuple[Entry, ...]:
 
 def fields_of(control: bytes, path: str) -> tuple[tuple[str, str], ...]:
     """The fields of a control file (deb822(5)), folded lines joined by a newline."""
-    fields: list[tuple[str, str]] = []
-    for number, line in enumerate(control.decode("utf-8", "replace").splitlines(), 1):
+    fields: list[tuple[str, list[str]]] = []
+    text = control.decode("utf-8", "replace").replace("\r\n", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             break
         if line[0] in " \t":
             if not fields:
                 raise BadPackage(f"{path}: control:{number}: a folded line without a field")
-            name, value = fields[-1]
-            fields[-1] = (name, f"{value}\n{line.strip()}")
+            fields[-1][1].append(line.strip())
             continue
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise BadPackage(f"{path}: control:{number}: not a field: {line[:80]!r}")
-        fields.append((name.strip(), value.strip()))
-    return tuple(fields)
+        fields.append((name.strip(), [value.strip()]))
+    return tuple((name, "\n".join(lines)) for name, lines in fields)
 
 
 def _opened(path: str) -> BinaryIO:
@@ -205,8 +210,36 @@ def _copied(chunks: Iterator[bytes], tar: BinaryIO) -> Iterator[bytes]:
 
 
 def _package(chunks: Iterator[bytes], path: str) -> Package:
-    files: dict[str, bytes] = {}
-    modes: dict[str, int] = {}
+    try:
+        files = _control(chunks, path)
+    except (BadArchive, Bomb, Corrupt) as error:
+        raise type(error)(f"{path}: control: {error.message}", hint=error.hint) from error
+    if "control" not in files:
+        raise BadPackage(f"{path} has no control file")
+    data = {name: file.data for name, file in files.items()}
+    fields = fields_of(data["control"], path)
+    values = {name.lower(): value for name, value in fields}
+    for name, pattern in _WORDS.items():
+        if not pattern.fullmatch(values.get(name, "")):
+            raise BadPackage(
+                f"{path}: its control file names no {name}: {values.get(name, '')[:80]!r}"
+            )
+    return Package(
+        values["package"],
+        values["version"],
+        values["architecture"],
+        fields,
+        data["control"],
+        data.get("md5sums"),
+        tuple((script, data[script]) for script in SCRIPTS if script in data),
+        _conffiles(data.get("conffiles", b"").decode("utf-8", "surrogateescape")),
+        tuple(files.values()),
+    )
+
+
+def _control(chunks: Iterator[bytes], path: str) -> dict[str, ControlFile]:
+    """The files of a control archive, by their names."""
+    files: dict[str, ControlFile] = {}
     spent = 0
     for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
         entry = member.entry
@@ -214,31 +247,13 @@ def _package(chunks: Iterator[bytes], path: str) -> Package:
             spent += entry.size
             if entry.size > limits.CONTROL_BYTES or spent > _MOST_CONTROL:
                 raise BadPackage(f"{path}: {entry.path} in its control archive is too large")
-            files[entry.path] = b"".join(member.chunks())
-            modes[entry.path] = entry.mode
-    if "control" not in files:
-        raise BadPackage(f"{path} has no control file")
-    fields = fields_of(files["control"], path)
-    values = {name.lower(): value for name, value in fields}
-    name = values.get("package", "")
-    if not _NAME.fullmatch(name):
-        raise BadPackage(f"{path}: its control file names no package: {name[:80]!r}")
-    return Package(
-        name,
-        values.get("version", ""),
-        values.get("architecture", ""),
-        fields,
-        files["control"],
-        files.get("md5sums"),
-        tuple((script, files[script]) for script in SCRIPTS if script in files),
-        _conffiles(files.get("conffiles", b"").decode("utf-8", "surrogateescape")),
-        tuple(ControlFile(name, modes[name], data) for name, data in files.items()),
-    )
+            files[entry.path] = ControlFile(entry.path, entry.mode, b"".join(member.chunks()))
+    return files
 
 
 def _conffiles(text: str) -> tuple[str, ...]:
     """The paths that a package asks to be kept; ``remove-on-upgrade`` names what it has not."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip().startswith("/"))
+    return tuple(line.strip() for line in text.split("\n") if line.strip().startswith("/"))
 
 
 def _entry(member: Member) -> Entry:

@@ -7,7 +7,15 @@ from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, SYMLINK, Entry
 from artificer.layers.merge import by_components
 from artificer.layers.whiteout import is_whiteout
-from artificer.sources.debian.database import FOLDER, INFO, STATUS, Record, file_entry, records_of
+from artificer.sources.debian.database import (
+    FOLDER,
+    INFO,
+    STATUS,
+    Record,
+    file_entry,
+    lines_in,
+    records_of,
+)
 from artificer.sources.debian.deb import STATUS as PIECES
 from artificer.sources.debian.finish import without
 from artificer.sources.debian.layout import Layout
@@ -127,7 +135,7 @@ def _listed(
     go: set[str] = set()
     for name, record in records.items():
         entry = files.get(f"{INFO}/{record.owner.key}.list") or files.get(f"{INFO}/{name}.list")
-        lines = read(entry).decode("utf-8", "surrogateescape").splitlines() if entry else []
+        lines = lines_in(read(entry)) if entry else []
         paths = {layout.real(line[1:]) for line in lines if line != "/."}
         (stay if name in kept else go).update(paths)
     return _Listed(frozenset(stay), frozenset(go))

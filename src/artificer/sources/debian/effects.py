@@ -1,7 +1,6 @@
 """What maintainer scripts would have done, had without them: entries from effects. Pure."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry
@@ -12,7 +11,7 @@ from artificer.sources.debian.scripts import Effect
 
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 _CERTIFICATES = "usr/share/ca-certificates/"
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
 class Files(NamedTuple):
@@ -131,8 +130,7 @@ class _Having:
         )
         bundle = b""
         for path in paths:
-            for found in _PEM.findall(self._files.read(path)):
-                bundle += found if found.endswith(b"\n") else found + b"\n"
+            bundle += b"".join(_certificates_of(self._files.read(path)))
             name = path.rpartition("/")[2].removesuffix(".crt").replace(" ", "_")
             link = f"etc/ssl/certs/{name}.pem"
             entry = Entry(link, SYMLINK, 0o777, 0, 0, 0, self._mtime, f"/{path}", None)
@@ -146,6 +144,13 @@ class _Having:
         if path not in self._files.entries and not self._files.there(path):
             return None
         return self._files.read(path).decode("utf-8", "surrogateescape")
+
+
+def _certificates_of(data: bytes) -> Iterator[bytes]:
+    for part in data.split(_BEGIN)[1:]:
+        body, end, _ = part.partition(_END)
+        if end:
+            yield _BEGIN + body + end + b"\n"
 
 
 _ACCOUNTS = frozenset(("user", "group", "member", "shadow"))

@@ -6,6 +6,7 @@ from artificer.errors import ArtificerError
 from artificer.layers.tree import Tree
 
 _MOST_LINKS = 40  # as Linux
+_NO_NAMES = frozenset(("", ".", ".."))
 
 _LIBRARIES = {
     "amd64": ("lib32", "lib64", "libx32"),
@@ -46,6 +47,8 @@ class Layout:
     def real(self, path: str) -> str:
         """Where *path* is: the links above it are followed, itself is not."""
         above, slash, name = path.rpartition("/")
+        if name in _NO_NAMES:
+            return self._followed(path)
         if not slash:
             return path
         parent = self._parents.get(above)

@@ -15,9 +15,7 @@ PUBLIC_KEY, SIGNATURE, USER_ID, SUBKEY = 6, 2, 13, 14
 _CLEARTEXT = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _BEGIN_SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
 _END_SIGNATURE = b"-----END PGP SIGNATURE-----"
-_ARMOUR = re.compile(
-    rb"-----BEGIN PGP ([A-Z ]+)-----[ \t]*\r?\n(.*?)-----END PGP \1-----", re.DOTALL
-)
+_BEGIN = re.compile(rb"-----BEGIN PGP ([A-Z ]+)-----")
 _KEYBOX = b"KBXf"
 _VERSION = 4
 
@@ -150,7 +148,7 @@ def dearmoured(data: bytes, what: str) -> bytes:
     """
     if not data or data[0] & 0x80:
         return data
-    blocks = _ARMOUR.findall(data)
+    blocks = list(_blocks(data))
     if data[8:12] == _KEYBOX:
         raise NotOpenPgp(
             f"{what} is a keybox of GnuPG, which archives are not verified with",
@@ -161,7 +159,7 @@ def dearmoured(data: bytes, what: str) -> bytes:
             f"{what} is neither OpenPGP packets nor their text: {data[:40]!r}",
             hint="`gpg --export` writes a keyring, archives have theirs as .gpg or .asc",
         )
-    return b"".join(_block(body, what) for _, body in blocks)
+    return b"".join(_block(lines, what) for lines in blocks)
 
 
 def armoured(data: bytes) -> str:
@@ -342,10 +340,24 @@ def _having(certificate: Certificate, tag: int, body: bytes) -> Certificate:
     return certificate._replace(direct=(*certificate.direct, signature))
 
 
-def _block(body: bytes, what: str) -> bytes:
-    lines = body.replace(b"\r\n", b"\n").split(b"\n")
-    start = next((at + 1 for at, line in enumerate(lines) if not line.strip()), 0)
-    text = b"".join(line.strip() for line in lines[start:] if not line.startswith(b"="))
+def _blocks(data: bytes) -> Iterator[list[bytes]]:
+    """Yield the lines of each block; a line is looked at once, for anybody may have written it."""
+    end = b""
+    lines: list[bytes] = []
+    for line in map(bytes.strip, data.split(b"\n")):
+        begin = _BEGIN.fullmatch(line)
+        if begin is not None:
+            end, lines = b"-----END PGP " + begin[1] + b"-----", []
+        elif end and line == end:
+            yield lines
+            end = b""
+        elif end:
+            lines.append(line)
+
+
+def _block(lines: Sequence[bytes], what: str) -> bytes:
+    start = next((at + 1 for at, line in enumerate(lines) if not line), 0)
+    text = b"".join(line for line in lines[start:] if not line.startswith(b"="))
     try:
         return base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error) as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from artificer.layers.entry import DIRECTORY, FILE, Entry
 from artificer.sources.debian.accounts import Accounts
+from artificer.sources.debian.database import lines_in
 
 Override = tuple[int | None, int | None, int]
 
@@ -17,7 +18,7 @@ def overrides(
     """
     accounts = Accounts(text)
     found: dict[str, Override] = {}
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
+    for line in lines_in(data):
         words = line.split(" ", 3)
         if len(words) == len(("user", "group", "mode", "path")) and _is_octal(words[2]):
             user, group = (word.removeprefix("#") for word in words[:2])

@@ -23,6 +23,8 @@ _LISTS = ("etc/apt/sources.list.d", (".list", ".sources"), "etc/apt/sources.list
 _KEYS = ("etc/apt/trusted.gpg.d", (".gpg", ".asc"), "etc/apt/trusted.gpg")
 _PREFERENCES = ("etc/apt/preferences.d", (".pref", ""), "etc/apt/preferences")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# A group that is repeated or called back, or more than three repetitions.
+_LONG = re.compile(r"\)[*+{]|\\[1-9]|\(\?|(?:[*+{][^*+{]*){4}")
 _ARMOUR = "-----BEGIN"
 
 
@@ -52,7 +54,7 @@ def own_of(tree: Tree, read: Read, image: str) -> Own:
     keyrings = _keyrings(archives, tree, read)
     return Own(
         tuple(one._replace(signed_by=tuple(_signers(one, keyrings))) for one in archives),
-        tuple(pin for path in preferences for pin in pins_of(found[path], f"{image}:/{path}")),
+        tuple(pin for path in preferences for pin in _pins(found[path], f"{image}:/{path}")),
     )
 
 
@@ -76,6 +78,19 @@ def _files(tree: Tree, folder: str, ends: tuple[str, ...], first: str) -> list[s
 def _is_file(tree: Tree, path: str) -> bool:
     file = tree.lookup(path)
     return file is not None and file.kind in {FILE, HARDLINK} and file.size > 0
+
+
+def _pins(data: bytes, place: str) -> Iterator[Pin]:
+    for pin in pins_of(data, place):
+        for word in (*pin.packages, pin.pattern):
+            # Python tries all the ways in which they match, for as long as that may take.
+            if word.startswith("/") and _LONG.search(word):
+                raise NoArchives(
+                    f"{place}: the regular expression {word} may take for ever",
+                    hint="name archives with `--archive` or `--sources`, and preferences with "
+                    "`--preferences`: those of the image are not asked then",
+                )
+        yield pin
 
 
 def _check(archive: Archive, image: str) -> None:

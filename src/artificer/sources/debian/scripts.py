@@ -28,10 +28,11 @@ on the way from an older version is not there."""
 _KEYWORDS = frozenset(("if", "then", "elif", "else", "fi", "do", "done", "while", "until"))
 _MARKS = frozenset(("{", "}", "!", "esac"))
 _COMMENT = re.compile(r"(?m)(?:^|(?<=[ \t;]))#.*$")
-_FUNCTION = re.compile(r"(?m)^\s*([A-Za-z_][A-Za-z0-9_]*)\s*\(\)\s*\{?")
+_FUNCTION = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(\)[ \t]*\{?")
 _ROOT = re.compile(r"\$(?:\{DPKG_ROOT(?::-)?\}|DPKG_ROOT\b)")
 _CONSTANT = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=\"?(/[A-Za-z0-9_./-]+)\"?[ \t]*$")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+_OCTAL = re.compile("[0-7]{3,5}")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _SEPARATORS = frozenset({";", ";;", "&&", "||", "|", "&", "\n"})
 _MOST = 1 << 20
@@ -47,14 +48,15 @@ class Known(NamedTuple):
 
 def known(data: bytes) -> Known:
     """Read a shell script: all its branches, as if each were taken at a first installation."""
-    text = _with_constants(_ROOT.sub("", _joined(data)))
+    text = _joined(data[: _MOST + 1])
     shebang = text.partition("\n")[0]
     if (
-        len(text) > _MOST
+        len(data) > _MOST
         or "\0" in text
         or not re.match(r"#! ?/(?:usr/)?bin/(?:ba|da)?sh\b", shebang)
     ):
         return Known((), (shebang[:60] or "an empty script",))
+    text = _with_constants(_ROOT.sub("", text))
     functions = set(_FUNCTION.findall(text))
     effects: list[Effect] = []
     unknown: list[str] = []
@@ -136,14 +138,35 @@ def _effect(words: Sequence[str], functions: set[str]) -> list[Effect] | None:
         return None
     if not plain:
         return []
-    name = plain[0].removeprefix("/usr").removeprefix("/sbin/").removeprefix("/bin/")
-    if name in {"exec", "env"} and len(plain) > 1:
-        return _effect(plain[1:], functions)
+    while len(plain) > 1 and _name(plain[0]) in {"exec", "env"}:
+        plain = plain[1:]
+    name = _name(plain[0])
     if name in _WITHOUT_EFFECT or name in functions or name.startswith("db_"):
         return []
     variable = any(letter in word for word in plain for letter in "$`*?")
     maker = _ASKING.get(name) or (None if variable else _MAKERS.get(name))
-    return maker(list(plain[1:])) if maker else None
+    effects = maker(list(plain[1:])) if maker else None
+    return effects if effects is not None and all(map(_is_plain, effects)) else None
+
+
+def _name(word: str) -> str:
+    return word.removeprefix("/usr").removeprefix("/sbin/").removeprefix("/bin/")
+
+
+def _is_plain(effect: Effect) -> bool:
+    """Whether *effect* is of names and paths that mean what they say, below the root."""
+    kind, *words = effect
+    if any(".." in word.split("/") or not word.isprintable() for word in words):
+        return False
+    match kind:
+        case "user" | "group" | "member":
+            return not any(":" in word for word in words)
+        case "alternative":
+            return not any("/" in name for name in (words[1], *words[5::3]))
+        case "directory":
+            return _OCTAL.fullmatch(words[1]) is not None
+        case _:
+            return True
 
 
 def _without_redirections(words: Sequence[str]) -> list[str] | None:
@@ -307,7 +330,7 @@ def _mode(words: list[str]) -> list[Effect] | None:
     options, rest = _options(words, frozenset())
     if rest[:1] == ["+x"]:
         return []  # for what is executable already
-    if options or len(rest) < 2 or not re.fullmatch("[0-7]{3,4}", rest[0]):
+    if options or len(rest) < 2 or not _OCTAL.fullmatch(rest[0]):
         return None
     return [("mode", path, rest[0]) for path in rest[1:]]
 

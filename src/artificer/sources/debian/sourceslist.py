@@ -13,6 +13,7 @@ from artificer.sources.debian.values import Archive
 SNAPSHOT = "@SNAPSHOTID@"
 """What stands for the time of a snapshot in a URI."""
 
+_LINE = 8192
 _STANZA = re.compile(r"(?:^|\n)Types[ \t]*:", re.IGNORECASE)
 _SNAPSHOT_ID = re.compile(r"\d{8}T\d{6}Z")
 _SCHEMES = ("http://", "https://", "file:")
@@ -102,6 +103,8 @@ def archive_of(line: str, place: str = "--archive") -> tuple[Archive, ...]:
 def _of_lines(text: str, place: str) -> Iterator[Archive]:
     for number, line in enumerate(text.split("\n"), 1):
         bare = _uncommented(line)
+        if len(bare) > _LINE:
+            raise BadSources(f"{place}:{number}: a line of {len(bare)} characters")
         if bare:
             yield from _of_line(bare, f"{place}:{number}")
 
@@ -225,8 +228,9 @@ def _check_address(uri: str, place: str) -> None:
     if "@" in uri.partition("://")[2].partition("/")[0]:
         # It would be in every lock file.
         raise BadSources(
-            f"{place}: {redacted(uri)} is written with a login, which is not supported",
-            hint="serve the archive without one to this machine, or from a directory (file:)",
+            f"{place}: {redacted(uri)} is written with a login, which every lock would tell",
+            hint="write it into a file as apt_auth.conf(5) has it, for `--archive-auth FILE`: "
+            "`machine HOST[/PATH] login USER password WORD`",
         )
 
 

@@ -86,16 +86,18 @@ def control_fields(raw: bytes) -> dict[str, str]:
     """The fields of one stanza, with all blanks but those around a whole value, as in dpkg."""
     text = raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     lines = (line for line in text.split("\n") if line.strip() and line[0] != "#")
-    fields: dict[str, str] = {}
+    fields: dict[str, list[str]] = {}
     name = ""
     for line in lines:
         if line[0] in " \t":
-            fields[name] = f"{fields.get(name, '')}\n{line}"
+            fields.setdefault(name, [""]).append(line)
         else:
             name, _, value = line.partition(":")
             name = name.rstrip()
-            fields[name] = value
-    return {name: value.lstrip(" \t").rstrip() for name, value in fields.items() if name}
+            fields[name] = [value]
+    return {
+        name: "\n".join(value).lstrip(" \t").rstrip() for name, value in fields.items() if name
+    }
 
 
 def conffiles_of(text: str) -> tuple[Conffile, ...]:

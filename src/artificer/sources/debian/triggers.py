@@ -1,15 +1,19 @@
 """dpkg's triggers: who wants to know of what, and what unpacking has set off."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from artificer.sources.debian.database import FOLDER, lines_of
+from artificer.sources.debian.database import FOLDER, lines_in, lines_of
 
 TRIGGERS = f"{FOLDER}/triggers"
 _FILE = f"{TRIGGERS}/File"
 _UNINCORPORATED = f"{TRIGGERS}/Unincorp"
 OWN = frozenset((f"{TRIGGERS}/Lock", _UNINCORPORATED))
 """Files among the triggers that are not about interests."""
+
+# As dpkg has it: a path, or a name without a slash, which is the name of a file.
+_NAME = re.compile(r"/[!-~]*|(?!\.\.?$)[!-.0-~]+")
 
 
 class Interest(NamedTuple):
@@ -28,9 +32,10 @@ class Interest(NamedTuple):
 def interests(package: str, control: bytes) -> tuple[Interest, ...]:
     """What the file ``triggers`` of a package's control archive asks for (deb-triggers(5))."""
     found = []
-    for line in control.decode("utf-8", "surrogateescape").splitlines():
+    for line in lines_in(control):
         words = line.partition("#")[0].split()
-        if len(words) == 2 and words[0] in {"interest", "interest-await", "interest-noawait"}:
+        asks = len(words) == 2 and words[0] in {"interest", "interest-await", "interest-noawait"}
+        if asks and _NAME.fullmatch(words[1]):
             found.append(Interest(words[1], package, words[0] != "interest-noawait"))
     return tuple(found)
 
@@ -42,10 +47,10 @@ def known_interests(files: Mapping[str, bytes]) -> tuple[Interest, ...]:
         name = path.removeprefix(f"{TRIGGERS}/")
         if name == path or path in OWN:
             continue
-        for line in data.decode("utf-8", "surrogateescape").splitlines():
+        for line in lines_in(data):
             trigger, _, who = line.rpartition(" ") if name == "File" else (name, "", line)
             package, _, rest = who.partition("/")
-            if package:
+            if package and _NAME.fullmatch(trigger):
                 found.append(Interest(trigger, package, rest != "noawait"))
     return tuple(found)
 
