@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from artificer.registry.credential import Keychain
     from artificer.sandbox.client import Sandbox
     from artificer.sources.debian.values import Level
+    from artificer.sources.url import Web
 
 
 class Login(NamedTuple):
@@ -41,13 +42,19 @@ class Login(NamedTuple):
 
 
 class Options(NamedTuple):
-    """How registries are reached. *insecure* ones may speak plain http or show any certificate."""
+    """How registries are reached. *insecure* ones may speak plain http or show any certificate.
+
+    Archives of packages are asked over *archive_mirrors* (``FROM=TO``) first, with the logins of
+    the file *archive_auth*, as apt_auth.conf(5) has it.
+    """
 
     logins: tuple[Login, ...] = ()
     ca_files: tuple[str, ...] = ()
     insecure: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     timeout: float = 60.0
+    archive_mirrors: tuple[str, ...] = ()
+    archive_auth: str = ""
 
 
 USUAL = Options()
@@ -100,6 +107,7 @@ class Workshop:
             certificates=Certificates(ca_files=options.ca_files),
         )
         network = Network(self._stop, trust=routes.trust, timeout=options.timeout)
+        self._options = options
         self._wire = wired(network, routes, report=report)
         opened = open_store(store)
         registry = registry_over(self._wire, _keychain(options), opened, report=report)
@@ -207,11 +215,10 @@ class Workshop:
     def _debs(self) -> "DebTools":
         from artificer.builder.debian.tools import DebTools
         from artificer.sandbox.client import Sandbox, SandboxOptions
-        from artificer.sources.url import Web
         from artificer.store.trees import STATE
 
         store, report = self._reach.store, self._reach.report
-        web = Web(self._wire.send, store, report, self._stop)
+        web = self._web()
 
         def sandbox() -> Sandbox:
             if not self._sandboxes:
@@ -221,6 +228,24 @@ class Workshop:
             return self._sandboxes[0]
 
         return DebTools(web, sandbox)
+
+    def _web(self) -> "Web":
+        from artificer.http.redirect import redirecting
+        from artificer.sources.logins import Logins, logged_in, named_logins
+        from artificer.sources.mirrors import Mirrors, mirrors_of
+        from artificer.sources.url import Web
+
+        options, wire = self._options, self._wire
+        named = options.archive_auth
+        logins = Logins(named_logins(named, "archive_auth", "") if named else ())
+        return Web(
+            redirecting(logged_in(wire.direct, logins), plain=wire.routes.plain),
+            self._reach.store,
+            self._reach.report,
+            self._stop,
+            mirrors=Mirrors(mirrors_of(options.archive_mirrors, "archive_mirrors")),
+            logins=logins,
+        )
 
     def __enter__(self) -> Self:
         """Itself."""

@@ -1,5 +1,6 @@
 """Directories served on loopback, as archives of packages are, and as broken ones are."""
 
+import base64
 import threading
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ class Served:
 
     It knows ETag, Range and If-None-Match; *unchanged* are the paths that were answered by 304.
     What *answers* has for a path is said in place of the file: a status, or other bytes. A path
-    in *cut* breaks off after so many bytes, once.
+    in *cut* breaks off after so many bytes, once. With a *login* (``USER:PASSWORD``) nobody else
+    is served; *told* are the headers ``Authorization`` of requests by their paths. What is in
+    *moved* is somewhere else.
     """
 
     def __init__(self, uri: str) -> None:
@@ -23,6 +26,9 @@ class Served:
         self.unchanged: list[str] = []
         self.answers: dict[str, int | bytes] = {}
         self.cut: dict[str, int] = {}
+        self.login = ""
+        self.told: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
 
     @property
     def paths(self) -> list[str]:
@@ -41,6 +47,7 @@ def served(root: Path) -> Iterator[Served]:
             # As a proxy, it is asked for whole URLs, and has all hosts' files.
             path = unquote(urlsplit(self.path).path)
             place.requests.append((path, self.headers.get("Range", "")))
+            place.told[path] = self.headers.get("Authorization", "")
             answer = _answer(place, root, path)
             if isinstance(answer, int):
                 self._say(answer, b"")
@@ -57,6 +64,8 @@ def served(root: Path) -> Iterator[Served]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("ETag", self.tag)
+            if status == 302:
+                self.send_header("Location", place.moved[urlsplit(self.path).path])
             self.end_headers()
             self.wfile.write(data if cut < 0 else data[:cut])
             if cut >= 0:
@@ -78,8 +87,16 @@ def served(root: Path) -> Iterator[Served]:
         thread.join()
 
 
+def _basic(login: str) -> str:
+    return f"Basic {base64.b64encode(login.encode()).decode()}"
+
+
 def _answer(place: Served, root: Path, path: str) -> int | bytes:
     """What is said of *path*: a status, or bytes."""
+    if path in place.moved:
+        return 302
+    if place.login and place.told[path] != _basic(place.login):
+        return 401
     if path in place.answers:
         return place.answers[path]
     file = root / path.lstrip("/")

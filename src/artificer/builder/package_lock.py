@@ -137,7 +137,7 @@ def _package(one: Locked) -> dict[str, Any]:
     if any(_PASSWORD.match(url) for url in one.urls):
         raise Misused(
             f"the archive of {one.name} has a password in its URL, which a lock would tell",
-            hint="use a mirror that asks for none",
+            hint="write the login into a file for `--archive-auth`",
         )
     document: dict[str, Any] = {**one._asdict(), "urls": list(one.urls)}
     return {key: value for key, value in document.items() if value not in ("", False)}

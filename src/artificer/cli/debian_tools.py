@@ -5,12 +5,11 @@ from argparse import Namespace
 from functools import cache
 
 from artificer.builder.debian.tools import DebTools
-from artificer.cli.connect import open_wire
+from artificer.cli.archive_access import open_web
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError
 from artificer.images.reach import Reach
 from artificer.sandbox.client import Sandbox, SandboxOptions
-from artificer.sources.url import Web
 from artificer.store.trees import STATE
 
 
@@ -20,8 +19,7 @@ class NotLinux(ArtificerError):
 
 def deb_tools(args: Namespace, reach: Reach, session: Session) -> DebTools:
     """What installs packages as *args* say; the sandbox is started when first asked for."""
-    wire = open_wire(args, session)
-    web = Web(wire.send, reach.store, session.report, session.stop, offline=args.offline)
+    web = open_web(args, session, reach.store)
 
     @cache
     def sandbox() -> Sandbox:

@@ -82,6 +82,7 @@ def refuse_idle(args: Namespace) -> None:
     """Refuse words about packages where there are none."""
     for name in (
         *("archive", "sources", "keyring", "snapshot", "preferences", "deb_level", "deb_profile"),
+        *("archive_mirror", "archive_auth"),
         *("deb_exclude", "recommends", "deb_layers", "accept_skipped", "rung"),
     ):
         if getattr(args, name):

@@ -129,6 +129,23 @@ def _access(add: Callable[..., object]) -> None:
     _connections(add)
 
 
+def add_archive_access(add: Callable[..., object]) -> None:
+    """Add where archives of packages are reached, and as whom."""
+    add(
+        "--archive-mirror",
+        metavar="FROM=TO",
+        action="append",
+        default=[],
+        help="ask TO first for what is below FROM, an archive's host or address",
+    )
+    add(
+        "--archive-auth",
+        metavar="FILE",
+        action=Once,
+        help="the only file that logins of archives are read from (apt_auth.conf)",
+    )
+
+
 def _connections(add: Callable[..., object]) -> None:
     add("--cacert", metavar="FILE", action="append", default=[], help="trust this authority, too")
     add("--client-cert", metavar="FILE", action=Once, help="certificate to show to registries")

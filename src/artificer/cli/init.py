@@ -27,7 +27,19 @@ _SAID = frozenset(
         "accept_skipped",
     }
 )
-_ELSEWHERE = frozenset({"store", "progress", "quiet", "help", "pull", "offline", "timeout"})
+_ELSEWHERE = frozenset(
+    {
+        "archive_auth",
+        "archive_mirror",
+        "store",
+        "progress",
+        "quiet",
+        "help",
+        "pull",
+        "offline",
+        "timeout",
+    }
+)
 _RULES = "@io_bazel_rules_docker//container:container.bzl"
 
 

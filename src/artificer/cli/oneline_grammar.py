@@ -6,6 +6,7 @@ from artificer.cli.grammar import (
     Formatter,
     Once,
     Parser,
+    add_archive_access,
     add_common_options,
     add_registry_options,
 )
@@ -200,6 +201,7 @@ def add_archive_options(add: Callable[..., object]) -> None:
         default=[],
         help="priorities of versions, as apt_preferences(5)",
     )
+    add_archive_access(add)
 
 
 def _levels(add: Callable[..., object]) -> None:

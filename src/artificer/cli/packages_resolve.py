@@ -4,8 +4,8 @@ import json
 from argparse import Namespace
 from typing import Any
 
+from artificer.cli.archive_access import open_web
 from artificer.cli.command import add_format, bare_parser
-from artificer.cli.connect import open_wire
 from artificer.cli.debian_words import archives_given, is_file
 from artificer.cli.grammar import (
     Parser,
@@ -22,7 +22,6 @@ from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.preferences import pin_of, pins_of
 from artificer.sources.debian.resolve import Solution, resolve
 from artificer.sources.debian.values import Pin, Wanted
-from artificer.sources.url import Web
 
 _ABOUT = """\
 Print the packages that an empty root would get, a line NAME=VERSION each: those named, what they
@@ -97,8 +96,7 @@ def print_resolved(args: Namespace, session: Session) -> int:
         )
     store = session.store(args.store)
     with store.in_use():
-        wire = open_wire(args, session)
-        web = Web(wire.send, store, session.report, session.stop, offline=args.offline)
+        web = open_web(args, session, store)
         universe = open_universe(archives, architectures, web, pins=pins, files=wanted.files)
         solution = resolve(wanted, universe, (), architectures[0], architectures[1:])
         session.out(_page(solution, architectures[0], as_json=args.format == "json"))

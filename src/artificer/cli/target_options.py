@@ -5,7 +5,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.cli.command import bare_parser
-from artificer.cli.grammar import Once, Parser, add_common_options, add_registry_options
+from artificer.cli.dockerfile_grammar import RUNGS
+from artificer.cli.grammar import (
+    Once,
+    Parser,
+    add_archive_access,
+    add_common_options,
+    add_registry_options,
+)
 from artificer.errors import Misused
 from artificer.oci.platform import Platform
 
@@ -88,6 +95,8 @@ def _workspace(parser: Parser) -> None:
     )
     add("--nokeep-going", dest="keep_going", action="store_false", help="stop instead (default)")
     add("-j", "--jobs", metavar="N", default="auto", help="targets made at once (processors)")
+    way = "way to run commands (`artificer doctor run`)"
+    add("--rung", choices=RUNGS, metavar="WAY", action=Once, help=way)
     add("--explain", action="store_true", help="say which inputs of what is made have changed")
     add("--profile", metavar="FILE", action=Once, help="write a trace for chrome://tracing")
     add("--cache-repo", metavar="REPO", action=Once, help="share what is made in a repository")
@@ -100,6 +109,7 @@ def _workspace(parser: Parser) -> None:
         default=[],
         help="look here for files before they are fetched",
     )
+    add_archive_access(add)
     add("--output-base", metavar="DIR", action=Once, help="where outputs are kept")
     add(
         "--symlink-prefix",

@@ -15,7 +15,8 @@ from artificer.builder.outcome import Outcome
 from artificer.builder.products import Files
 from artificer.builder.targets import Fetch, GitTree, Graph, Imported, Pull, Target, TargetId
 from artificer.builder.task import GraphOptions
-from artificer.cli.connect import guard_of, open_registry, open_wire
+from artificer.cli.archive_access import open_web
+from artificer.cli.connect import guard_of, open_registry
 from artificer.cli.oneline import cache_of, pull_of
 from artificer.cli.outputs import OutputPlace, place_of_outputs, tree_of
 from artificer.cli.session import Session
@@ -155,15 +156,8 @@ class Workspace:
 
     def web(self) -> Web:
         """How files are fetched."""
-        wire = open_wire(self.args, self.session)
-        return Web(
-            wire.send,
-            self._store,
-            self.session.report,
-            self.session.stop,
-            distdirs=tuple(os.path.join(self.root, one) for one in self.args.distdir),
-            offline=self.args.offline,
-        )
+        distdirs = tuple(os.path.join(self.root, one) for one in self.args.distdir)
+        return open_web(self.args, self.session, self._store, distdirs)
 
     def git(self) -> Git:
         """How repositories of git are fetched."""
@@ -178,11 +172,11 @@ class Workspace:
         )
 
     def sandbox(self) -> Sandbox:
-        """Where tests run commands of an image; ends with the workspace."""
+        """Where commands of images and scripts of packages run; ends with the workspace."""
         with self._lock:
             if self._sandbox is None:
                 state = os.path.join(self._store.root, STATE)
-                options = SandboxOptions(started=time.time_ns())
+                options = SandboxOptions(self.args.rung, started=time.time_ns())
                 made = Sandbox(state, options, self.session.report, self.session.stop)
                 self._sandbox = self._stack.enter_context(made)
             return self._sandbox

@@ -185,15 +185,18 @@ def _loaded(file: LoginFile) -> tuple[tuple[Login, ...], str]:
     return found, ""
 
 
-def login_files(only: str | None, environ_netrc: str | None, home: str) -> tuple[LoginFile, ...]:
-    """Where logins are looked for: *only* there, or where apt has them, and in the netrc."""
-    if only is not None:
-        return (LoginFile(only, f"{_shown(only, home)} (--archive-auth)", required=True),)
+def named_logins(path: str, option: str, home: str) -> tuple[LoginFile, ...]:
+    """The file that *option* names, as the only one that counts; it has to be there."""
+    return (LoginFile(path, f"{_shown(path, home)} ({option})", required=True),)
+
+
+def usual_logins(netrc: str | None, home: str) -> tuple[LoginFile, ...]:
+    """Where logins are looked for: where apt has them, and in *netrc*, or the one of *home*."""
     found = ["/etc/apt/auth.conf"]
     folder = "/etc/apt/auth.conf.d"
     if os.path.isdir(folder) and os.access(folder, os.R_OK):
         found += [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if _is_conf(name)]
-    found.append(environ_netrc or os.path.join(home, ".netrc"))
+    found.append(netrc or os.path.join(home, ".netrc"))
     return tuple(LoginFile(path, _shown(path, home)) for path in found)
 
 
@@ -202,5 +205,5 @@ def _is_conf(name: str) -> bool:
 
 
 def _shown(path: str, home: str) -> str:
-    inside = path.startswith(f"{home.rstrip('/')}/")
+    inside = home and path.startswith(f"{home.rstrip('/')}/")
     return f"~{path[len(home.rstrip('/')) :]}" if inside else path

@@ -12,8 +12,8 @@ from artificer.errors import ArtificerError, Misused
 from artificer.events import BlobProgress, Event, Warned
 from artificer.sources.debian.acquire import acquire, open_universe
 from artificer.sources.debian.binary import Binary
-from artificer.sources.debian.index import BadIndex
 from artificer.sources.debian.documents import Trust
+from artificer.sources.debian.index import BadIndex
 from artificer.sources.debian.lists import usual_keyrings
 from artificer.sources.debian.openpgp import NotOpenPgp, armoured
 from artificer.sources.debian.release import BadRelease, Expired, NotListed

@@ -97,7 +97,7 @@ def test_architectures_are_added_and_taken_away() -> None:
         ("deb [snapshot=yes] http://a.example.org sid main", "not the time", "20260101T"),
         ("deb http://[ sid main", "not a URL: 'http://['", "missing"),
         ("deb http:// sid main", "not an http or https URL", "missing"),
-        ("deb http://u:p@a.example.org sid main", "with a login", "directory"),
+        ("deb http://u:p@a.example.org sid main", "with a login", "--archive-auth"),
         ("deb http://a.example.org/@SNAPSHOTID@ sid main", "asks which snapshot", "snapshot="),
     ],
 )
