@@ -42,6 +42,7 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 _PAUSES = (1.0, 3.0)
+_NOBODY = re.compile(r"No user exists for uid (\d+)")
 # What git says when ssh has said why.
 _NO_REASON = "fatal: Could not read from remote repository"
 _SECRET = re.compile(r"(authorization:\s*)\S.*|//[^/@\s]+@", re.IGNORECASE)
@@ -61,6 +62,10 @@ class GitFailed(Unavailable):
 
 class GitTooLarge(ArtificerError):
     """A repository is larger, or takes longer, than one may."""
+
+
+class NoSshUser(ArtificerError):
+    """The program ``ssh`` runs for nobody that is not in ``/etc/passwd``."""
 
 
 class NotInGit(ArtificerError):
@@ -163,8 +168,16 @@ def failure(git: Program, ended: Ended) -> ArtificerError:
     """Why git failed, for a person."""
     where = shown_url(git.url)
     said = _told(ended.said) or f"it ended with {ended.code}"
+    if found := _NOBODY.search(ended.said):
+        return NoSshUser(
+            f"{where}: ssh does not run for user {found[1]}, who is not in /etc/passwd",
+            hint="clone by https, with a token; or run as a user that the image knows "
+            "(of artificer's: 1000)",
+        )
     if _DENIED.search(ended.said):
         hint = "give git a token or a key: see the guide on credentials"
+        if "Host key verification failed" in ended.said:
+            hint = "known_hosts has another key for it, or none: is it the right host?"
         return Unauthorized(f"{where}: not allowed: {said}", hint=hint)
     if _ABSENT.search(ended.said):
         hint = "is it spelt right? a private one is often said not to exist"
@@ -182,7 +195,8 @@ def _told(said: str) -> str:
     ]
     found = (marked or lines[-1:] or [""])[0]
     if found.startswith(_NO_REASON):
-        found = lines[0]
+        # Before it ssh may have drawn a box of @, or said more than that.
+        found = next((line for line in lines if _DENIED.search(line)), lines[0])
     found = _SECRET.sub(lambda match: match[1] or "//", found)
     return "".join(letter for letter in found if letter.isprintable())[:_SAID]
 
