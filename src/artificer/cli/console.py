@@ -196,7 +196,7 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.PackagesChosen(packages, size, why):
             plural = "" if len(packages) == 1 else "s"
             return [f"{len(packages)} package{plural}, {amount(size)}, {why}"]
-        case events.ScriptDecided(_, _, "run", _):
+        case events.ScriptDecided(_, _, "run", ""):
             return []
         case events.ScriptDecided(package, script, fate, how):
             return [f"{package}: {script} is {fate}{f': {how}' if how else ''}"]

@@ -18,7 +18,7 @@ LINE = "dev.artificer.layer.line"
 """The annotation of a layer in the cache repository that holds its line of history."""
 
 _KIND = "debs"
-_FORMAT = "add-debs-1"
+_FORMAT = "add-debs-2"
 
 Told = tuple[str, str, str, str]
 """A script's package, its name, its fate and more about that."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from artificer.sources.debian.database import Database, Record
 from artificer.sources.debian.installation import Options, ScriptFate
 from artificer.sources.debian.judged import judged, unknown_scripts
+from artificer.sources.debian.restraints import restrained
 from artificer.sources.debian.scripts import Effect
 from artificer.sources.debian.turns import Turn
 
@@ -54,7 +55,7 @@ def _decision(options: Options) -> _Decide:
 
 
 def _run(fate: ScriptFate, _: bytes) -> ScriptFate:
-    return fate
+    return restrained(fate)
 
 
 def _replaced(fate: ScriptFate, data: bytes) -> ScriptFate:

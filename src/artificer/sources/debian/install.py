@@ -19,6 +19,7 @@ from artificer.sources.debian.layout import Layout, merged_usr
 from artificer.sources.debian.ordering import Order, dpkg_version
 from artificer.sources.debian.overrides import overridden, overrides
 from artificer.sources.debian.replacing import replaces, replacing_first
+from artificer.sources.debian.restraints import restraints
 from artificer.sources.debian.stream import diverted, files_only
 from artificer.sources.debian.triggers import OWN, TRIGGERS
 from artificer.sources.debian.turns import Turn, turn_of
@@ -183,10 +184,15 @@ class _Work:
 
     def _temporary(self, paths: set[str]) -> list[Entry]:
         """What is there for the commands only, unless somebody has it for good."""
-        there = self.tree is not None and self.tree.lookup(seeds.POLICY) is not None
-        if there or not self.options.runs or seeds.POLICY in paths:
+        if not self.options.runs:
             return []
-        return [seeds.no_services(self.options.epoch)]
+        wanted = restraints((turn.owner.name for turn in self.turns), self.options.epoch)
+        return [
+            one
+            for one in wanted
+            if one.path not in paths
+            and (self.tree is None or self.tree.lookup(one.path, follow=False) is None)
+        ]
 
     def _removed(self, placed: Sequence[Placed], new: Iterable[Entry]) -> list[str]:
         """The paths of the base that go: what old versions had and nobody has now."""

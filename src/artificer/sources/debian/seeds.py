@@ -7,8 +7,6 @@ from artificer.sources.debian.database import FOLDER, file_entry
 from artificer.sources.debian.unpack import bytes_of
 
 _SETTINGS = "etc/dpkg/dpkg.cfg.d/path-filters"
-POLICY = "usr/sbin/policy-rc.d"
-_NO_SERVICES = b"#!/bin/sh\n# No service is started while packages are configured.\nexit 101\n"
 _MASTERS = {
     "usr/share/base-passwd/passwd.master": "etc/passwd",
     "usr/share/base-passwd/group.master": "etc/group",
@@ -62,8 +60,3 @@ def empty_database(architecture: str, foreign: Sequence[str], mtime: int) -> lis
     known = "".join(f"{name}\n" for name in (architecture, *foreign))
     files = {"info/format": b"1\n", "available": b"", "arch": known.encode()}
     return [file_entry(f"{FOLDER}/{name}", data, mtime) for name, data in files.items()]
-
-
-def no_services(mtime: int) -> Entry:
-    """The program that keeps scripts from starting services; it is there for a time only."""
-    return file_entry(POLICY, _NO_SERVICES, mtime, 0o755)
