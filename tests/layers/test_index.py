@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artificer.layers.entry import CHAR, DIRECTORY, FILE, HARDLINK, SYMLINK, Entry
-from artificer.layers.index import FORMAT, File, Index, InvalidIndex, index_of, unpack
+from artificer.layers.entry import CHAR, DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry
+from artificer.layers.index import (
+    FORMAT,
+    File,
+    Index,
+    InvalidIndex,
+    index_of,
+    index_of_entries,
+    unpack,
+)
 from artificer.layers.read import layer_members
 from artificer.layers.tar import END, header, padding
 
@@ -117,3 +125,28 @@ def test_an_index_takes_little_room() -> None:
     files = [File(f"usr/share/doc/{number:05}", FILE, 0, 0, 0, 0, 0, 0) for number in range(1000)]
 
     assert len(Index(files).pack()) < 100 * len(files)
+
+
+LINKED = (
+    Entry("d", DIRECTORY, 0o1777, 1, 2, 0, 3, "", None),
+    Entry("d/" + "long" * 70, FILE, 0o4755, 2**31, 2, 700, 2**40, "", b"1" * 700),
+    file("e"),
+    Entry("f", HARDLINK, 0o600, 0, 0, 0, 1, "d/" + "long" * 70, None),
+    Entry("g", HARDLINK, 0o600, 0, 0, 0, 1, "f", None),
+    Entry("h", HARDLINK, 0o600, 0, 0, 0, 1, "of/the/base", None),
+    Entry("i", SYMLINK, 0o777, 0, 0, 0, -5, "t" * 300, None),
+    Entry("j", CHAR, 0o600, 0, 0, 0, 0, "", None, device=(5, 9)),
+    Entry("k", FIFO, 0o600, 0, 0, 0, 0, "", None),
+    file("l\udcff", b"x" * 512)._replace(xattrs=(("user.b", b"\0\n"), ("user.a", b"1"))),
+    file("z", b"end"),
+)
+
+
+def test_entries_have_the_index_that_their_tar_has() -> None:
+    def content(entry: Entry) -> bytes:
+        assert isinstance(entry.source, bytes)
+        return hashlib.sha256(entry.source).digest()
+
+    index = index_of_entries(LINKED, content)
+
+    assert list(index) == list(index_of(layer_members([tar(*LINKED)])))

@@ -14,7 +14,7 @@ from artificer.builder.known import Known
 from artificer.builder.recipe import AddDebs, Compress
 from artificer.builder.work import Work
 from artificer.events import CommandOutput, Event
-from artificer.images.files import read_file, tree_of
+from artificer.images.files import index_of, read_file, tree_of
 from artificer.images.reach import Reach
 from artificer.oci.edit import Stamp, appended
 from artificer.oci.image import Image
@@ -104,6 +104,16 @@ def test_scripts_are_called_as_dpkg_does(with_one: Image, reach: Reach) -> None:
     lines = text_of(with_one, "var/calls", reach).splitlines()
 
     assert lines == ["preinst 1 install", "postinst 1 configure "]
+
+
+def test_the_index_that_is_kept_is_what_the_layer_has(
+    with_one: Image, base: Image, reach: Reach
+) -> None:
+    for image in (base, with_one):
+        layer = image.layers[-1]
+        kept = reach.store.take_record("index", layer.diff_id)
+
+        assert kept == index_of(layer, reach).pack()
 
 
 @pytest.mark.parametrize("rung", ["root", "single-map", "chroot"])

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from artificer.errors import ArtificerError
-from artificer.layers.entry import FILE, HARDLINK, Entry
+from artificer.layers.entry import BLOCK, CHAR, FILE, HARDLINK, SYMLINK, Entry
+from artificer.layers.tar import header, padding
 
 if TYPE_CHECKING:
     # Whoever only looks into an index has no use for the decompressors that reading loads.
@@ -211,6 +212,38 @@ def _file(member: "Member", entry: Entry, small: Small | None) -> File:
         entry.xattrs,
         entry.device,
     )
+
+
+def index_of_entries(entries: Iterable[Entry], content: Callable[[Entry], bytes]) -> Index:
+    """The index that `index_of` reads out of the tar of *entries*, without that tar.
+
+    *content* gives the sha256 of a regular file's bytes.
+    """
+    return Index(_written(entries, content))
+
+
+def _written(entries: Iterable[Entry], content: Callable[[Entry], bytes]) -> Iterator[File]:
+    regular: dict[str, File] = {}
+    offset = 0
+    for entry in entries:
+        offset += len(header(entry))
+        path, kind, mode, uid, gid, size, mtime, link, _, xattrs, device, _ = entry
+        found = content(entry) if kind == FILE else b""
+        size = size if kind == FILE else 0
+        file = File(
+            *(path, kind, mode, uid, gid, size, mtime, offset),
+            link if kind in {HARDLINK, SYMLINK} else "",
+            found,
+            tuple(sorted(xattrs)),
+            device if kind in {CHAR, BLOCK} else (0, 0),
+        )
+        if kind == FILE:
+            regular[path] = file
+        elif kind == HARDLINK and link in regular:
+            file = regular[link]._replace(path=path, kind=HARDLINK, link=link)
+            regular[path] = file
+        offset += size + len(padding(size))
+        yield file
 
 
 def _little(column: "array[int]") -> bytes:

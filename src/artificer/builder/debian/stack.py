@@ -8,6 +8,7 @@ from artificer import limits
 from artificer.builder.debian.choice import asked_for
 from artificer.builder.debian.chosen import resolved
 from artificer.builder.debian.ground import ground
+from artificer.builder.debian.hashed import Hashed
 from artificer.builder.debian.job import Job, job_of, known_stack, tell_scripts
 from artificer.builder.debian.keys import Told, remember
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
@@ -21,8 +22,9 @@ from artificer.builder.staged.running import chain_of
 from artificer.builder.work import Work
 from artificer.errors import Misused
 from artificer.events import Note, PackagesChosen, Warned
-from artificer.images.files import read_files
+from artificer.images.files import keep_index, read_files
 from artificer.layers.entry import HARDLINK, Entry
+from artificer.layers.index import index_of_entries
 from artificer.layers.squash import squashed
 from artificer.layers.tree import Tree
 from artificer.oci.image import Image, Layer
@@ -186,14 +188,17 @@ def _installed(
     plan = _plan(job, tree, spools, runs=runs)
     scripts = _told(plan)
     tell_scripts(job, scripts)
+    hashed = Hashed(plan.entries, work.reach.stop) if plan.commands else None
     layers = carried_out(plan, room)
     entries = squashed(tree, layers, mtime=step.epoch)
     if step.level == "configure":
         entries = _finished(job, plan, entries)
-    made = [
-        (piece_layer(Piece(one.line, one.entries), work), one.line)
-        for one in _parts(job, plan, entries)
-    ]
+    made = []
+    for one in _parts(job, plan, entries):
+        layer = piece_layer(Piece(one.line, one.entries), work)
+        if hashed is not None:
+            keep_index(layer.diff_id, index_of_entries(one.entries, hashed), work.reach)
+        made.append((layer, one.line))
     return made, scripts
 
 

@@ -1,0 +1,47 @@
+"""What the files of packages hash to, found out while their scripts run."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
+
+from artificer.errors import ArtificerError
+from artificer.layers.entry import FILE, Entry, Source
+from artificer.sources.debian.unpack import bytes_of
+from artificer.stop import Stop
+
+
+class Hashed:
+    """The sha256 of entries' bytes, which those of *entries* have by the time they are asked for.
+
+    Whoever looks for a place in the layer that they become needs them in its index. Scripts take
+    one processor, and longer than this, which would else be done after them.
+    """
+
+    def __init__(self, entries: Sequence[Entry], stop: Stop) -> None:
+        self._known: dict[Source, bytes] = {}
+        self._entries = entries
+        self._stop = stop
+        self._thread = Thread(target=self._ahead, daemon=True)
+        self._thread.start()
+
+    def __call__(self, entry: Entry) -> bytes:
+        """The sha256 of *entry*, a file."""
+        self._thread.join()
+        known = self._known.get(entry.source)
+        return _sha256(entry) if known is None else known
+
+    def _ahead(self) -> None:
+        # What cannot be read is told when it is asked for.
+        with suppress(ArtificerError, OSError):
+            for entry in self._entries:
+                self._stop.check()
+                if entry.kind == FILE and not isinstance(entry.source, bytes):
+                    self._known[entry.source] = _sha256(entry)
+
+
+def _sha256(entry: Entry) -> bytes:
+    digest = hashlib.sha256()
+    for piece in bytes_of(entry):
+        digest.update(piece)
+    return digest.digest()
