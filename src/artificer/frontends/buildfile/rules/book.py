@@ -4,6 +4,7 @@ from artificer.frontends.buildfile.rules import (
     cc,
     debian,
     debian_lists,
+    distroless,
     docker,
     docker_transfer,
     generic,
@@ -38,6 +39,7 @@ RULES = {
     **tar_bzl.RULES,
     **debian.RULES,
     **debian_lists.RULES,
+    **distroless.RULES,
 }
 
 _NATIVE = frozenset(
@@ -113,7 +115,7 @@ _MODULES = {
     "@container_structure_test": {"container_structure_test": "container_structure_test"},
     "@distroless_rules": {},
     "@distroless": {},
-    "@rules_distroless": {},
+    "@rules_distroless": distroless.NAMES,
     "@io_bazel_rules_python": {},
     "@rules_python": {},
     "@rules_java": {},
