@@ -70,6 +70,23 @@ def test_logs_are_printed_with_their_target(cli: Cli, fake: Fake) -> None:
     ]
 
 
+def test_a_log_does_nothing_to_a_terminal(cli: Cli, fake: Fake) -> None:
+    logs = {"build": ["2026-11-21T21:35:34Z \x1b[31mred\x1b[0m \x1b]0;title\x07\r\x9b2J"]}
+    name = job(cli, fake, *SUBMIT, "--detach", *LINE, **each(), logs=logs).stdout.strip()
+
+    done = job(cli, fake, "job", "logs", name)
+
+    assert done.stdout == "registry.example/app:1: red \\x1b]0;title\\x07\\r\\x9b2J\n"
+
+
+@pytest.mark.parametrize("name", ["a,b", "pods/a", "A", "a b", ""])
+def test_what_is_no_name_of_a_job_never_gets_to_kubectl(cli: Cli, fake: Fake, name: str) -> None:
+    done = job(cli, fake, "job", "cancel", "--", name, code=2)
+
+    assert done.error.endswith(f"no name of a Job: {name!r}")
+    assert fake.calls() == []
+
+
 def test_logs_of_a_target_that_is_not_there_name_those_that_are(cli: Cli, fake: Fake) -> None:
     name = job(cli, fake, *SUBMIT, "--detach", *LINE, **each()).stdout.strip()
 

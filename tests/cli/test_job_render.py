@@ -94,6 +94,12 @@ def test_a_server_may_choose_the_name(site: Cli) -> None:
     assert "name" not in document["metadata"]
 
 
+def test_what_a_controller_keeps_in_a_cluster_is_never_removed(site: Cli) -> None:
+    document = yaml.safe_load(site(*JOB, "--keep", "forever", *GIT, *LINE).stdout)
+
+    assert "ttlSecondsAfterFinished" not in document["spec"]
+
+
 def test_a_build_without_files_needs_no_source(site: Cli) -> None:
     document = yaml.safe_load(site(*JOB, *LINE).stdout)
 

@@ -30,6 +30,14 @@ def test_the_words_of_the_pods_program_are_understood() -> None:
     assert (result.digest, result.cached, result.seconds) == (ONE, True, 2.0)
 
 
+def test_what_had_no_room_is_counted() -> None:
+    made = [Made(f"registry.example/{'a' * 90}{at}@{ONE}", ONE, 1) for at in range(40)]
+    result = said(message(Work("//:x", ()), made, hit=True).decode())
+
+    assert 0 < len(result.references) < 40
+    assert len(result.references) + result.more == 40
+
+
 def test_an_image_without_a_name_is_told_by_its_target() -> None:
     assert said(json.dumps({"image": "", "digest": ONE})).references == (f"//:x@{ONE}",)
 

@@ -201,7 +201,7 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.ScriptDecided(package, script, fate, how):
             return [f"{package}: {script} is {fate}{f': {how}' if how else ''}"]
         case events.CommandOutput(label, line):
-            return [f"{_named(label)} {_without_colours(line)}"]
+            return [f"{_named(label)} {without_colours(line)}"]
         case _:
             assert_never(event)
 
@@ -211,7 +211,7 @@ def _named(label: str) -> str:
     return f"{label}:" if label.startswith(("/", "@")) else f"[{label}]"
 
 
-def _without_colours(line: str) -> str:
+def without_colours(line: str) -> str:
     """*line* of a command, which may think that it writes to a terminal."""
     return _COLOURS.sub("", line).expandtabs() if not line.isprintable() else line
 

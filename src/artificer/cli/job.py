@@ -18,6 +18,19 @@ PARTS = {
     "secret": "artificer.cli.job_secret",
 }
 
+_PAGE = """\
+usage: artificer job COMMAND …
+
+submit   build targets on a cluster, and watch them to their end
+render   print the same Job as YAML, for Git
+secret   make the Secret with the logins that a build needs
+doctor   look whether a cluster can build
+wait     watch a Job that is there, as when its submitter was killed
+logs     print what its pods say
+cancel   end it
+index    what a pod of it runs
+"""
+
 
 def run(words: Sequence[str], session: Session) -> int:
     """Run the part that the second of *words* names; tell of all of them when asked for help."""
@@ -25,9 +38,9 @@ def run(words: Sequence[str], session: Session) -> int:
     if len(words) < 2:
         raise Misused("job what?", hint=known)
     if words[1] in {"-h", "--help"}:
-        for at, name in enumerate(PARTS):
-            if at:
-                session.out("")
+        session.out(_PAGE.rstrip("\n"))
+        for name in PARTS:
+            session.out("")
             _run(name, (name, "--help"), session)
         return 0
     if words[1] not in PARTS:

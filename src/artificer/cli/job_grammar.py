@@ -180,7 +180,13 @@ def _job(add: Add) -> None:
         help="end the job when more targets failed; 0: at the first",
     )
     add("--deadline", metavar="TIME", default="1h", action=Once, help="for the whole job (1h)")
-    add("--keep", metavar="TIME", default="1h", action=Once, help="once it is finished (1h)")
+    add(
+        "--keep",
+        metavar="TIME",
+        default="1h",
+        action=Once,
+        help="once it is finished (1h); `forever` for Argo CD and Flux, which would make it anew",
+    )
     add("--grace", metavar="TIME", default="30s", action=Once, help="to end when told to (30s)")
     add("--queue", metavar="NAME", action=Once, help="of Kueue, which then starts the job")
     add("--suspend", action="store_true", help="let somebody else start it")
@@ -254,7 +260,9 @@ def _pace_of(args: Namespace) -> Pace:
         args.parallelism,
         args.retries,
         args.max_failed,
-        *(_seconds(getattr(args, name), f"--{name}") for name in ("deadline", "keep", "grace")),
+        _seconds(args.deadline, "--deadline"),
+        None if args.keep == "forever" else _seconds(args.keep, "--keep"),
+        _seconds(args.grace, "--grace"),
     )
 
 

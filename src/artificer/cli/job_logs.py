@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.cli.command import run_command
+from artificer.cli.console import visible, without_colours
 from artificer.cli.job_open import named_parser, open_cluster
 from artificer.cli.session import Session
 from artificer.errors import Misused
@@ -34,7 +35,7 @@ def _logs(args: Namespace, session: Session) -> int:
 
     def tell(event: Event) -> None:
         if isinstance(event, CommandOutput):
-            session.out(f"{event.label}: {event.line}")
+            session.out(visible(f"{event.label}: {without_colours(event.line)}"))
         else:
             session.report(event)
 

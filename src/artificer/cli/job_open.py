@@ -1,7 +1,7 @@
 """From words to a cluster: by `kubectl`, or in a pod without it by the API itself."""
 
 import os
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 
 from artificer.cli.command import bare_parser
 from artificer.cli.grammar import Once, Parser, add_display_options
@@ -10,6 +10,7 @@ from artificer.cli.session import Session
 from artificer.kubernetes.cluster import Cluster, NoKubectl
 from artificer.kubernetes.kubectl import Kubectl, kubectl_of
 from artificer.kubernetes.run import Circumstances
+from artificer.kubernetes.words import is_name
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _ACCOUNT_VARIABLE = "ARTIFICER_SERVICE_ACCOUNT"
@@ -18,11 +19,20 @@ _ACCOUNT_VARIABLE = "ARTIFICER_SERVICE_ACCOUNT"
 def named_parser(name: str, usage: str, about: str) -> Parser:
     """The parser of a command about a Job that is there."""
     parser = bare_parser(f"job {name}", usage, about)
-    parser.add_argument("name", metavar="NAME", help="of the Job, as `job submit` told it")
+    parser.add_argument(
+        "name", metavar="NAME", type=_job_name, help="of the Job, as `job submit` told it"
+    )
     add_namespace(parser)
     add_cluster_options(parser)
     add_display_options(parser)
     return parser
+
+
+def _job_name(text: str) -> str:
+    # kubectl takes other words for a list of objects, or for an option of its own.
+    if not is_name(text):
+        raise ArgumentTypeError(f"no name of a Job: {text!r}")
+    return text
 
 
 def add_namespace(parser: Parser) -> None:

@@ -145,6 +145,9 @@ class Board:
             self._tellers.report(Warned(f"{label}: done, but its digest is not known", hint))
         for reference in result.references:
             self._tellers.built(reference)
+        if result.more:
+            hint = "the log of its pod names all: `artificer job logs`"
+            self._tellers.report(Warned(f"{label}: and {result.more} more images", hint))
 
     def _follow(self, index: Index, label: str) -> None:
         if index.pod is None:

@@ -181,7 +181,7 @@ def _check_pace(pace: Pace) -> None:
         ("--retries", pace.retries, 0, 1000),
         ("--max-failed", pace.max_failed or 0, 0, INDEXES),
         ("--deadline", pace.deadline, 1, _SECONDS),
-        ("--keep", pace.keep, 0, _SECONDS),
+        ("--keep", pace.keep or 0, 0, _SECONDS),
         ("--grace", pace.grace, 1, _SECONDS),
     ):
         if not least <= number <= most:

@@ -147,8 +147,8 @@ class Pace(NamedTuple):
     """Stop after so many failed indexes; None: the others go on whatever fails."""
     deadline: int = 3600
     """Seconds for the whole Job."""
-    keep: int = 3600
-    """Seconds that the finished Job is kept, so that its results can be read."""
+    keep: int | None = 3600
+    """Seconds that the finished Job is kept, so that its results can be read; None: for ever."""
     grace: int = 30
     """Seconds between SIGTERM and SIGKILL."""
 

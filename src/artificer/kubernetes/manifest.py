@@ -119,7 +119,7 @@ def _pace(job: Job) -> Document:
         "backoffLimitPerIndex": pace.retries,
         "maxFailedIndexes": count if pace.max_failed is None else min(pace.max_failed, count),
         "activeDeadlineSeconds": pace.deadline,
-        "ttlSecondsAfterFinished": pace.keep,
+        **({} if pace.keep is None else {"ttlSecondsAfterFinished": pace.keep}),
     }
 
 

@@ -20,6 +20,8 @@ class Result(NamedTuple):
     digest: str
     cached: bool
     seconds: float
+    more: int = 0
+    """Images that the pod's last words had no room for; its log names them."""
 
 
 def result_of(pod: Pod, target: str) -> Result:
@@ -34,6 +36,7 @@ def result_of(pod: Pod, target: str) -> Result:
         digest,
         document.get("cache") == "hit",
         _seconds(ended.started, ended.finished),
+        more if isinstance(more := document.get("more"), int) and more > 0 else 0,
     )
 
 
