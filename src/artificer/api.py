@@ -20,7 +20,7 @@ from artificer.events import Report, unheard
 if TYPE_CHECKING:
     from artificer.builder.build import Sources
     from artificer.builder.debian.tools import DebTools
-    from artificer.builder.recipe import AddDebs, Target
+    from artificer.builder.recipe import AddDebs, Scripts, Target
     from artificer.images.reach import Reach
     from artificer.oci.image import Content, Image, Index
     from artificer.registry.credential import Keychain
@@ -65,6 +65,7 @@ class Packages(NamedTuple):
 
     *archives* are lines as in sources.list; none are those that the base names. *level* is
     ``configure`` or ``unpack``, *profile* ``whole``, ``minimal`` or ``distroless``.
+    *scripts* are run where that is possible (``auto``), always (``run``) or never (``replace``).
     """
 
     names: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class Packages(NamedTuple):
     recommends: bool = False
     level: "Level" = "configure"
     profile: str = "whole"
+    scripts: "Scripts" = "auto"
     accept_skipped: bool = False
 
 
@@ -281,6 +283,7 @@ def _installed(packages: Packages, base: str) -> "AddDebs":
         tuple(one for line in packages.archives for one in archive_of(line, "archives")),
         level=packages.level,
         profile=PROFILES[packages.profile],
+        scripts=packages.scripts,
         accept_skipped=packages.accept_skipped,
     )
 

@@ -190,6 +190,10 @@ ASKED = ("--apt", "a", "--archive", "https://deb.example.org stable main")
         ((*ASKED, "--deb-layers", "budget=0"), "number of layers", "1 to 126"),
         ((*ASKED, "--deb-layers", "most"), "budget", "ten"),
         ((*ASKED, "--rung", "ladder"), "no such way", "one of"),
+        ((*ASKED, "--rung", "chroot", "--deb-scripts", "replace"), "not run", "--deb-scripts"),
+        ((*ASKED, "--deb-level", "unpack", "--rung", "chroot"), "runs no scripts", "configure"),
+        ((*ASKED, "--deb-level", "unpack", "--deb-scripts", "run"), "no scripts", "configure"),
+        (("--deb-scripts", "run"), "no package is to be installed", "--apt"),
     ],
 )
 def test_what_cannot_be_is_misuse_with_a_way_out(
@@ -242,3 +246,12 @@ def test_a_base_without_archives_says_what_to_name(cli: Cli, work: Path) -> None
 
     assert "names no archive in /etc/apt" in done.error
     assert "--archive" in done.hint
+
+
+def test_init_keeps_what_is_to_become_of_scripts(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    line = ("-b", "scratch", "--archive", archive.line(), "--apt", "hello")
+    cli("init", *line, "--deb-scripts", "replace")
+
+    assert 'scripts = "replace",' in (work / "BUILD").read_text()

@@ -144,6 +144,8 @@ def test_several_architectures_are_locked_at_once(
         ('profile = "tiny"', "profile"),
         ('lock = "../x.lock"', "not a file of this package"),
         ('snapshot = "yesterday"', "not the time of a snapshot"),
+        ('scripts = "run"', "level unpack runs no scripts"),
+        ('scripts = "never"', "scripts"),
         ('pins = ["hello first"]', "not a pin"),
         ('pins = ["hello 990 release x=y"]', "not a pattern of a release"),
     ],

@@ -5,7 +5,7 @@ import re
 from argparse import Namespace
 from collections.abc import Iterator
 
-from artificer.builder.recipe import AddDebs
+from artificer.builder.recipe import AddDebs, Scripts
 from artificer.cli.dockerfile_grammar import RUNGS
 from artificer.cli.words import text_file
 from artificer.errors import Misused
@@ -55,9 +55,24 @@ def add_debs(args: Namespace, epoch: int) -> AddDebs:
         profile=PROFILES[args.deb_profile or "whole"],
         layering=layering,
         budget=budget,
+        scripts=_scripts(args, level),
         accept_skipped=args.accept_skipped,
         epoch=epoch,
     )
+
+
+def _scripts(args: Namespace, level: Level) -> Scripts:
+    """Whether scripts are run; who names a way to run them wants that."""
+    for option in ("deb_scripts", "rung"):
+        if getattr(args, option) and level == "unpack":
+            raise Misused(
+                f"--{option.replace('_', '-')}, but level unpack runs no scripts",
+                hint="`--deb-level configure` does",
+            )
+    if args.rung and args.deb_scripts == "replace":
+        raise Misused("--rung, but scripts are not run", hint="leave `--deb-scripts` out")
+    found: Scripts = args.deb_scripts or ("run" if args.rung else "auto")
+    return found
 
 
 def is_file(word: str) -> bool:
@@ -82,7 +97,7 @@ def refuse_idle(args: Namespace) -> None:
     """Refuse words about packages where there are none."""
     for name in (
         *("archive", "sources", "keyring", "snapshot", "preferences", "deb_level", "deb_profile"),
-        *("archive_mirror", "archive_auth"),
+        *("archive_mirror", "archive_auth", "deb_scripts"),
         *("deb_exclude", "recommends", "deb_layers", "accept_skipped", "rung"),
     ):
         if getattr(args, name):

@@ -24,7 +24,7 @@ _SAID = frozenset(
         *("label", "expose", "volume", "target", "format", "platform", "created", "author"),
         *("apt", "deb", "archive", "sources", "keyring", "snapshot", "preferences"),
         *("deb_level", "deb_profile", "deb_exclude", "deb_layers", "recommends"),
-        "accept_skipped",
+        *("accept_skipped", "deb_scripts"),
     }
 )
 _ELSEWHERE = frozenset(
@@ -167,6 +167,7 @@ def _packages(args: Namespace, target: Target) -> Iterator[Statement]:
         "preferences": [_below(path) for path in args.preferences],
         "snapshot": args.snapshot,
         "level": args.deb_level,
+        "scripts": args.deb_scripts,
         "profile": args.deb_profile,
         "exclude": args.deb_exclude,
         "recommends": args.recommends,

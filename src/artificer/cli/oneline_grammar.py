@@ -212,6 +212,12 @@ def _levels(add: Callable[..., object]) -> None:
         help="run their scripts in a sandbox, or only place files (configure)",
     )
     add(
+        "--deb-scripts",
+        choices=("auto", "run", "replace"),
+        action=Once,
+        help="run them where that is possible, always, or never (auto; run with --rung)",
+    )
+    add(
         "--deb-profile",
         choices=("whole", "minimal", "distroless"),
         action=Once,

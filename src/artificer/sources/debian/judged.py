@@ -41,7 +41,8 @@ def unknown_scripts(fates: tuple[ScriptFate, ...]) -> UnknownScripts:
     lines = [f"\n  {one.package} {one.version}: {one.script} ({one.sha256})" for one in fates]
     return UnknownScripts(
         f"scripts that cannot be run here, and whose effect is not known:{''.join(lines)}",
-        hint="run where commands can be (`artificer doctor`), or go without: `--accept-skipped`",
+        hint="run where commands can be (`artificer doctor run`), or go without: "
+        "`--accept-skipped`",
     )
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from artificer.builder.package_targets import Debs
-from artificer.builder.recipe import AddDebs
+from artificer.builder.recipe import AddDebs, Scripts
 from artificer.builder.targets import SourceFile, Target
 from artificer.errors import Misused
 from artificer.frontends.buildfile.rules.values import rules_of
@@ -41,6 +41,7 @@ PACKAGES: dict[str, Attribute] = {
     "lock": string(doc="the file that pins them all, beside this one; `artificer lock` writes it"),
     "architectures": strings(doc="what is locked, as Debian calls it"),
     "level": string("configure", values=("configure", "unpack")),
+    "scripts": string("auto", values=("auto", "run", "replace"), doc="whether they are run"),
     "profile": string("whole", values=tuple(PROFILES)),
     "exclude": strings(doc="packages that must not come in"),
     "recommends": flag(),
@@ -94,8 +95,16 @@ def step_of(call: Call, context: Context) -> AddDebs:
         profile=PROFILES[call.string("profile")],
         layering=layering,
         budget=budget,
+        scripts=_scripts(call, context, level),
         accept_skipped=call.flag("accept_skipped"),
     )
+
+
+def _scripts(call: Call, context: Context, level: Level) -> Scripts:
+    text = call.string("scripts")
+    if text != "auto" and level == "unpack":
+        context.fail(call, "scripts", "level unpack runs no scripts", "take level configure")
+    return "run" if text == "run" else "replace" if text == "replace" else "auto"
 
 
 def lock_of(call: Call, context: Context) -> SourceFile | None:
