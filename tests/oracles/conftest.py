@@ -80,7 +80,7 @@ def minbase(artificer: Cli) -> str:
 
 @pytest.fixture(scope="session")
 def pulled(podman: Command) -> Callable[[str], str]:
-    """Bring an image into podman's storage; return its name there."""
+    """Bring an image into the storage of podman and buildah; return its name there."""
     skopeo = command("skopeo", environ=podman.environ)
     names: dict[str, str] = {}
 

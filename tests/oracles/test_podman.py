@@ -1,6 +1,5 @@
 """podman runs what was installed: servers serve, interpreters import, dpkg finds it whole."""
 
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -9,19 +8,13 @@ import pytest
 
 from tests.oracles.conftest import Images
 from tests.parts.commands import Command
+from tests.parts.ports import free_port
 from tests.parts.trees import layers_of
 
 pytestmark = pytest.mark.archive
 
 Pulled = Callable[[str], str]
 HOST = ("run", "--rm", "--network", "host")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-    return port
 
 
 def fetched(url: str) -> bytes:
