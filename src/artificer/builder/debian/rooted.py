@@ -21,9 +21,12 @@ from artificer.sandbox.client import Root, Sandbox
 from artificer.sandbox.command import Chain, Command, TreeLayer
 from artificer.sources.debian.actions import failure
 from artificer.sources.debian.installation import Action, Installation
+from artificer.sources.debian.unpack import bytes_of
 
 _KEPT = 1 << 16
 _HOME = ("HOME", "/root")
+_ASKED = "usr/bin/ischroot"
+_YES = b"#!/bin/sh\nexit 0 # of a container that is being built\n"
 
 
 class Room(NamedTuple):
@@ -57,19 +60,51 @@ def carried_out(plan: Installation, room: Room) -> list[Sequence[Entry]]:
     """Do what *plan* says; return the layers that come of it, in their order."""
     if not plan.before and not plan.commands:
         return [plan.entries]
-    with temporary_tar(plan.entries, room.reach.store, room.reach.stop) as (diff_id, path):
+    entries = answering(plan.entries)
+    with temporary_tar(entries, room.reach.store, room.reach.stop) as (diff_id, path):
         own = TreeLayer(diff_id, path)
         if not plan.before:
             with room.sandbox().at((*room.chain, own)) as root:
                 _run(plan.commands, root, room.reach)
-                return [plan.entries, _changes(root, room)[1]]
+                return [plan.entries, restored(_changes(root, room)[1], plan.entries)]
         with room.sandbox().at(room.chain) as root:
             _run(plan.before, root, room.reach)
             first, changed = _changes(root, room)
             root.adopt(first)
             root.extend((own,))
             _run(plan.commands, root, room.reach)
-            return [changed, plan.entries, _changes(root, room)[1]]
+            return [changed, plan.entries, restored(_changes(root, room)[1], plan.entries)]
+
+
+def answering(entries: Sequence[Entry]) -> list[Entry]:
+    """*entries* as scripts see them: ``ischroot`` says yes.
+
+    There is no init that they could restart. The program looks for process 1, and cannot tell or
+    takes ours for an init; libc6 then calls that, and sleeps for a second.
+    """
+    return [
+        one._replace(source=_YES, size=len(_YES)) if _is_asked(one) else one for one in entries
+    ]
+
+
+def restored(changes: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """*changes* where the program of *entries* was moved, as by a diversion: itself again."""
+    asked = next((one for one in entries if _is_asked(one)), None)
+    if asked is None:
+        return list(changes)
+    return [
+        one._replace(source=asked.source, size=asked.size) if _is_answer(one) else one
+        for one in changes
+    ]
+
+
+def _is_asked(entry: Entry) -> bool:
+    return entry.path == _ASKED and entry.kind == FILE
+
+
+def _is_answer(entry: Entry) -> bool:
+    same = entry.kind == FILE and entry.size == len(_YES)
+    return same and b"".join(bytes_of(entry)) == _YES
 
 
 def _run(actions: Sequence[Action], root: Root, reach: Reach) -> None:
