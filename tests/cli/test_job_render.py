@@ -192,6 +192,15 @@ def test_a_refused_password_is_not_repeated(site: Cli) -> None:
     assert not any("hunter2" in text for text in told)
 
 
+@pytest.mark.parametrize("value", ["NPM_TOKEN=s3cr3t", "HTTPS_PROXY=http://u:s3cr3t@proxy:3128"])
+def test_a_variable_that_all_could_read_is_warned_of(site: Cli, value: str) -> None:
+    done = site(*JOB, "--env", value, *LINE)
+
+    name = value.partition("=")[0]
+    assert f"warning: --env {name}: all who see the Job see its value" in done.stderr
+    assert "s3cr3t" not in done.stderr
+
+
 def test_a_typo_has_a_way_out(site: Cli) -> None:
     assert site("job", "rendr", code=2).hint == "did you mean `job render`?"
     assert site(*JOB, "--", "biuld", ".", code=2).hint == "did you mean `build`?"

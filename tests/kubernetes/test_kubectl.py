@@ -54,6 +54,29 @@ SAID = [
         "the kubeconfig names it; install gke-plugin, and see that it is on the PATH",
     ),
     (
+        "F1122 06:12:39.6    92 cred.go:145] print credential failed with error: x\nto log in\n"
+        "Unable to connect to the server: getting credentials: exec: executable gke-plugin failed "
+        "with exit code 1",
+        (77, "nobody is logged in to the cluster: gke-plugin failed"),
+        "log in again; `kubectl get jobs` says what is wrong",
+    ),
+    (
+        'error: error validating "STDIN": error validating data: failed to download openapi: Get '
+        '"https://127.0.0.1:1/openapi/v2?timeout=30s": dial tcp 127.0.0.1:1: connect: connection '
+        "refused; if you choose to ignore these errors, turn validation off with --validate=false",
+        (
+            69,
+            'the cluster does not answer: Get "https://127.0.0.1:1/openapi/v2?timeout=30s": dial '
+            "tcp 127.0.0.1:1: connect: connection refused",
+        ),
+        "is it running, and is this the right context? `kubectl config get-contexts`",
+    ),
+    (
+        'error: error loading config file "bad": yaml: did not find expected node content',
+        (2, 'error loading config file "bad": yaml: did not find expected node content'),
+        "another kubeconfig: `--kubeconfig FILE`, or KUBECONFIG",
+    ),
+    (
         "error: You must be logged in to the server (Unauthorized)",
         (77, "the cluster does not know who we are"),
         "log in to it again; `kubectl auth whoami` tells as whom it sees you",

@@ -14,7 +14,7 @@ from artificer.cli.session import Session
 from artificer.errors import Misused
 from artificer.events import Warned
 from artificer.kubernetes.document import yaml_of
-from artificer.kubernetes.job import GitSource, Job, Work
+from artificer.kubernetes.job import GitSource, Job, JobOptions, Work
 from artificer.kubernetes.manifest import manifests
 
 _ABOUT = """\
@@ -29,6 +29,8 @@ The name says what the job does: the same words give the same document, others a
 --generate-name the server chooses it (`kubectl create`, not `apply`).
 """
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SECRET = re.compile(r"(?:TOKEN|PASSWORD|SECRET|API_?KEY|CREDENTIALS?)$", re.I)
+_LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
 _UNNAMED = re.compile(r"[^a-z0-9]+")
 _STEM = 36
 _MARK = 10
@@ -74,10 +76,18 @@ def wanted(args: Namespace, command: Sequence[str], session: Session) -> tuple[J
             hint=f"`-- build {' '.join(args.labels)} …` takes the options of a build",
         )
     options = job_options(args, session.environ)
+    _warn_of_secrets(options, session)
     words = ["build", *args.labels] if args.labels else list(command)
     found = asked(words, options.cache, session)
     job = Job(options, found.works, source_of(args, session, needed=found.needs_source))
     return job, found
+
+
+def _warn_of_secrets(options: JobOptions, session: Session) -> None:
+    for one in options.env:
+        if one.value and (_SECRET.search(one.name) or _LOGIN.search(one.value)):
+            hint = f"put it into a Secret: `--env-secret {one.name}=SECRET:KEY`"
+            session.report(Warned(f"--env {one.name}: all who see the Job see its value", hint))
 
 
 def name_of(job: Job) -> str:

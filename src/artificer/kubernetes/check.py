@@ -210,7 +210,7 @@ def _check_resources(resources: Resources) -> None:
         if limit and (amount_of(asked) or 0) > (amount_of(limit) or 0):
             raise InvalidJob(
                 f"--{what} {asked} is more than --{what}-limit {limit}",
-                hint="what is asked for can be had, so the limit is no smaller",
+                hint=f"allow as much: `--{what}-limit {asked}`",
             )
 
 

@@ -14,11 +14,14 @@ from artificer.kubernetes.cluster import (
 )
 
 _LINE = 600
-_LOG = re.compile(r"^[EWI]\d{4} \d\d:\d\d:\d\d|^\s|^$")
+_LOG = re.compile(r"^[EWIF]\d{4} \d\d:\d\d:\d\d|^\s|^$")
 _SERVER = re.compile(
     r"^(?:Error from server|error: .*?) ?\((\w+)\): (?:error when \w+ing \S+: )?(.*)", re.S
 )
 _PLUGIN = re.compile(r"exec: (?:executable (\S+) not found|\"(\S+)\": executable file not found)")
+_LOGIN = re.compile(r"getting credentials: (?:exec: executable (\S+) failed .*|.*)")
+# Validation is the first that asks the server; to turn it off would not help.
+_SCHEMA = re.compile(r".*failed to download openapi: (.*?)(?:; if you choose to ignore.*)?")
 _BUSY = frozenset(
     (
         "Expired",
@@ -90,6 +93,12 @@ def of_kubectl(stderr: str) -> ArtificerError:
             f"the program that logs in to the cluster is not installed: {name}",
             hint=f"the kubeconfig names it; install {name}, and see that it is on the PATH",
         )
+    if found := _LOGIN.search(text):
+        name = found.group(1) or "the kubeconfig's way to log in"
+        return Unidentified(
+            f"nobody is logged in to the cluster: {name} failed",
+            hint="log in again; `kubectl get jobs` says what is wrong",
+        )
     if found := _SERVER.match(text):
         return of_status(found.group(1), found.group(2))
     if "must be logged in to the server" in text or "Unauthorized" in text:
@@ -99,21 +108,10 @@ def of_kubectl(stderr: str) -> ArtificerError:
 
 def _of_words(text: str) -> ArtificerError:
     line = one_line(text).removeprefix("error: ")
-    if "context was not found" in line or ("context" in line and "does not exist" in line):
-        return NoContext(
-            f"no such context: {line.rpartition(': ')[2]}",
-            hint="`kubectl config get-contexts` lists them; `--kube-context` names one",
-        )
-    if line.startswith("stat ") and "no such file" in line:
-        return NoContext(
-            f"there is no kubeconfig {line.split()[1].rstrip(':')}",
-            hint="`--kubeconfig FILE`, or KUBECONFIG",
-        )
-    if "localhost:8080" in line or "no configuration has been provided" in line:
-        return NoCluster(
-            "no cluster is configured",
-            hint="name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config",
-        )
+    if found := _SCHEMA.fullmatch(line):
+        line = found.group(1)
+    if problem := _of_configuration(line):
+        return problem
     if "Username" in line or "(BadRequest)" in line:
         return Unidentified(
             "the kubeconfig has no credentials for the cluster",
@@ -125,6 +123,28 @@ def _of_words(text: str) -> ArtificerError:
             hint="is it running, and is this the right context? `kubectl config get-contexts`",
         )
     return Refused(f"kubectl: {line}", hint="`artificer job render` shows what is sent")
+
+
+def _of_configuration(line: str) -> ArtificerError | None:
+    """What is wrong with the kubeconfig, if that is it."""
+    if "context was not found" in line or ("context" in line and "does not exist" in line):
+        return NoContext(
+            f"no such context: {line.rpartition(': ')[2]}",
+            hint="`kubectl config get-contexts` lists them; `--kube-context` names one",
+        )
+    if line.startswith("stat ") and "no such file" in line:
+        return NoContext(
+            f"there is no kubeconfig {line.split()[1].rstrip(':')}",
+            hint="`--kubeconfig FILE`, or KUBECONFIG",
+        )
+    if line.startswith("error loading config file"):
+        return NoContext(line, hint="another kubeconfig: `--kubeconfig FILE`, or KUBECONFIG")
+    if "localhost:8080" in line or "no configuration has been provided" in line:
+        return NoCluster(
+            "no cluster is configured",
+            hint="name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config",
+        )
+    return None
 
 
 def one_line(text: str) -> str:
