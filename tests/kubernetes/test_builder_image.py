@@ -10,6 +10,7 @@ from tests.cli.outside import Cli, cli, work
 from tests.kubernetes.containers import PROJECT, Image, Pod
 from tests.parts.commands import Command
 from tests.parts.git_server import commit, serving_git
+from tests.parts.machine_archive import machine_mirrors
 from tests.parts.registries import Registry
 
 __all__ = ["cli", "work"]
@@ -29,6 +30,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("builder")
     keeping = ("--symlink-prefix", "/", "--output-base", f"{folder}/out")
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "ARTIFICER_STORE": f"{folder}/s"}
+    environ |= machine_mirrors()
     Cli(environ, PROJECT).process("build", "//images/builder:image.tar", *keeping)
     return folder / "out/bin/images/builder/image.tar"
 

@@ -38,6 +38,13 @@ def machine_archives() -> tuple[Archive, ...]:
     return tuple(archive._replace(signed_by=(KEYRING,)) for archive in found)
 
 
+def machine_mirrors() -> dict[str, str]:
+    """What has files of deb.debian.org fetched from where this machine's apt has them."""
+    roots = sorted({archive.uri.rstrip("/") for archive in machine_archives()})
+    words = [f"deb.debian.org/{root.rpartition('/')[2]}={root}" for root in roots]
+    return {"ARTIFICER_ARCHIVE_MIRROR": " ".join(words)}
+
+
 def _is_debian(archive: Archive) -> bool:
     return not archive.signed_by and archive.uri.rstrip("/").endswith(
         ("/debian", "/debian-security")

@@ -14,9 +14,6 @@ from artificer.sources.mirrors import Mirrors, mirrors_of
 from artificer.sources.url import Web
 from artificer.store.blobs import Store
 
-MIRROR = "ARTIFICER_ARCHIVE_MIRROR"
-AUTH = "ARTIFICER_ARCHIVE_AUTH"
-
 
 def open_web(
     args: Namespace, session: Session, store: Store, distdirs: tuple[str, ...] = ()
@@ -40,9 +37,10 @@ def reached(
     words: Sequence[str], auth: str | None, environ: Mapping[str, str]
 ) -> tuple[Mirrors, Logins]:
     """The mirrors and logins of options, then of *environ*."""
-    mirrors = (*mirrors_of(words), *mirrors_of(environ.get(MIRROR, "").split(), MIRROR))
-    named = auth or environ.get(AUTH) or None
-    option = "--archive-auth" if auth else AUTH
+    variable = environ.get("ARTIFICER_ARCHIVE_MIRROR", "").split()
+    mirrors = (*mirrors_of(words), *mirrors_of(variable, "ARTIFICER_ARCHIVE_MIRROR"))
+    named = auth or environ.get("ARTIFICER_ARCHIVE_AUTH") or None
+    option = "--archive-auth" if auth else "ARTIFICER_ARCHIVE_AUTH"
     home = environ.get("HOME") or os.sep
     files = (
         named_logins(named, option, home) if named else usual_logins(environ.get("NETRC"), home)
