@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from artificer.cli.job_submit import created
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import CommandOutput, Event, Note, TargetDone
 from artificer.kubernetes.batch import Batch, marked
@@ -24,7 +25,7 @@ from artificer.kubernetes.graph import Graph, Node, ready
 from artificer.kubernetes.job import Job, JobOptions, Pace, Resources, Work, Workspace
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, kubectl_of
 from artificer.kubernetes.manifest import manifest
-from artificer.kubernetes.run import Circumstances, Submission, Watch, submission_of
+from artificer.kubernetes.run import Circumstances, Submission, Watch, cancel, submission_of
 from artificer.stop import Stop
 
 CONFIG = os.environ.get("ARTIFICER_TEST_KUBECONFIG", "")
@@ -259,15 +260,37 @@ def test_too_much_memory_is_said_by_name(lab: Lab) -> None:
 
 def test_a_deadline_is_told_although_the_pods_are_gone(lab: Lab) -> None:
     def short(document: Document) -> None:
-        document["spec"]["activeDeadlineSeconds"] = 8
+        document["spec"]["activeDeadlineSeconds"] = 25
 
     error = lab.failed(lab.submit("echo begun; sleep 600", graph_of(1), short))
 
     assert (error.exit_code, error.message) == (
         75,
-        "//:t0: not done within the Job's deadline of 8 s",
+        "//:t0: not done within the Job's deadline of 25 s",
     )
     assert any(isinstance(one, CommandOutput) and one.line == "begun" for one in lab.events)
+
+
+def test_long_work_goes_with_its_job(lab: Lab) -> None:
+    works = tuple(Work(f"//:{'t' * 60}{one}", ("version",)) for one in range(1200))
+    options = JobOptions(IMAGE, namespace=lab.namespace, suspend=True)
+    job = Job(options, works, Workspace(directory="/tmp"))
+
+    submission = created(lab.cluster(), job, Graph(tuple(map(Node, works))), run="a1")
+
+    found = submission_of(lab.cluster(), submission.names[0])
+    assert found.graph.nodes[1199].work == works[1199]
+    assert _config_maps(lab) != []
+    cancel(lab.cluster(), submission.names, lab.events.append)
+    end = time.monotonic() + 60
+    while _config_maps(lab) and time.monotonic() < end:
+        time.sleep(1)
+    assert _config_maps(lab) == []
+
+
+def _config_maps(lab: Lab) -> list[Document]:
+    selector = Selector(labels="app.kubernetes.io/managed-by=artificer")
+    return list(lab.cluster().listed("configmaps", selector))
 
 
 def test_fifty_targets_are_all_built(lab: Lab) -> None:

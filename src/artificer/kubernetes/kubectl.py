@@ -62,7 +62,6 @@ class Kubectl:
         self._report = report
         self._stop = Stop()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.Lock()
         self._options = [
             *(["--kubeconfig", kubeconfig.file] if kubeconfig.file else []),
             *(["--context", kubeconfig.context] if kubeconfig.context else []),
