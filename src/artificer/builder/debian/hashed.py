@@ -12,7 +12,7 @@ from artificer.stop import Stop
 
 
 class Hashed:
-    """The sha256 of entries' bytes, which those of *entries* have by the time they are asked for.
+    """The sha256 of entries' bytes, of *entries* by the time they are asked for, once begun.
 
     Whoever looks for a place in the layer that they become needs them in its index. Scripts take
     one processor, and longer than this, which would else be done after them.
@@ -22,12 +22,17 @@ class Hashed:
         self._known: dict[Source, bytes] = {}
         self._entries = entries
         self._stop = stop
+        self._thread: Thread | None = None
+
+    def begin(self) -> None:
+        """Begin with *entries*."""
         self._thread = Thread(target=self._ahead, daemon=True)
         self._thread.start()
 
     def __call__(self, entry: Entry) -> bytes:
         """The sha256 of *entry*, a file."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         known = self._known.get(entry.source)
         return _sha256(entry) if known is None else known
 

@@ -32,13 +32,15 @@ _YES = b"#!/bin/sh\nexit 0 # of a container that is being built\n"
 class Room(NamedTuple):
     """Where packages are installed: upon the layers of *chain*, in *sandbox*.
 
-    *spools* keeps open what the entries' bytes are in.
+    *spools* keeps open what the entries' bytes are in. *meanwhile* begins what this process can
+    do while the sandbox has work: before that it would be in the way.
     """
 
     chain: Chain
     sandbox: Callable[[], Sandbox]
     reach: Reach
     spools: ExitStack
+    meanwhile: Callable[[], None] = lambda: None
 
 
 def unpacking(room: Room) -> Thread:
@@ -63,6 +65,7 @@ def carried_out(plan: Installation, room: Room) -> list[Sequence[Entry]]:
     entries = answering(plan.entries)
     with temporary_tar(entries, room.reach.store, room.reach.stop) as (diff_id, path):
         own = TreeLayer(diff_id, path)
+        room.meanwhile()
         if not plan.before:
             with room.sandbox().at((*room.chain, own)) as root:
                 _run(plan.commands, root, room.reach)

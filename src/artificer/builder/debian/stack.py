@@ -188,15 +188,15 @@ def _installed(
     plan = _plan(job, tree, spools, runs=runs)
     scripts = _told(plan)
     tell_scripts(job, scripts)
-    hashed = Hashed(plan.entries, work.reach.stop) if plan.commands else None
-    layers = carried_out(plan, room)
+    hashed = Hashed(plan.entries, work.reach.stop)
+    layers = carried_out(plan, room._replace(meanwhile=hashed.begin))
     entries = squashed(tree, layers, mtime=step.epoch)
     if step.level == "configure":
         entries = _finished(job, plan, entries)
     made = []
     for one in _parts(job, plan, entries):
         layer = piece_layer(Piece(one.line, one.entries), work)
-        if hashed is not None:
+        if plan.commands:
             keep_index(layer.diff_id, index_of_entries(one.entries, hashed), work.reach)
         made.append((layer, one.line))
     return made, scripts
