@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import open_registry
 from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
-from artificer.cli.job_cluster import add_cluster_options
 from artificer.cli.job_grammar import IMAGE_VARIABLE
-from artificer.cli.job_open import add_namespace, open_cluster
+from artificer.cli.job_open import add_cluster_options, add_namespace, open_cluster
 from artificer.cli.session import Session
 from artificer.cli.table import printable
 from artificer.errors import ArtificerError

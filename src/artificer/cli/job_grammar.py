@@ -229,7 +229,8 @@ def job_options(args: Namespace, environ: Mapping[str, str]) -> JobOptions:
     if not image:
         raise Misused(
             "which builder image?",
-            hint=f"`--image IMAGE` or {IMAGE_VARIABLE} names it; the target //:builder makes it",
+            hint=f"`--image IMAGE` or {IMAGE_VARIABLE} names it; docs/guides/kubernetes.md tells "
+            "how it is made",
         )
     return JobOptions(
         image=image,

@@ -1,14 +1,13 @@
-"""From words to a cluster: by `kubectl`, or in a pod without it by the API itself."""
+"""From words to a cluster: which one is meant; by `kubectl`, or in a pod by the API itself."""
 
 import os
 from argparse import ArgumentTypeError, Namespace
 
 from artificer.cli.command import bare_parser
 from artificer.cli.grammar import Once, Parser, add_display_options
-from artificer.cli.job_cluster import add_cluster_options, kubeconfig_of
 from artificer.cli.session import Session
 from artificer.kubernetes.cluster import Cluster, NoKubectl
-from artificer.kubernetes.kubectl import Kubectl, kubectl_of
+from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, kubectl_of
 from artificer.kubernetes.run import Circumstances
 from artificer.kubernetes.words import is_name
 
@@ -40,6 +39,18 @@ def add_namespace(parser: Parser) -> None:
     parser.add_argument(
         "-n", "--namespace", metavar="NAME", action=Once, help="(the current context's)"
     )
+
+
+def add_cluster_options(parser: Parser) -> None:
+    """Add what kubectl calls --kubeconfig and --context."""
+    add = parser.add_argument_group("the cluster").add_argument
+    add("--kubeconfig", metavar="FILE", action=Once, help="(KUBECONFIG, ~/.kube/config)")
+    add("--kube-context", metavar="NAME", action=Once, help="of it (the current one)")
+
+
+def kubeconfig_of(args: Namespace) -> Kubeconfig:
+    """Which cluster and namespace *args* name; what they do not is kubectl's own choice."""
+    return Kubeconfig(args.kubeconfig or "", args.kube_context or "", args.namespace or "")
 
 
 def open_cluster(args: Namespace, session: Session) -> Cluster:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import keychain_of, open_wire
 from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
-from artificer.cli.job_cluster import add_cluster_options, kubeconfig_of
 from artificer.cli.job_grammar import split
+from artificer.cli.job_open import add_cluster_options, kubeconfig_of
 from artificer.cli.job_registries import repositories_of
 from artificer.cli.session import Session
 from artificer.errors import Misused, Unauthorized

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
-from artificer.cli.job_cluster import add_cluster_options
 from artificer.cli.job_grammar import job_parser, split
 from artificer.cli.job_graph import graph_of
-from artificer.cli.job_open import circumstances, open_cluster
+from artificer.cli.job_open import add_cluster_options, circumstances, open_cluster
 from artificer.cli.job_render import stem_of, wanted
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError
