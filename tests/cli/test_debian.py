@@ -255,3 +255,54 @@ def test_init_keeps_what_is_to_become_of_scripts(
     cli("init", *line, "--deb-scripts", "replace")
 
     assert 'scripts = "replace",' in (work / "BUILD").read_text()
+
+
+def test_a_lock_has_what_goes_from_the_base(cli: Cli, work: Path, archive: SmallArchive) -> None:
+    archive.add(made("heavy", "1", "amd64", Conflicts="extra")).publish()
+    line = ("--archive", archive.line(), "--deb-scripts", "replace")
+    cli("-b", "scratch", *line, "--apt", "hello", "extra", "-t", "oci:base")
+    upon = ("-b", "oci:base", *line, "--apt", "heavy", "hello-", "-t", "oci:out")
+
+    told = cli("lock", *upon).stdout.splitlines()
+    again = cli("lock", *upon)
+    cli(*upon, "--locked")
+
+    assert told == [
+        "+ packages: heavy hello- on oci:base",
+        "- extra:all (of the base for amd64)",
+        "- hello:amd64 (of the base for amd64)",
+        "+ heavy:amd64 1",
+    ]
+    assert again.stdout == ""
+    assert listed(cli) == ["heavy", "libhello"]
+    (work / "artificer.lock").write_text(
+        (work / "artificer.lock").read_text().replace('"extra:all"', '"../extra:all"')
+    )
+    assert "not a name of a package" in cli(*upon, "--locked", code=2).error
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [
+        ("hello", "hello 0.1 → 1.0"),
+        ("other\nBreaks: hello", "other:amd64"),
+    ],
+)
+def test_mere_files_do_not_replace_what_the_database_of_a_base_knows(
+    cli: Cli, work: Path, archive: SmallArchive, there: str, says: str
+) -> None:
+    status = work / "status"
+    fields = "Version: 0.1\nArchitecture: amd64\nStatus: install ok installed\n"
+    status.write_text(f"Package: {there}\n{fields}")
+    cli("-b", "scratch", "-f", "status:/var/lib/dpkg/status", "-t", "oci:base")
+    cli("-b", "scratch", "-f", "status:/var/lib/dpkg/status.d/there", "-t", "oci:pieces")
+    more = ("--archive", archive.line(), "--apt", "hello", "--deb-level", "unpack")
+
+    done = cli("-b", "oci:base", *more, "-t", "oci:out", code=2)
+    again = cli("-b", "oci:base", *more, "-t", "oci:out", code=2)
+
+    assert says in done.error
+    assert "level `configure`" in done.hint
+    assert again.error == done.error
+    if there == "hello":
+        cli("-b", "oci:pieces", *more, "-t", "oci:out")

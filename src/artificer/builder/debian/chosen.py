@@ -6,14 +6,19 @@ from artificer.builder.debian.ground import ground
 from artificer.builder.debian.recalled import choice_name, keep, recalled
 from artificer.builder.debian.tools import DebTools
 from artificer.builder.recipe import AddDebs
+from artificer.errors import Misused
 from artificer.images.files import read_files
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
 from artificer.sources.debian.acquire import offered, universe_of
 from artificer.sources.debian.binary import Binary
-from artificer.sources.debian.listing import files_of, installed
+from artificer.sources.debian.listing import STATUS, files_of, installed
 from artificer.sources.debian.resolve import resolve
 from artificer.sources.debian.values import Installed, Locked, Wanted
+
+
+class NotAdded(Misused):
+    """Packages of a base have to change, and only files can be added."""
 
 
 def resolved(
@@ -23,6 +28,15 @@ def resolved(
 
     They are always asked; where they say what they said before, so is what the step comes to.
     """
+    found = _resolved(step, image, architecture, reach, tools)
+    if step.level == "unpack" and image.layers:
+        _check_added(found, image, reach)
+    return found
+
+
+def _resolved(
+    step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
+) -> Chosen:
     wanted = step.wanted or Wanted()
     architectures = (architecture, *step.foreign)
     offer = offered(step.archives, architectures, tools.web, files=wanted.files)
@@ -40,6 +54,27 @@ def resolved(
     found = Chosen(packages, gone, "resolved")
     keep(name, found, reach.store)
     return found
+
+
+def _check_added(chosen: Chosen, image: Image, reach: Reach) -> None:
+    """Refuse what has to go or change: mere files come beside those of older versions.
+
+    What `status.d` alone knows may change, for what is unpacked is noted there.
+    """
+    tree = ground(image, reach)
+    paths = [path for path in files_of(tree) if path == STATUS]
+    files = read_files(image, tree, paths, limits.STATUS_BYTES, reach)
+    old = {one.name: one.version for one in installed(files)}
+    changed = [
+        f"{one.name} {old[one.name]} → {one.version}" for one in chosen.packages if one.name in old
+    ]
+    if gone := [*changed, *chosen.remove]:
+        raise NotAdded(
+            f"level `unpack` only adds packages, and these of the base have to change or go: "
+            f"{', '.join(gone)}",
+            hint="take level `configure`, which updates dpkg's database, or name versions that "
+            "go with the base (`NAME=VERSION`)",
+        )
 
 
 def installed_in(image: Image, reach: Reach) -> tuple[Installed, ...]:
