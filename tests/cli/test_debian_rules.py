@@ -352,3 +352,22 @@ def test_keys_go_to_where_apt_trusts_them(
     told = site("tree", f"docker-archive:{work}/artificer-bin/keyed.tar").stdout
 
     assert "/etc/apt/trusted.gpg.d/my.key.asc" in told
+
+
+def test_a_lock_has_what_goes_from_its_base(site: Cli, work: Path, archive: SmallArchive) -> None:
+    archive.add(made("heavy", "1", "amd64", Conflicts="extra")).publish()
+    more = f'archives = ["{archive.line()}"], scripts = "replace"'
+    (work / "BUILD").write_text(
+        f'{IMAGE}apt(name = "below", packages = ["hello", "extra"], {more})\n'
+        'container_image(name = "base", layers = [":below"])\n'
+        f'apt(name = "debs", base = ":base", packages = ["heavy", "hello-"], {more},\n'
+        '    lock = "debs.lock", architectures = ["amd64"])\n'
+        'container_image(name = "image", base = ":base", layers = [":debs"])\n'
+    )
+
+    told = site("lock").stdout
+    site("build", "//:image.tar")
+
+    assert "- hello:amd64 (of the base for amd64)\n" in told
+    tar = work / "artificer-bin/image.tar"
+    assert listed(site, f"docker-archive:{tar}") == ["heavy=1", "libhello=1:2.0"]

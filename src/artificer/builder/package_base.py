@@ -38,7 +38,7 @@ def _completed(step: AddDebs, target: Target, base: Base, sources: Sources) -> A
         architecture: lock.of(architecture, request=request, base=chain_name(image), what=name)
         for architecture, image in bases.items()
     }
-    return step._replace(locked=tuple(found.items()))
+    return step._replace(locked=tuple(found.items()), leaving=tuple(lock.leaving.items()))
 
 
 def images_by_architecture(target: Target, base: Base) -> dict[str, Image | None]:

@@ -28,6 +28,9 @@ _PASSWORD = re.compile(r"[a-z+]+://[^/@]*:[^/@]*@")
 class InvalidPackages(Misused):
     """A lock of packages that cannot be read as one."""
 
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or "`artificer lock` writes it anew")
+
 
 class StaleLock(ArtificerError):
     """A lock of packages is of another request, or for another base."""
@@ -37,12 +40,14 @@ class LockedSet(NamedTuple):
     """What a request came to: *packages* by architecture.
 
     *request* is what was asked for, as `request_of` has it; *bases* is what the packages of an
-    architecture are installed upon (the chain of its layers, empty for nothing).
+    architecture are installed upon (the chain of its layers, empty for nothing), *leaving* what
+    of that goes (``NAME:ARCH``).
     """
 
     request: str
     packages: Mapping[str, tuple[Locked, ...]]
     bases: Mapping[str, str] = {}
+    leaving: Mapping[str, tuple[str, ...]] = {}
 
     def of(self, architecture: str, *, request: str, base: str, what: str) -> tuple[Locked, ...]:
         """The packages for *architecture*; `StaleLock` if they are not those of *request*."""
@@ -93,6 +98,9 @@ def differences(was: Locks, now: Locks) -> Iterator[str]:
 
 
 def _changes(before: LockedSet | None, after: LockedSet | None) -> Iterator[str]:
+    old_gone, new_gone = (set(_gone(one)) for one in (before, after))
+    for text in sorted(old_gone ^ new_gone):
+        yield f"{'- ' if text in new_gone else '+ '}{text}"
     was, now = (_versions(one) for one in (before, after))
     for key in sorted(was.keys() | now.keys()):
         name = ":".join(key)
@@ -107,6 +115,13 @@ def _changes(before: LockedSet | None, after: LockedSet | None) -> Iterator[str]
             yield f"~ {name} {old.version} (another file)"
         elif old != new:
             yield f"~ {name} {new.version if new else ''} (where it is, or who needs it)"
+
+
+def _gone(one: LockedSet | None) -> Iterator[str]:
+    """The packages of bases that leave by *one*."""
+    if one is not None:
+        for architecture, names in one.leaving.items():
+            yield from (f"{name} (of the base for {architecture})" for name in names)
 
 
 def _versions(one: LockedSet | None) -> dict[tuple[str, str], Locked]:
@@ -126,6 +141,7 @@ def document_of(one: LockedSet) -> dict[str, Any]:
         "architectures": {
             architecture: {
                 **({"base": base} if (base := one.bases.get(architecture, "")) else {}),
+                **({"remove": list(gone)} if (gone := one.leaving.get(architecture, ())) else {}),
                 "packages": [_package(each) for each in one.packages[architecture]],
             }
             for architecture in sorted(one.packages)
@@ -187,6 +203,7 @@ def parsed_set(document: Any, what: str) -> LockedSet:
         raise InvalidPackages(f"{what}: not a locked set of packages")
     packages: dict[str, tuple[Locked, ...]] = {}
     bases: dict[str, str] = {}
+    leaving: dict[str, tuple[str, ...]] = {}
     for architecture, found in document["architectures"].items():
         _word(architecture, "architecture", what)
         if not isinstance(found, dict) or not isinstance(found.get("packages"), list):
@@ -196,7 +213,19 @@ def parsed_set(document: Any, what: str) -> LockedSet:
         )
         if base := str(found.get("base", "")):
             bases[architecture] = base
-    return LockedSet(str(document.get("request", "")), packages, bases)
+        if gone := _leaving(found.get("remove", []), f"{what}: {architecture}"):
+            leaving[architecture] = gone
+    return LockedSet(str(document.get("request", "")), packages, bases, leaving)
+
+
+def _leaving(names: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(names, list) or len(names) > limits.ENTRIES:
+        raise InvalidPackages(f"{what}: remove is not a list of packages")
+    for text in names:
+        name, _, architecture = str(text).partition(":")
+        _word(name, "name", what)
+        _word(architecture, "architecture", what)
+    return tuple(map(str, names))
 
 
 def _unique(packages: Iterable[Locked], what: str) -> tuple[Locked, ...]:

@@ -47,7 +47,8 @@ class CopyFrom(NamedTuple):
 class AddDebs(NamedTuple):
     """Install Debian packages: those *locked* for the image's architecture, else what is *wanted*.
 
-    *locked* has the packages of each architecture, as Debian calls it, in an order dpkg can take.
+    *locked* has the packages of each architecture, as Debian calls it, in an order dpkg can take,
+    *leaving* those of the base (``NAME:ARCH``) that go for them.
     What is wanted is looked for in *archives*. Files that no package has a time for get *epoch*.
     With *layering* ``budget`` there are at most *budget* layers. A script that cannot be run, and
     nobody knows what to do instead of, is an error unless *accept_skipped*.
@@ -56,6 +57,7 @@ class AddDebs(NamedTuple):
     wanted: "Wanted | None" = None
     archives: "tuple[Archive, ...]" = ()
     locked: "tuple[tuple[str, tuple[Locked, ...]], ...]" = ()
+    leaving: tuple[tuple[str, tuple[str, ...]], ...] = ()
     level: "Level" = "configure"
     profile: "Profile | None" = None
     layering: "Layering" = "one"

@@ -99,7 +99,10 @@ def step_of(target: Debs, image: Image, task: Task) -> AddDebs:
             base=chain_name(image if image.layers else None) if lock.request else "",
             what=task.file(target.lock).short,
         )
-        return step._replace(locked=((architecture, tuple(_here(locked, target, task))),))
+        return step._replace(
+            locked=((architecture, tuple(_here(locked, target, task))),),
+            leaving=tuple(lock.leaving.items()),
+        )
     base = told(target.base) if target.base is not None else ""
     return with_archives(step, base, {architecture: image if image.layers else None}, task.reach)
 

@@ -34,7 +34,7 @@ def locked_choice(step: AddDebs, architecture: str) -> Chosen | None:
         return None
     for name, packages in step.locked:
         if name == architecture:
-            return Chosen(packages)
+            return Chosen(packages, dict(step.leaving).get(name, ()))
     there = ", ".join(name for name, _ in step.locked)
     raise NotLockedFor(
         f"packages are locked for {there}, not for {architecture}",

@@ -8,7 +8,7 @@ from artificer.builder.debian.tools import DebTools
 from artificer.builder.debian.upon import chain_name, with_archives
 from artificer.builder.package_lock import LockedSet
 from artificer.builder.recipe import AddDebs
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import Misused
 from artificer.images.reach import Reach
 from artificer.oci.edit import empty
 from artificer.oci.image import Image
@@ -18,10 +18,6 @@ from artificer.sources.debian.values import Locked, Pin, Wanted
 
 _KEEP = 1001
 """The priority of a locked version: also where another is newer, or installed."""
-
-
-class Removes(ArtificerError):
-    """Packages that a lock cannot pin: they take others away."""
 
 
 class Earlier(NamedTuple):
@@ -43,18 +39,16 @@ def locked_now(
     step = with_archives(step, reference, bases, reach)
     _check(earlier)
     packages: dict[str, tuple[Locked, ...]] = {}
+    leaving: dict[str, tuple[str, ...]] = {}
     for architecture, image in bases.items():
         own = _held(step, architecture, earlier)
         chosen = resolved(own, image or empty(LINUX_AMD64, "oci"), architecture, reach, tools)
-        if chosen.remove:
-            raise Removes(
-                f"{', '.join(chosen.remove)} would have to go from {reference}",
-                hint="a lock pins what comes, and nothing that goes: leave the package out that "
-                "conflicts, or take another base",
-            )
         packages[architecture] = chosen.packages
+        if chosen.remove:
+            leaving[architecture] = chosen.remove
     names = {architecture: chain_name(image) for architecture, image in bases.items()}
-    return LockedSet("", packages, {key: name for key, name in names.items() if name})
+    told = {key: name for key, name in names.items() if name}
+    return LockedSet("", packages, told, leaving)
 
 
 def _check(earlier: Earlier) -> None:
