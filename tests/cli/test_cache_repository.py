@@ -89,6 +89,25 @@ def test_two_that_race_write_the_same(
         assert len(list((tag / "index/sha256").iterdir())) == 1, tag.name
 
 
+def test_it_does_not_matter_who_was_quicker_with_the_base(
+    cli: Cli, workspace: Path, open_registry: Registry
+) -> None:
+    alone, shared = (f"{open_registry.host}/race/{name}" for name in ("alone", "shared"))
+    cli.machine("alone")("build", "//:image0", "--cache-repo", alone)
+    cli.machine("quicker")("build", "//:base0", "--cache-repo", shared)
+    cli.machine("slower")("build", "//:image0", "--cache-repo", shared)
+
+    assert _artifacts(alone, open_registry) == _artifacts(shared, open_registry)
+
+
+def _artifacts(name: str, served: Registry) -> dict[str, list[str]]:
+    tags = served.data / "docker/registry/v2/repositories" / name.partition("/")[2]
+    return {
+        tag.name: sorted(one.name for one in (tag / "index/sha256").iterdir())
+        for tag in (tags / "_manifests/tags").iterdir()
+    }
+
+
 def test_a_fresh_machine_sends_nothing_and_asks_little(
     cli: Cli, workspace: Path, fresh_repository: str, open_registry: Registry
 ) -> None:

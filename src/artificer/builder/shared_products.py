@@ -31,6 +31,7 @@ from artificer.oci.image import (
     Artifact,
     Blob,
     Image,
+    Layer,
     Origin,
     Remote,
     Stored,
@@ -39,6 +40,7 @@ from artificer.oci.image import (
     manifest_document,
 )
 from artificer.oci.reference import Named
+from artificer.store.blobs import Store
 
 _RECORD_BYTES = 64 * limits.MIB
 
@@ -62,7 +64,7 @@ def share_products(cache: Cache, products: Sequence[Made], reach: Reach) -> None
         return
     deliveries = []
     for made in products:
-        content = _artifact(made, reach)
+        content = _artifact(made, Remote(cache.name.repository), reach)
         if content is not None:
             deliveries.append(Delivery(content, _name(cache, made.key)))
     deliver(cache, deliveries, reach)
@@ -102,12 +104,12 @@ def _take_files(descriptor: Descriptor, name: Named, reach: Reach) -> None:
             reach.store.put_chunks(member.chunks(), Digest(f"sha256:{member.entry.path}"))
 
 
-def _artifact(made: Made, reach: Reach) -> Artifact | None:
-    blobs = _blobs(made.product, reach)
+def _artifact(made: Made, cache: Remote, reach: Reach) -> Artifact | None:
+    blobs = _blobs(made.product, cache, reach)
     if blobs is None:
         return None
     try:
-        data = packed(made.product, reach.store).data
+        data = packed(_as_made_here(made.product, cache, reach.store), reach.store).data
     except NotPortable:
         return None
     # No time is in it: whoever builds the same writes the same bytes.
@@ -126,7 +128,30 @@ def _artifact(made: Made, reach: Reach) -> Artifact | None:
     return Artifact(manifest, (Blob(config, where), *blobs))
 
 
-def _blobs(product: Kept, reach: Reach) -> tuple[Blob, ...] | None:
+def _as_made_here(product: Kept, cache: Remote, store: Store) -> Kept:
+    """*product* as it would be if nobody had been quicker to put parts of it into *cache*.
+
+    Of several machines that build the same at once, each then writes the same bytes.
+    """
+
+    def origin(digest: Digest, known: Origin) -> Origin:
+        return Stored(store.blob_path(digest)) if known == cache else known
+
+    match product:
+        case Image():
+            origins = {digest: origin(digest, one) for digest, one in product.origins.items()}
+            return Image(product.manifest, product.config, origins)
+        case Layers(layers):
+            blobs = (
+                Blob(one.descriptor, origin(one.blob.digest, one.blob.origin)) for one in layers
+            )
+            here = (Layer(blob, one.diff_id) for blob, one in zip(blobs, layers, strict=True))
+            return product._replace(layers=tuple(here))
+        case _:
+            return product
+
+
+def _blobs(product: Kept, cache: Remote, reach: Reach) -> tuple[Blob, ...] | None:
     """The blobs that another machine needs to have; None if there is more that only we have."""
     match product:
         case Passed():
@@ -135,13 +160,13 @@ def _blobs(product: Kept, reach: Reach) -> tuple[Blob, ...] | None:
             digests = sorted({file.digest for file in files})
             return (_tar_of(digests, reach),) if digests else ()
         case Layers(layers):
-            return _own([layer.blob for layer in layers])
+            return _own([layer.blob for layer in layers], cache)
         case Image():
-            return _own(product.blobs)
+            return _own(product.blobs, cache)
 
 
-def _own(blobs: Sequence[Blob]) -> tuple[Blob, ...] | None:
-    own = [blob for blob in blobs if isinstance(blob.origin, Stored)]
+def _own(blobs: Sequence[Blob], cache: Remote) -> tuple[Blob, ...] | None:
+    own = [blob for blob in blobs if isinstance(blob.origin, Stored) or blob.origin == cache]
     if any(blob.origin.offset for blob in own if isinstance(blob.origin, Stored)):
         return None  # in an archive that the other machine imports itself
     return tuple(own)
