@@ -1,9 +1,18 @@
 """Each way in which a Job ended, or did not, on a real server: one message, one hint, one code."""
 
+from typing import Any
+
 import pytest
 
-from artificer.kubernetes.failure import Failure, Stuck, job_failure, pod_failure, stuck_job
-from artificer.kubernetes.objects import job_of, pod_of, ranges
+from artificer.kubernetes.failure import (
+    Failure,
+    Stuck,
+    job_failure,
+    pod_failure,
+    stuck_job,
+    stuck_pod,
+)
+from artificer.kubernetes.objects import Told, job_of, pod_of, ranges
 from artificer.kubernetes.state import Index, State, folded, index_at, result_at
 from tests.kubernetes.recordings import FINALS, WATCHES, changes, final, job_name, recording
 
@@ -276,3 +285,50 @@ def test_an_ending_that_nobody_knew_is_told_as_the_server_tells_it() -> None:
 def test_ranges_of_indexes_are_read_and_nonsense_is_passed_over() -> None:
     assert ranges("0,2-4,7") == {0, 2, 3, 4, 7}
     assert ranges("") == ranges("x") == ranges("0-99999999999") == frozenset()
+
+
+def _waiting(reason: str, message: str, **status: Any) -> Stuck | None:
+    pod = recording("secret-missing")["pods"][0]
+    pod["status"].update(status)
+    told = Told("Pod", pod["metadata"]["name"], "", "Warning", reason, message)
+    return stuck_pod(pod_of(pod), (told,))
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        (
+            "rpc error: code = Unknown desc = the runtime does not support user namespaces",
+            "the node has no user namespaces for this pod, or for its volumes: `--host-users`",
+        ),
+        (
+            'rpc error: desc = no runtime handler for "gvisor" is configured',
+            "the node has no such runtime: `--runtime-class`, `--node-selector`",
+        ),
+        (
+            "rpc error: desc = failed to setup network: no free addresses",
+            "`kubectl describe pod` tells more: it is the node's network, or its runtime",
+        ),
+    ],
+)
+def test_a_node_that_cannot_make_the_pod_says_why(message: str, hint: str) -> None:
+    stuck = _waiting("FailedCreatePodSandBox", message)
+
+    assert stuck is not None
+    why = message.rpartition("desc = ")[2]
+    assert stuck.failure == Failure(f"the node cannot make the pod: {why}", hint, 75)
+    assert stuck.patience == 120
+
+
+def test_what_kept_a_pod_before_it_was_made_keeps_it_no_more() -> None:
+    message = 'MountVolume.SetUp failed for volume "work" : configmap "work-1" not found'
+    made = {"type": "PodReadyToStartContainers", "status": "True"}
+
+    assert _waiting("FailedMount", message) is not None
+    assert _waiting("FailedMount", message, conditions=[made]) is None
+
+
+def test_a_volume_without_user_namespaces_says_what_to_do() -> None:
+    failure = _ended(128, "StartError", "runc: failed to set MOUNT_ATTR_IDMAP on /nfs")
+
+    assert failure.hint.endswith("`--host-users`")

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailable
-from artificer.kubernetes.objects import Container, Ended, JobView, Pod, Told
+from artificer.kubernetes.objects import MOUNTED, Container, Ended, JobView, Pod, Told
 
 _PERMANENT = ArtificerError.exit_code
 _AGAIN = Transient.exit_code
@@ -84,11 +84,7 @@ def _ended(container: Container, ended: Ended) -> Failure:
             _PERMANENT,
         )
     if ended.reason in {"StartError", "ContainerCannotRun"}:
-        return Failure(
-            f"{_whose(container)} cannot be started: {_line(ended.message)}",
-            "is it artificer's image (`--image`), and made for the nodes' architecture?",
-            _PERMANENT,
-        )
+        return _unstarted(container, ended.message)
     if ended.code == _KILLED:
         return Failure(
             f"{_whose(container)} was killed (137): its pod was deleted, or its time was over",
@@ -102,6 +98,15 @@ def _ended(container: Container, ended: Ended) -> Failure:
             _AGAIN,
         )
     return _told(container, ended)
+
+
+def _unstarted(container: Container, message: str) -> Failure:
+    hint = "is it artificer's image (`--image`), and made for the nodes' architecture?"
+    return Failure(
+        f"{_whose(container)} cannot be started: {_line(message)}",
+        _node_hint(message) if _USERS.search(message) else hint,
+        _PERMANENT,
+    )
 
 
 def _told(container: Container, ended: Ended) -> Failure:
@@ -134,15 +139,19 @@ def stuck_pod(pod: Pod, told: tuple[Told, ...]) -> Stuck | None:
     for one in pod.containers:
         if one.state == "waiting" and (found := _waiting(one)) is not None:
             return found
-    mount = next((one for one in reversed(told) if one.reason in _MOUNTS), None)
-    return None if mount is None else _unmounted(mount.message)
+    last = next((one for one in reversed(told) if one.reason in {*_MOUNTS, _SANDBOX}), None)
+    if last is None or pod.condition(MOUNTED) is not None:
+        return None
+    return _unmounted(last.message) if last.reason in _MOUNTS else _unboxed(last.message)
 
 
+_SANDBOX = "FailedCreatePodSandBox"
 _MOUNTS = frozenset({"FailedMount", "FailedAttachVolume"})
 _PULLS = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "ImageInspectError"})
 _NO_SUCH_IMAGE = re.compile(r"not found|manifest unknown|name unknown|does not exist", re.I)
 _DENIED = re.compile(r"authoriz|unauthorized|denied|credentials|forbidden|\b40[13]\b", re.I)
 _NO_SECRET = re.compile(r'(secret|configmap) "([^"]+)" not found')
+_USERS = re.compile(r"user ?namespace|userns|idmap|HostUsers", re.I)
 _NO_KEY = re.compile(r"references non-existent (?:secret|config) key: (\S+)")
 
 
@@ -167,14 +176,7 @@ def _waiting(container: Container) -> Stuck | None:
     if container.waiting in {"CreateContainerConfigError", "CreateContainerError"}:
         return _unconfigured(container)
     if container.waiting == "RunContainerError":
-        return Stuck(
-            Failure(
-                f"{_whose(container)} cannot be started: {_line(message)}",
-                "is it artificer's image (`--image`), and made for the nodes' architecture?",
-                _PERMANENT,
-            ),
-            20.0,
-        )
+        return Stuck(_unstarted(container, message), 20.0)
     return None
 
 
@@ -236,6 +238,20 @@ def _unmounted(message: str) -> Stuck:
         )
     hint = "`kubectl describe pod` tells more; the volumes are those of the Job's options"
     return Stuck(Failure(f"a volume cannot be mounted: {_line(message)}", hint, _AGAIN), 120.0)
+
+
+def _unboxed(message: str) -> Stuck:
+    why = _line(message.rpartition("desc = ")[2] or message)
+    failure = Failure(f"the node cannot make the pod: {why}", _node_hint(message), _AGAIN)
+    return Stuck(failure, 120.0)
+
+
+def _node_hint(message: str) -> str:
+    if _USERS.search(message):
+        return "the node has no user namespaces for this pod, or for its volumes: `--host-users`"
+    if "runtime" in message.lower() and "handler" in message.lower():
+        return "the node has no such runtime: `--runtime-class`, `--node-selector`"
+    return "`kubectl describe pod` tells more: it is the node's network, or its runtime"
 
 
 def _no_secret(kind: str, name: str) -> Stuck:

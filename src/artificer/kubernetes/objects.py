@@ -168,8 +168,11 @@ def ranges(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-# A Pod is fine as long as these do not say otherwise; for each, the status that matters.
-_TELLING = {"PodScheduled": "False", "DisruptionTarget": "True"}
+MOUNTED = "PodReadyToStartContainers"
+"""The condition of a Pod whose volumes and network are there, whatever was told before."""
+
+# Of each condition, the status that matters.
+_TELLING = {"PodScheduled": "False", "DisruptionTarget": "True", MOUNTED: "True"}
 
 
 def _conditions(status: Document) -> Iterator[tuple[str, str, str]]:
