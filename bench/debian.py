@@ -21,8 +21,11 @@ from bench.targets import Verdict
 from tests.parts import engines
 
 NOTHING, BASE, CHANGED = "nginx from nothing", "nginx on a base", "a file above nginx changed"
+UNPACKED = "nginx from nothing, unpacked only"
 TIMES = {NOTHING: 2.0, BASE: 1.5}
 TIMES_CHANGED = 20.0
+# What is written, beside what stays in the end: documents, records, the file above the packages.
+BESIDE = 1.05
 
 MMDEBSTRAP = "mmdebstrap -q --variant=apt --include=nginx '' {state}/root.tar '{copied}'"
 DOCKERFILE = """\
@@ -38,8 +41,9 @@ BUILDAH = (
 )
 OURS = (
     '"{python}" -m artificer -q {base} --archive "[trusted=yes] file://{mirror} ./" '
-    "--apt {packages} --files {context}/app:/srv/app -t oci:{state}/image:1"
+    "--apt {packages} --files {context}/app:/srv/app {more} -t oci:{state}/image:1"
 )
+UNPACK = "--deb-level unpack"
 
 
 class Site(NamedTuple):
@@ -65,6 +69,7 @@ def debian(run: Runner, rounds: int, cache: Path) -> Section:
     site = Site(run, mirror(cache), base_layout(cache), context)
     site.edit(0)
     samples: dict[tuple[str, str], list[Sample]] = {}
+    kept: list[float] = []
     peers: Sequence[tuple[str, Do]] = (
         ("artificer", _ours),
         ("mmdebstrap", _mmdebstrap),
@@ -78,9 +83,18 @@ def debian(run: Runner, rounds: int, cache: Path) -> Section:
                     samples.setdefault((case, who), []).append(sample)
             except (pytest.skip.Exception, pytest.fail.Exception):
                 continue
+        sample, share = _unpacked(site)
+        samples.setdefault((UNPACKED, "artificer"), []).append(sample)
+        kept.append(share)
     cases = [Case(f"{case}, {who}", found) for (case, who), found in sorted(samples.items())]
     title = f"Debian packages, {packages_in(site.mirror)} of them from nothing"
-    return Section("debian", title, cases, list(_verdicts(samples)))
+    streamed = Verdict(
+        "packages unpacked past the disk",
+        f"≤ {BESIDE:g} × what is kept",
+        f"{max(kept):.2f} × written",
+        max(kept) <= BESIDE,
+    )
+    return Section("debian", title, cases, [*_verdicts(samples), streamed])
 
 
 def _verdicts(samples: dict[tuple[str, str], list[Sample]]) -> Iterator[Verdict]:
@@ -109,13 +123,23 @@ def _ours(site: Site, number: int) -> Iterator[tuple[str, Sample]]:
         yield CHANGED, _artificer(site, state, base, "nginx")
 
 
-def _artificer(site: Site, state: Path, base: str, packages: str) -> Sample:
+def _unpacked(site: Site) -> tuple[Sample, float]:
+    """Packages' files without their scripts: how much is written for what is kept of it."""
+    with _state(site.run) as state:
+        sample = _artificer(site, state, "-b scratch", "apt nginx", UNPACK)
+        # The image's files are names of the store's.
+        found = {one.stat().st_ino: one.stat() for one in state.rglob("*") if one.is_file()}
+        return sample, sample.written / sum(one.st_blocks * 512 for one in found.values())
+
+
+def _artificer(site: Site, state: Path, base: str, packages: str, more: str = "") -> Sample:
     script = OURS.format(
         python=sys.executable,
         base=base,
         mirror=site.mirror,
         packages=packages,
         context=site.context,
+        more=more,
         state=state,
     )
     return site.run.run(script, state, site.context, ARTIFICER_STORE=f"{state}/store")

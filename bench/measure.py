@@ -18,11 +18,15 @@ class Failed(Exception):
 
 
 class Sample(NamedTuple):
-    """What one run cost. The peak is that of the largest process."""
+    """What one run cost. The peak is that of the largest process.
+
+    *written* are bytes that were put into files of a disk, also into those that are gone by now.
+    """
 
     wall: float
     cpu: float
     peak: int
+    written: int = 0
 
 
 class Runner(NamedTuple):

@@ -16,8 +16,11 @@ def main(result: str, command: list[str]) -> int:
     wall = time.perf_counter() - start
     code = posix.waitstatus_to_exitcode(status)
     cpu = usage.ru_utime + usage.ru_stime
+    peak, written = usage.ru_maxrss * 1024, usage.ru_oublock * 512
     with open(result, "w") as file:
-        file.write(f'{{"code":{code},"wall":{wall},"cpu":{cpu},"peak":{usage.ru_maxrss * 1024}}}')
+        file.write(
+            f'{{"code":{code},"wall":{wall},"cpu":{cpu},"peak":{peak},"written":{written}}}'
+        )
     return 0
 
 
