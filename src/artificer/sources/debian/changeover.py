@@ -7,6 +7,7 @@ from typing import NamedTuple
 from artificer.layers.entry import DIRECTORY, FILE, Entry
 from artificer.layers.tree import Tree
 from artificer.sources.debian.database import INFO, Record
+from artificer.sources.debian.layout import above
 from artificer.sources.debian.stanza import Conffile
 from artificer.sources.debian.unpack import Placed, bytes_of
 
@@ -105,7 +106,7 @@ def vanished(
     """
     gone: set[str] = set()
     directories: list[str] = []
-    needed = {above for path in new for above in _above(path)}
+    needed = {folder for path in new for folder in above(path)}
     for path in old:
         if not path or path in kept or path in new:
             continue
@@ -119,7 +120,7 @@ def vanished(
     for path in sorted(directories, key=lambda one: one.count("/"), reverse=True):
         if path not in needed and all(child.path in gone for child in tree.children(path)):
             gone.add(path)
-    return (path for path in sorted(gone) if not any(above in gone for above in _above(path)))
+    return (path for path in sorted(gone) if gone.isdisjoint(above(path)))
 
 
 def old_info(tree: Tree, record: Record, new: Collection[str]) -> list[str]:
@@ -133,8 +134,3 @@ def old_info(tree: Tree, record: Record, new: Collection[str]) -> list[str]:
 def without(lines: Sequence[str], lost: Collection[str]) -> tuple[str, ...]:
     """A package's list without the files that others took."""
     return tuple(line for line in lines if line not in lost)
-
-
-def _above(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
-from artificer.layers.entry import FILE, Entry
+from artificer.layers.entry import FILE, HARDLINK, Entry
 from artificer.layers.tree import Tree
 from artificer.sources.debian.deb822 import stanzas
 from artificer.sources.debian.stanza import Conffile, conffiles_of
@@ -147,4 +147,4 @@ def records_of(data: bytes) -> Iterable[Record]:
 
 def _is_file(tree: Tree, path: str) -> bool:
     file = tree.lookup(path)
-    return file is not None and file.kind == FILE
+    return file is not None and file.kind in {FILE, HARDLINK}

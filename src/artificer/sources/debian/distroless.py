@@ -18,7 +18,7 @@ from artificer.sources.debian.database import (
 )
 from artificer.sources.debian.deb import STATUS as PIECES
 from artificer.sources.debian.finish import without
-from artificer.sources.debian.layout import Layout
+from artificer.sources.debian.layout import Layout, above
 from artificer.sources.debian.relations import parse_relations
 
 _ALWAYS = frozenset(("base-files", "netbase", "tzdata"))
@@ -164,8 +164,8 @@ def _dangling(files: Mapping[str, Entry], dropped: Collection[str]) -> set[str]:
             link = links.get(target)
             if link is None:
                 break
-            above = target.rpartition("/")[0]
-            whole = link[1:] if link.startswith("/") else f"{above}/{link}"
+            folder = target.rpartition("/")[0]
+            whole = link[1:] if link.startswith("/") else f"{folder}/{link}"
             target = layout.real(_plain(whole))
         if target in files and target not in left:
             gone.add(path)
@@ -185,18 +185,13 @@ def _plain(path: str) -> str:
 def _idle(entries: Sequence[Entry], dropped: Collection[str], stay: Collection[str]) -> set[str]:
     """The directories that nobody has any more and that nothing is in."""
     left = [one for one in entries if one.path not in dropped]
-    used = {above for one in left if one.kind != DIRECTORY for above in _above(one.path)}
-    used |= {above for path in stay for above in _above(path)}
+    used = {folder for one in left if one.kind != DIRECTORY for folder in above(one.path)}
+    used |= {folder for path in stay for folder in above(path)}
     return {
         one.path
         for one in left
         if one.kind == DIRECTORY and one.path not in used and one.path not in stay
     }
-
-
-def _above(path: str) -> Iterable[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 def _pieces(
@@ -222,6 +217,6 @@ def _pieces(
 def _inserted(entries: Sequence[Entry], pieces: Sequence[Entry], epoch: int) -> list[Entry]:
     """*entries* and *pieces* with the directories above, in the order of paths."""
     there = {entry.path for entry in entries}
-    above = [path for path in (*_above(f"{PIECES}/x"),) if path not in there]
-    made = [Entry(path, DIRECTORY, 0o755, 0, 0, 0, epoch, "", None) for path in above]
+    missing = [path for path in above(f"{PIECES}/x") if path not in there]
+    made = [Entry(path, DIRECTORY, 0o755, 0, 0, 0, epoch, "", None) for path in missing]
     return by_components([*entries, *made, *pieces])

@@ -1,6 +1,6 @@
 """Where a package's files really go: through merged ``/usr`` and other links to directories."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from artificer.errors import ArtificerError
 from artificer.layers.tree import Tree
@@ -33,6 +33,12 @@ def merged_usr(architecture: str) -> dict[str, str]:
     return {name: f"usr/{name}" for name in names}
 
 
+def above(path: str) -> Iterator[str]:
+    """Yield the directories that *path* is in, the nearest first, but not the root."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
 class Layout:
     """Where paths are, upon *tree* (None is nothing), once *links* are there.
 
@@ -43,17 +49,19 @@ class Layout:
         self._tree = tree
         self._links = dict(links)
         self._parents: dict[str, str] = {"": ""}
+        self._asked: set[str] = set()
 
     def real(self, path: str) -> str:
         """Where *path* is: the links above it are followed, itself is not."""
-        above, slash, name = path.rpartition("/")
+        folder, slash, name = path.rpartition("/")
         if name in _NO_NAMES:
             return self._followed(path)
         if not slash:
             return path
-        parent = self._parents.get(above)
+        parent = self._parents.get(folder)
         if parent is None:
-            parent = self._parents[above] = self._followed(above)
+            parent = self._parents[folder] = self._followed(folder)
+            self._asked.update((folder, *above(folder)))
         return f"{parent}/{name}" if parent else name
 
     def is_link_to_directory(self, path: str) -> bool:
@@ -72,6 +80,8 @@ class Layout:
     def learn(self, path: str, target: str) -> None:
         """Know that *path* is a symbolic link to *target* now."""
         self._links[path] = target
+        if path not in self._asked:
+            return
         below = f"{path}/"
         stale = [one for one in self._parents if one == path or one.startswith(below)]
         for one in stale:

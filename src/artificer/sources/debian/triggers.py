@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from artificer.sources.debian.database import FOLDER, lines_in, lines_of
+from artificer.sources.debian.layout import above
 
 TRIGGERS = f"{FOLDER}/triggers"
 _FILE = f"{TRIGGERS}/File"
@@ -72,11 +73,6 @@ def set_off(known: Iterable[Interest], paths: Iterable[str]) -> dict[str, bytes]
     dpkg takes it up at its next call, so nobody needs to wait for it: hence the ``-``.
     """
     names = {one.name for one in known if one.name.startswith("/")}
-    found = {name for path in paths for name in (f"/{path}", *_above(f"/{path}")) if name in names}
+    found = {name for path in paths for name in (f"/{path}", *above(f"/{path}")) if name in names}
     text = lines_of([f"{name} -" for name in sorted(found)])
     return {_UNINCORPORATED: text} if found else {}
-
-
-def _above(path: str) -> Iterable[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
