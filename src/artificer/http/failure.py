@@ -51,14 +51,14 @@ def unconnected(error: OSError, host: str) -> ArtificerError:
             )
         return Unreachable(
             f"{host}: there is no such host ({reason(error)})",
-            hint="check the registry's name and the network",
+            hint="check the name and the network",
         )
     if isinstance(error, TimeoutError):
         return TimedOut(
             f"{host}: no connection in time",
             hint="is there a firewall, or a proxy to name in HTTPS_PROXY?",
         )
-    hint = "is the registry running there?"
+    hint = "is a server running there?"
     return Unreachable(f"{host}: cannot connect: {reason(error)}", hint=hint)
 
 

@@ -31,7 +31,7 @@ from artificer.oci.image import Image, Layer
 from artificer.sandbox.client import NoSandbox
 from artificer.sources.debian.acquire import acquire
 from artificer.sources.debian.database import database_files
-from artificer.sources.debian.deb import read_package
+from artificer.sources.debian.deb import BadPackage, Package, read_package
 from artificer.sources.debian.distroless import NotConfigured, distroless
 from artificer.sources.debian.finish import finish
 from artificer.sources.debian.install import installation
@@ -155,8 +155,9 @@ def _made(job: Job, *, runs: bool) -> Stack:
 def _streamed(job: Job, tree: Tree, spools: ExitStack) -> tuple[_Lines, list[Told]]:
     """Unpack packages, one after the other, into the one layer."""
     work, paths = job.work, _acquired(job)
-    scripts = [_skipped(path) for path in paths]
-    told = [one for each in scripts for one in each]
+    packages = [read_package(path) for path in paths]
+    _see_that_they_are(job, packages)
+    told = [one for package in packages for one in _skipped(package)]
     tell_scripts(job, told)
     reading = Reading(
         lambda: spools.enter_context(work.reach.store.spool()),
@@ -170,8 +171,20 @@ def _streamed(job: Job, tree: Tree, spools: ExitStack) -> tuple[_Lines, list[Tol
     return [(layer, _line(job))], told
 
 
-def _skipped(path: str) -> list[Told]:
-    package = read_package(path)
+def _see_that_they_are(job: Job, packages: Sequence[Package]) -> None:
+    """Refuse a file that is another package than a lock, or an archive, says."""
+    for locked, package in zip(job.chosen.packages, packages, strict=True):
+        found = f"{package.name}:{package.architecture}={package.version}"
+        if found != str(locked):
+            raise BadPackage(
+                f"{locked}: its file is the package {found}",
+                hint="the lock was changed, or the archive is wrong: lock the packages anew",
+            )
+        if package.architecture not in {"all", job.architecture, *job.step.foreign}:
+            raise BadPackage(f"{locked} is not for {job.architecture}")
+
+
+def _skipped(package: Package) -> list[Told]:
     how = "level unpack runs no scripts"
     return [(package.name, script, "skipped", how) for script in package.acts]
 
@@ -241,6 +254,7 @@ def _plan(job: Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installatio
         threads=os.cpu_count() or 1,
         stop=reach.stop,
     )
+    _see_that_they_are(job, [deb.package for deb in debs])
     return installation(debs, _base(job, tree), _options(job, runs=runs))
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from stat import S_ISREG
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -36,6 +37,8 @@ _Value = TypeVar("_Value")
 _THREADS = 8
 _KIND = "deb-file"
 _CHUNK = 1 << 18
+_REPLACED = "the file was replaced; lock the packages anew"
+_GONE = "the archive may have a newer version by now: `artificer lock` looks up what is locked"
 # A file that was written within the last seconds may be written again without a new time.
 _RACY = 2_000_000_000
 # They change with every Release file, and say nothing of packages.
@@ -258,8 +261,10 @@ def _remote(package: Locked, web: Web) -> str:
         return fetch(file, web).path
     except WrongHash as error:
         raise WrongHash(f"{package}: {error.message}", hint=error.hint) from error
+    except NotFound as error:
+        raise NotFound(f"{package}: {error.message}", hint=_GONE) from error
     except (NotFetched, Refused) as error:
-        raise type(error)(f"{package}: {error.message}", hint=error.hint) from error
+        raise type(error)(f"{package}: {error.message}", hint=error.hint or _GONE) from error
 
 
 def _url(url: str) -> str:
@@ -275,20 +280,33 @@ def _local(package: Locked, web: Web) -> str | None:
         path = unquote(parts.path)
         try:
             stat = _stat(path)
+            _check_file(package, redacted(url), stat)
+            if not S_ISREG(stat[0]):
+                # A device may have no end; what is said of it is said where URLs are fetched.
+                continue
             if web.store.record(_KIND, path) == _line(package.sha256, stat):
                 return path
             digest, _ = _hashed(path)
+        except WrongHash:
+            raise
         except (OSError, ArtificerError):
             continue
         if digest != package.sha256:
             raise WrongHash(
                 f"{package}: {redacted(url)}: sha256 is {digest}, not {package.sha256}",
-                hint="the file was replaced; lock the packages anew",
+                hint=_REPLACED,
             )
         if stat == _stat(path) and time.time_ns() - max(stat[2], stat[3]) > _RACY:
             web.store.set_record(_KIND, path, _line(digest, stat))
         return path
     return None
+
+
+def _check_file(package: Locked, url: str, stat: tuple[int, int, int, int, int]) -> None:
+    """See that a file is worth reading."""
+    if package.size and S_ISREG(stat[0]) and stat[1] != package.size:
+        said = f"{package}: {url} has {stat[1]} bytes, not {package.size}"
+        raise WrongHash(said, hint=_REPLACED)
 
 
 def _stat(path: str) -> tuple[int, int, int, int, int]:

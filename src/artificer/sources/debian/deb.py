@@ -36,6 +36,9 @@ SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers")
 class BadPackage(ArtificerError):
     """A file is no Debian package, or one that contradicts deb(5)."""
 
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or "get it anew from whoever made it")
+
 
 class ControlFile(NamedTuple):
     """A file of the control archive."""

@@ -34,13 +34,15 @@ class Unsatisfiable(ArtificerError):
     """No set of packages is what was asked for."""
 
 
-def needed(cause: Cause, candidates: Candidates) -> str:
-    """The sentence of *cause*: ``nginx depends on libc6 (>= 2.34)``."""
+def needed(cause: Cause, candidates: Candidates, what: Key | None = None) -> str:
+    """The sentence of *cause*, which decides on *what*: ``nginx depends on libc6 (>= 2.34)``."""
     if cause.parent is None:
         return "it was asked for"
     subject = candidates.shown(cause.parent)
     verb = _VERBS.get(cause.field, cause.field)
-    return f"{subject} {verb} {shown(cause.clause)}" if cause.clause else f"{subject} {verb} it"
+    if cause.clause:
+        return f"{subject} {verb} {shown(cause.clause)}"
+    return f"{subject} {verb} {candidates.shown(what) if what else 'it'}"
 
 
 def chain(key: Key, picked: Mapping[Key, Cause], candidates: Candidates) -> str:

@@ -218,7 +218,8 @@ class Search:
         self, actions: Sequence[Action], cause: Cause, *, optional: bool = False
     ) -> Failure | None:
         before = Point(self.state.mark, self._agenda, self._later)
-        choice = Choice(actions, before, cause, needed(cause, self.candidates))
+        what = actions[0].key if actions else None
+        choice = Choice(actions, before, cause, needed(cause, self.candidates, what))
         choice.optional = optional
         self._choices.append(choice)
         return self._advance(choice)
@@ -334,13 +335,16 @@ class Search:
             self._agenda = Agenda(task, self._agenda)
 
     def _fixed(self, key: Key, binary: Binary | None) -> str:
-        name = self.candidates.shown(key)
-        reason = chain(key, self.state.picked, self.candidates)
-        return (
-            f"{name} is not to be there ({reason})"
-            if binary is None
-            else (f"{name} {binary.version} is to stay ({reason})")
-        )
+        name, picked = self.candidates.shown(key), self.state.picked
+        cause = picked.get(key)
+        if binary is None and cause is not None and cause.parent in self.state.have:
+            other = self.candidates.shown(cause.parent)
+            reason = chain(cause.parent, picked, self.candidates)
+            return f"{name} cannot be there beside {other} ({reason}): they exclude one another"
+        reason = chain(key, picked, self.candidates)
+        if binary is None:
+            return f"{name} is not to be there ({reason})"
+        return f"{name} {binary.version} is to stay ({reason})"
 
     def _refusal(self, action: Action, cause: Cause) -> str:
         old = self.state.have.get(action.key)

@@ -21,6 +21,7 @@ from artificer.sources.debian.openpgp import (
 Verifier = Literal["gpgv", "sqv", "python"]
 """What verifies: programs of the machine, or this one with the extra ``openpgp``."""
 
+_SHOWN = 3
 _SECONDS = 60
 _LEEWAY = 86400
 _FINGERPRINT = frozenset("0123456789abcdefABCDEF!")
@@ -176,12 +177,21 @@ def _problem(signed: Signed, status: str, key: str, by: Verifier) -> NotVerified
 def _unknown(signed: Signed, keyring: Keyring, keys: Sequence[str], by: Verifier) -> NotVerified:
     ids = list(dict.fromkeys(key[-16:] for key in keys))
     which = "none of which is" if len(ids) > 1 else "which is not"
-    where = f"{which} in {keyring.place}" if keyring.place else "and no keyring is known here"
+    place = _shortened(keyring.place)
+    where = f"{which} in {place}" if place else "and no keyring is known here"
     return UnknownKey(
         f"{signed.what} is signed by {', '.join(ids)}, {where} (says {by})",
         hint="get the archive's keyring (Debian's is the package debian-archive-keyring) and name "
         "it with `[signed-by=FILE]` or `Signed-By:`",
     )
+
+
+def _shortened(place: str) -> str:
+    """The first of many keyrings, and how many more there are."""
+    names = place.split(", ")
+    if len(names) <= _SHOWN:
+        return place
+    return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more"
 
 
 def _by_gpgv(signed: Signed, keyring: Keyring) -> _Told:
