@@ -220,6 +220,16 @@ def test_rights_are_asked_for_one_by_one(cluster: Api) -> None:
     assert not cluster.may("delete", "jobs")
 
 
+def test_a_line_without_an_end_comes_in_parts_of_its_time(api: FakeApi, cluster: Api) -> None:
+    api.logs = [b"2026-11-21T21:35:34Z a ", b"b c " * 10_000, b"\n2026-11-21T21:35:35Z two\n"]
+
+    found = list(cluster.logs("p", "build", ""))
+
+    assert {line.time for line in found[:-1]} == {"2026-11-21T21:35:34Z"}
+    assert "".join(line.text for line in found[:-1]) == "a " + "b c " * 10_000
+    assert found[-1] == ("2026-11-21T21:35:35Z", "two")
+
+
 def test_a_log_is_read_line_by_line_from_a_time_on(api: FakeApi, cluster: Api) -> None:
     api.logs = [b"2026-11-21T21:35:34Z o", b"ne\n2026-11-21T21:35:35Z two\n"]
 

@@ -15,6 +15,7 @@ from artificer.kubernetes.cluster import NoKubectl, Selector
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, documents, kubectl_of
 from artificer.kubernetes.problems import of_kubectl
 from artificer.kubernetes.state import State, folded
+from artificer.limits import LOG_LINE_BYTES
 from artificer.oci.document import InvalidDocument
 from tests.kubernetes.fake_api import fake_api
 from tests.kubernetes.recordings import Fake
@@ -290,3 +291,13 @@ def test_the_real_kubectl_watches_a_replayed_server(tmp_path: Path) -> None:
     assert name == "builds"
     assert {query["labelSelector"] for query in queries} == {"job-name=x"}
     assert [query["watch"] for query in queries if "watch" in query][:3] == ["true"] * 3
+
+
+def test_a_line_without_an_end_comes_in_parts_of_its_time(fake: Fake) -> None:
+    fake.plan(logs={"build": ["2026-11-21T21:35:34Z " + "a b " * 10_000]})
+
+    found = list(fake.cluster().logs("p", "build", ""))
+
+    assert {line.time for line in found} == {"2026-11-21T21:35:34Z"}
+    assert "".join(line.text for line in found) == "a b " * 10_000
+    assert max(len(line.text) for line in found) <= LOG_LINE_BYTES

@@ -23,6 +23,7 @@ from artificer.kubernetes.cluster import (
     NotFound,
     Selector,
     Unidentified,
+    log_lines,
 )
 from artificer.kubernetes.problems import of_status
 from artificer.kubernetes.resume import Breaks, Clock
@@ -132,9 +133,7 @@ class Api:
         with self._answer(
             "GET", path, {**query, **({"sinceTime": since} if since else {})}
         ) as got:
-            for line in _lines(got, LOG_LINE_BYTES):
-                stamp, _, text = line.decode("utf-8", "replace").rstrip("\r").partition(" ")
-                yield LogLine(stamp, text)
+            yield from log_lines(_lines(got, LOG_LINE_BYTES))
 
     def delete(self, kind: Kind, name: str) -> None:
         """Delete an object, and wait until it and its pods are gone."""
@@ -308,13 +307,17 @@ def _document(data: bytes) -> Document:
 
 
 def _lines(answer: Response, limit: int) -> Iterator[bytes]:
-    """The lines of *answer* as they come; one that is longer than *limit* comes in parts."""
+    """The lines of *answer* as they come, with their ends; longer than *limit* ones in parts."""
     rest = b""
     for chunk in answer.chunks():
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-        while len(rest) > limit:
-            yield rest[:limit]
-            rest = rest[limit:]
+        for line in lines:
+            yield from _parts(line + b"\n", limit)
+        *parts, rest = _parts(rest, limit)
+        yield from parts
     if rest:
         yield rest
+
+
+def _parts(line: bytes, limit: int) -> list[bytes]:
+    return [line[at : at + limit] for at in range(0, len(line), limit)] or [b""]

@@ -1,6 +1,6 @@
 """What is asked of a cluster, by `kubectl` or by its API itself, and what goes wrong."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, Protocol
 
 from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailable
@@ -71,6 +71,17 @@ class LogLine(NamedTuple):
 
     time: str
     text: str
+
+
+def log_lines(parts: Iterable[bytes]) -> Iterator[LogLine]:
+    """A log with times as lines: *parts* are these with their ends, a long one in several."""
+    stamp, begins = "", True
+    for part in parts:
+        text = part.decode("utf-8", "replace")
+        if begins:
+            stamp, _, text = text.partition(" ")
+        begins = part.endswith(b"\n")
+        yield LogLine(stamp.rstrip(), text.rstrip("\r\n"))
 
 
 class Cluster(Protocol):

@@ -21,6 +21,7 @@ from artificer.kubernetes.cluster import (
     LogLine,
     NoKubectl,
     Selector,
+    log_lines,
 )
 from artificer.kubernetes.problems import of_kubectl, of_status
 from artificer.kubernetes.resume import Breaks, Clock
@@ -117,9 +118,7 @@ class Kubectl:
         """The lines of a log, until the container or the stream ends."""
         after = [f"--since-time={since}"] if since else []
         with self._started(["logs", "-f", "--timestamps", pod, "-c", container, *after]) as stream:
-            while line := stream.readline(LOG_LINE_BYTES):
-                stamp, _, text = line.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
-                yield LogLine(stamp, text)
+            yield from log_lines(iter(lambda: stream.readline(LOG_LINE_BYTES), b""))
 
     def delete(self, kind: Kind, name: str) -> None:
         """Delete an object, and wait until it and its pods are gone."""
