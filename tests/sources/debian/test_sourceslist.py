@@ -98,7 +98,6 @@ def test_architectures_are_added_and_taken_away() -> None:
         ("deb http://[ sid main", "not a URL: 'http://['", "missing"),
         ("deb http:// sid main", "not an http or https URL", "missing"),
         ("deb http://u:p@a.example.org sid main", "with a login", "--archive-auth"),
-        ("deb http://a.example.org/@SNAPSHOTID@ sid main", "asks which snapshot", "snapshot="),
     ],
 )
 def test_a_line_that_is_wrong_says_so(line: str, message: str, hint: str) -> None:

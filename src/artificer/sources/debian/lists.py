@@ -21,7 +21,7 @@ from artificer.sources.debian.release import (
     check_listed,
     index_names,
 )
-from artificer.sources.debian.sourceslist import SNAPSHOT
+from artificer.sources.debian.sourceslist import SNAPSHOT, BadSources
 from artificer.sources.debian.universe import Part
 from artificer.sources.debian.values import Archive
 from artificer.sources.url import (
@@ -61,6 +61,11 @@ class Wish(NamedTuple):
 
 def suite_of(archive: Archive, number: int, web: Web, trust: Trust) -> Suite:
     """Fetch and verify the Release file of *archive*."""
+    if SNAPSHOT in archive.uri and not archive.snapshot:
+        raise BadSources(
+            f"{archive.place}: {redacted(archive.uri)} asks which snapshot",
+            hint="add `snapshot=20260101T000000Z`",
+        )
     if archive.snapshot and SNAPSHOT not in archive.uri:
         archive = _snapshot(archive, number, web, trust)
     root = archive.uri.replace(SNAPSHOT, archive.snapshot).rstrip("/")

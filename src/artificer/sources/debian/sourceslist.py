@@ -214,7 +214,7 @@ def _archive(uri: str, suite: str, components: tuple[str, ...], options: _Option
         trusted=options.flag("trusted") is True,
         check_valid_until=options.flag("check-valid-until") is not False,
         by_hash=options.flag("by-hash"),
-        snapshot=_snapshot(uri, options),
+        snapshot=_snapshot(options),
         place=place,
     )
 
@@ -258,14 +258,9 @@ def _signed_by(options: _Options) -> tuple[str, ...]:
     return _words(text)
 
 
-def _snapshot(uri: str, options: _Options) -> str:
+def _snapshot(options: _Options) -> str:
     text = options.fields.get("snapshot", "").strip()
     if text.lower() in {"", *_NO}:
-        if SNAPSHOT in uri:
-            raise BadSources(
-                f"{options.place}: {redacted(uri)} asks which snapshot",
-                hint="add `snapshot=20260101T000000Z`",
-            )
         return ""
     if not _SNAPSHOT_ID.fullmatch(text):
         raise BadSources(
