@@ -10,25 +10,30 @@ import pytest
 from artificer.builder.build import Base, Sources, build
 from artificer.builder.debian.choice import NotLockedFor, asked_for
 from artificer.builder.debian.chosen import locked_of
+from artificer.builder.debian.keys import SCRIPTS, remembered
 from artificer.builder.debian.stack import CannotRun
 from artificer.builder.debian.tools import DebTools, NoTools, architecture_of, runs_here
+from artificer.builder.kind import kind_of
 from artificer.builder.known import Known
 from artificer.builder.plan import plans
-from artificer.builder.recipe import AddDebs, AddFiles, Cache, Target
+from artificer.builder.recipe import AddDebs, AddFiles, Cache, Compress, Target
 from artificer.builder.shared import share
+from artificer.builder.work import Work
 from artificer.events import (
     Event,
     LayerReused,
     LayerWritten,
     Note,
     PackagesChosen,
+    ScriptDecided,
     Warned,
 )
 from artificer.images.files import read_file, tree_of
 from artificer.images.reach import Reach
 from artificer.layers.rules import Rules
 from artificer.layers.select import LocalPath
-from artificer.oci.image import Image
+from artificer.oci.digest import Digest
+from artificer.oci.image import Blob, Image, Layer, Stored
 from artificer.oci.platform import LINUX_AMD64, Platform
 from artificer.oci.reference import Named, Repository, Scratch, parse_name
 from artificer.sandbox.client import NoSandbox, Sandbox
@@ -329,6 +334,50 @@ def test_machines_share_layers_of_packages_through_a_repository(
     assert images[0] == images[1]
     assert LayerWritten in told[0]
     assert told[1] == {LayerReused}
+
+
+def test_what_became_of_scripts_is_told_by_layers_of_a_repository_too(
+    make_client: Client, fresh_repository: str, tmp_path: Path
+) -> None:
+    script = {"postinst": "#!/bin/sh\nset -e\nldconfig\n"}
+    packages = locked(tmp_path, LIB._replace(scripts=script), APP)
+    cache = Cache(parse_name(fresh_repository))
+    asked = step(*packages, level="configure", scripts="replace", layering="by-package")
+    told = []
+    for name in ("first", "second"):
+        heard: list[Event] = []
+        store = open_store(str(tmp_path / name))
+        reach = Reach(store, make_client.registry, heard.append, Stop())
+        web = Web(_nobody_sends, store, heard.append, Stop())
+        sources = Sources(reach, Known(reach, (), cache), debs=partial(DebTools, web, no_sandbox))
+        target = Target(Scratch(), (asked,), platforms=(LINUX_AMD64,))
+        share(cache, build(target, SCRATCH, sources).fresh, reach)
+        told.append([event for event in heard if isinstance(event, ScriptDecided)])
+
+    assert [(one.package, one.script, one.fate) for one in told[0]] == [
+        ("lib", "postinst", "replaced")
+    ]
+    assert told[1] == told[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[[1]]", "7", '[["a","b","run"]]', '[["\\u001b[2J","b","run",""]]', "[" * 10_000]
+)
+def test_what_a_repository_says_of_scripts_is_not_shown_as_it_is(
+    make_client: Client, fresh_repository: str, reach: Reach, text: str
+) -> None:
+    cache = Cache(parse_name(fresh_repository))
+    reach = reach._replace(registry=make_client.registry)
+    kind = kind_of(Compress(), "oci")
+    digest = reach.store.put(b"layer")
+    layer = kind.layer(digest, 5, Digest.of(b"tar"), Stored(reach.store.blob_path(digest)))
+    told = layer.descriptor.annotated({SCRIPTS: text})
+    share(cache, [("debs-key", Layer(Blob(told, layer.blob.origin), layer.diff_id))], reach)
+
+    known = remembered("key", Work(kind, reach, Known(reach, (), cache), None, []))
+
+    assert known is not None
+    assert known.scripts == ()
 
 
 def test_packages_of_another_architecture_are_unpacked(

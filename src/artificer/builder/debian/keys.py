@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from artificer import __version__
+from artificer import __version__, limits
 from artificer.builder.debian.choice import Chosen, asked_for
 from artificer.builder.keys import key
 from artificer.builder.kind import LAYER_KEY, Kind, Stack
@@ -17,8 +17,12 @@ from artificer.oci.image import Blob, Image, Layer, Origin, Stored
 LINE = "dev.artificer.layer.line"
 """The annotation of a layer in the cache repository that holds its line of history."""
 
+SCRIPTS = "dev.artificer.layer.scripts"
+"""The annotation of the first of them that holds what became of all packages' scripts."""
+
 _KIND = "debs"
-_FORMAT = "add-debs-2"
+_TOLD_BYTES = limits.MIB
+_FORMAT = "add-debs-3"
 
 Told = tuple[str, str, str, str]
 """A script's package, its name, its fate and more about that."""
@@ -68,7 +72,9 @@ def remembered(text: str, work: Work) -> Remembered | None:
     layers = [_layer(one, origin, work.kind) for one in descriptors]
     lines = tuple(one.annotations.get(LINE, "") for one in descriptors)
     known = tuple(layer for layer in layers if layer is not None)
-    return Remembered(Stack(known, lines), (), why) if len(known) == len(layers) else None
+    if len(known) != len(layers):
+        return None
+    return Remembered(Stack(known, lines), _scripts_of(descriptors), why)
 
 
 def remember(text: str, made: Stack, scripts: Sequence[Told], work: Work) -> None:
@@ -76,7 +82,11 @@ def remember(text: str, made: Stack, scripts: Sequence[Told], work: Work) -> Non
     store = work.reach.store
     needs = [layer.blob.digest for layer in made.layers]
     pairs = zip(made.layers, made.lines, strict=True)
-    work.fresh.extend((_shared_key(text), _with_line(*pair)) for pair in pairs)
+    shared = [_annotated(layer, {LINE: line}) for layer, line in pairs]
+    told = json.dumps(list(scripts), separators=(",", ":"))
+    if shared and len(told) <= _TOLD_BYTES:
+        shared[0] = _annotated(shared[0], {SCRIPTS: told})
+    work.fresh.extend((_shared_key(text), layer) for layer in shared)
     if any(store.has(digest) is None for digest in needs):
         return
     rows = [
@@ -101,7 +111,7 @@ def _stored(text: str, work: Work) -> Remembered | None:
             for digest, size, diff_id, _ in told["layers"]
         )
         lines = tuple(line for *_, line in told["layers"])
-        scripts = tuple((a, b, c, d) for a, b, c, d in told["scripts"])
+        scripts = _scripts(told["scripts"])
     except (ValueError, KeyError, TypeError):
         return None
     if any(store.has(layer.blob.digest) != layer.descriptor.size for layer in layers):
@@ -113,9 +123,23 @@ def _shared_key(text: str) -> str:
     return f"debs-{text}"
 
 
-def _with_line(layer: Layer, line: str) -> Layer:
-    descriptor = layer.descriptor.annotated({LINE: line})
+def _annotated(layer: Layer, told: dict[str, str]) -> Layer:
+    descriptor = layer.descriptor.annotated(told)
     return Layer(Blob(descriptor, layer.blob.origin), layer.diff_id)
+
+
+def _scripts_of(descriptors: Sequence[Descriptor]) -> tuple[Told, ...]:
+    """What a cache repository says of scripts; whoever may write there may write anything."""
+    text = descriptors[0].annotations.get(SCRIPTS, "[]") if descriptors else "[]"
+    try:
+        found = _scripts(json.loads(text)) if len(text) <= _TOLD_BYTES else ()
+    except (ValueError, TypeError, RecursionError):
+        return ()
+    return tuple(one for one in found if all(map(str.isprintable, one)))
+
+
+def _scripts(rows: Any) -> tuple[Told, ...]:
+    return tuple((str(a), str(b), str(c), str(d)) for a, b, c, d in rows)
 
 
 def _layer(descriptor: Descriptor, origin: Origin, kind: Kind) -> Layer | None:
