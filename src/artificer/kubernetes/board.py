@@ -133,7 +133,7 @@ class Board:
                 self.failures[place] = new.failure
                 where = f"pod {new.pod.name}" if new.pod else f"job {place[0]}"
                 self._tellers.report(TargetFailed(label, where, new.failure.message))
-            case _ if new.failure is not None and new.failure != old.failure:
+            case _ if new.failure is not None and new.again and new.tries != old.tries:
                 self._tellers.report(Note(f"{label}: {new.failure.message}; it is tried again"))
 
     def _succeeded(self, place: Place, index: Index) -> None:

@@ -52,6 +52,13 @@ class Index(NamedTuple):
     sure: bool = True
     """Whether the pod itself was heard of: what its Job says may come before it."""
 
+    @property
+    def again(self) -> bool:
+        """Whether there is another pod after one that failed: only then it is tried again."""
+        pod = self.pod
+        alive = pod is not None and pod.phase != "Failed" and not pod.deleted
+        return alive and self.failure is not None
+
 
 def folded(state: State, news: Change | Listed) -> State:
     """*state* after *news*; to hear the same twice changes nothing."""
