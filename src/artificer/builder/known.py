@@ -68,6 +68,11 @@ class Known:
         self._cache = cache
         self._elsewhere: dict[str, Answer] | None = None
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is no cache repository, which could know what the store does not."""
+        return self._cache is None
+
     def answer(self, kind: Kind, diff_id: Digest) -> Answer | None:
         """Where the layer is that *kind* would make of the tar *diff_id*."""
         key = kind.second_key(diff_id)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager, ExitStack
 
     from artificer.builder import targets
+    from artificer.builder.debian.below import Below
     from artificer.builder.debian.choice import Chosen
+    from artificer.builder.debian.job import Resolve
     from artificer.builder.debian.tools import DebTools
     from artificer.builder.layering import Piece
     from artificer.builder.products import File, Product
@@ -46,9 +48,13 @@ def installed_debs(
     step: AddDebs, image: Image, work: Work, tools: "Callable[[], DebTools] | None"
 ) -> Stack:
     """The layers of the packages that *step* installs on *image*."""
+    from artificer.builder.debian.below import Below
     from artificer.builder.debian.job import job_of, known_stack
 
-    job = job_of(step, image, work, tools, _resolved)
+    below = Below()
+    # What a cache repository knows needs no sandbox; what the store knows has been unpacked.
+    ahead = below if work.known.alone and step.level == "configure" else None
+    job = job_of(step, image, work, tools, _resolving(ahead))._replace(below=below)
     known = known_stack(job, runs=job.may_run)
     if known is not None:
         return known
@@ -67,7 +73,7 @@ def planned_debs(
     """The layers of *step* if they are known, else what would be put there, told without doing."""
     from artificer.builder.debian.job import job_of, known_stack
 
-    job = job_of(step, image, work, tools, _resolved)
+    job = job_of(step, image, work, tools, _resolving(None))
     known = known_stack(job, runs=job.may_run)
     if known is not None:
         return known
@@ -76,12 +82,23 @@ def planned_debs(
     return stack.planned_debs(job, spools)
 
 
-def _resolved(
-    step: AddDebs, image: Image, architecture: str, reach: Reach, tools: "DebTools"
-) -> "Chosen":
-    from artificer.builder.debian.chosen import resolved
+def _resolving(below: "Below | None") -> "Resolve":
+    """What asks archives; where they have something new, *below* is begun with meanwhile."""
 
-    return resolved(step, image, architecture, reach, tools)
+    def resolve(
+        step: AddDebs, image: Image, architecture: str, reach: Reach, tools: "DebTools"
+    ) -> "Chosen":
+        from artificer.builder.debian.chosen import resolved
+
+        def missing() -> None:
+            if below is not None and step.scripts != "replace":
+                from artificer.builder.staged.running import chain_of
+
+                below.begin(chain_of(image.layers, reach), tools.sandbox)
+
+        return resolved(step, image, architecture, reach, tools, missing=missing)
+
+    return resolve
 
 
 def found(reference: "Reference", reach: Reach, pull: "Pull", docker_host: str | None) -> "Found":

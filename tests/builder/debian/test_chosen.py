@@ -26,6 +26,10 @@ def no_sandbox() -> Sandbox:
     raise NoSandbox("nothing can be run")
 
 
+def nothing() -> None:
+    """Nobody wants to know."""
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> SmallArchive:
     archive = SmallArchive(tmp_path / "archive")
@@ -37,10 +41,12 @@ Choose = Callable[..., Chosen]
 
 @pytest.fixture
 def choose(reach: Reach, small: SmallArchive) -> Choose:
-    def chosen(archive: Archive, wanted: Wanted = APP) -> Chosen:
+    def chosen(
+        archive: Archive, wanted: Wanted = APP, missing: Callable[[], None] = nothing
+    ) -> Chosen:
         with web_over(reach.store, report=reach.report) as web:
-            tools = DebTools(web, no_sandbox)
-            return resolved(AddDebs(wanted, (archive,)), SCRATCH, "amd64", reach, tools)
+            tools, step = DebTools(web, no_sandbox), AddDebs(wanted, (archive,))
+            return resolved(step, SCRATCH, "amd64", reach, tools, missing=missing)
 
     return chosen
 
@@ -155,3 +161,13 @@ def test_a_damaged_record_is_none(
 
     assert choose(small.archive()) == first
     assert choose(small.archive()) == first
+
+
+def test_that_something_is_missing_is_told(choose: Choose, small: SmallArchive) -> None:
+    small.publish()
+    told: list[int] = []
+
+    choose(small.archive(), missing=lambda: told.append(1))
+    choose(small.archive(), missing=lambda: told.append(2))
+
+    assert told == [1]

@@ -1,5 +1,7 @@
 """Which packages a step comes to on an image now: what archives have, upon what is there."""
 
+from collections.abc import Callable
+
 from artificer import limits
 from artificer.builder.debian.choice import Chosen
 from artificer.builder.debian.ground import ground
@@ -22,20 +24,32 @@ class NotAdded(Misused):
 
 
 def resolved(
-    step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
+    step: AddDebs,
+    image: Image,
+    architecture: str,
+    reach: Reach,
+    tools: DebTools,
+    *,
+    missing: Callable[[], None] = lambda: None,
 ) -> Chosen:
     """What archives have for *step* now, upon what *image* has.
 
     They are always asked; where they say what they said before, so is what the step comes to.
+    Else *missing* is called, before the files of *image* are read and the search begins.
     """
-    found = _resolved(step, image, architecture, reach, tools)
+    found = _resolved(step, image, architecture, reach, tools, missing)
     if step.level == "unpack" and image.layers:
         _check_added(found, image, reach)
     return found
 
 
 def _resolved(
-    step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
+    step: AddDebs,
+    image: Image,
+    architecture: str,
+    reach: Reach,
+    tools: DebTools,
+    missing: Callable[[], None],
 ) -> Chosen:
     wanted = step.wanted or Wanted()
     architectures = (architecture, *step.foreign)
@@ -44,6 +58,7 @@ def _resolved(
     known = recalled(name, reach.store)
     if known is not None:
         return known
+    missing()
     universe = universe_of(offer, wanted.pins, tools.web)
     there = installed_in(image, reach)
     solution = resolve(wanted, universe, there, architecture, step.foreign)

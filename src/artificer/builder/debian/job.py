@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from artificer.builder.debian.below import Below
 from artificer.builder.debian.choice import Chosen, locked_choice
 from artificer.builder.debian.keys import Remembered, Told, debs_key, remembered
 from artificer.builder.debian.tools import DebTools, architecture_of, opened
@@ -19,7 +20,7 @@ Resolve = Callable[[AddDebs, Image, str, Reach, DebTools], Chosen]
 
 
 class Job(NamedTuple):
-    """What is to be installed, upon what, and with what."""
+    """What is to be installed, upon what, and with what; *below* may be being unpacked."""
 
     step: AddDebs
     image: Image
@@ -27,6 +28,7 @@ class Job(NamedTuple):
     tools: Callable[[], DebTools] | None
     architecture: str
     chosen: Chosen
+    below: Below | None = None
 
     def key(self, *, runs: bool) -> str:
         """Key 1, if scripts are run, or if they are replaced."""

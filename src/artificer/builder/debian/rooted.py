@@ -4,12 +4,10 @@ import hashlib
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from threading import Thread
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from artificer.builder.output import Output
-from artificer.errors import ArtificerError
 from artificer.images.reach import Reach
 from artificer.layers.archive import path_of
 from artificer.layers.entry import FILE, Entry, Span
@@ -41,21 +39,6 @@ class Room(NamedTuple):
     reach: Reach
     spools: ExitStack
     meanwhile: Callable[[], None] = lambda: None
-
-
-def unpacking(room: Room) -> Thread:
-    """Have the layers below unpacked while packages are fetched and read.
-
-    What goes wrong there does so again, and is told, when the root is needed.
-    """
-
-    def unpack() -> None:
-        with suppress(ArtificerError, OSError), room.sandbox().at(room.chain):
-            pass
-
-    thread = Thread(target=unpack, daemon=True)
-    thread.start()
-    return thread
 
 
 def carried_out(plan: Installation, room: Room) -> list[Sequence[Entry]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 
 from artificer import limits
+from artificer.builder.debian.below import Below
 from artificer.builder.debian.choice import asked_for
 from artificer.builder.debian.chosen import resolved
 from artificer.builder.debian.ground import ground
@@ -12,7 +13,7 @@ from artificer.builder.debian.hashed import Hashed
 from artificer.builder.debian.job import Job, job_of, known_stack, tell_scripts
 from artificer.builder.debian.keys import Told, remember
 from artificer.builder.debian.layering import Cut, Part, line_of, parts
-from artificer.builder.debian.rooted import Room, carried_out, unpacking
+from artificer.builder.debian.rooted import Room, carried_out
 from artificer.builder.debian.streamed import streamed
 from artificer.builder.debian.tools import DebTools, opened, runs_here
 from artificer.builder.kind import Stack
@@ -196,12 +197,13 @@ def _installed(
     step, work = job.step, job.work
     chain = chain_of(job.image.layers, work.reach) if runs else ()
     room = Room(chain, opened(job.tools).sandbox, work.reach, spools)
-    if chain:
-        unpacking(room)
+    below = job.below or Below()
+    below.begin(chain, room.sandbox)
     plan = _plan(job, tree, spools, runs=runs)
     scripts = _told(plan)
     tell_scripts(job, scripts)
     hashed = Hashed(plan.entries, work.reach.stop)
+    below.wait()
     layers = carried_out(plan, room._replace(meanwhile=hashed.begin))
     entries = squashed(tree, layers, mtime=step.epoch)
     if step.level == "configure":
