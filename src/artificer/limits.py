@@ -101,6 +101,9 @@ KEYRING_PACKETS = 20_000
 SOURCES_BYTES = 4 * MIB
 """A sources.list, a .sources file, or a file of preferences."""
 
+SOURCES_LINE = 8192
+"""Characters of one line of a sources.list."""
+
 ARCHIVES = 1000
 """Suites of archives in one build."""
 

@@ -13,7 +13,6 @@ from artificer.sources.debian.values import Archive
 SNAPSHOT = "@SNAPSHOTID@"
 """What stands for the time of a snapshot in a URI."""
 
-_LINE = 8192
 _STANZA = re.compile(r"(?:^|\n)Types[ \t]*:", re.IGNORECASE)
 _SNAPSHOT_ID = re.compile(r"\d{8}T\d{6}Z")
 _SCHEMES = ("http://", "https://", "file:")
@@ -103,7 +102,7 @@ def archive_of(line: str, place: str = "--archive") -> tuple[Archive, ...]:
 def _of_lines(text: str, place: str) -> Iterator[Archive]:
     for number, line in enumerate(text.split("\n"), 1):
         bare = _uncommented(line)
-        if len(bare) > _LINE:
+        if len(bare) > limits.SOURCES_LINE:
             raise BadSources(f"{place}:{number}: a line of {len(bare)} characters")
         if bare:
             yield from _of_line(bare, f"{place}:{number}")
