@@ -84,6 +84,16 @@ def test_an_index_that_fails_ends_as_its_build_does(cli: Cli) -> None:
     assert absent.code == 69
 
 
+def test_tests_that_are_not_there_are_not_tried_again(cli: Cli, work: Path) -> None:
+    (work / "WORKSPACE").write_text("")
+    (work / "BUILD").write_text('filegroup(name = "a")\n')
+
+    done = cli.ended("job", "index", environ=of(0, job(("test", "//..."))))
+
+    assert done.code == 1
+    assert cli.ended("test", "//...").code == 4
+
+
 def test_other_systems_are_told_in_their_own_files(
     cli: Cli, image: tuple[str, ...], work: Path
 ) -> None:

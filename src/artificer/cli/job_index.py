@@ -12,7 +12,7 @@ from artificer.cli.grammar import Once, Parser, add_display_options
 from artificer.cli.main import dispatch
 from artificer.cli.results import write
 from artificer.cli.session import Made, Session
-from artificer.errors import Misused, reason
+from artificer.errors import ArtificerError, Misused, reason
 from artificer.events import Event, LayerWritten
 from artificer.kubernetes.job import (
     INDEX_VARIABLE,
@@ -30,6 +30,8 @@ TERMINATION_BYTES = 4096
 _WORK_BYTES = 4 * MIB
 _TARGET = 500
 """So much of a target's name is told, whatever else there is."""
+_OF_TESTS = (3, 4)
+"""Exit codes of tests that fail, or are not there: a Job tries again what it does not know."""
 _LEAST = 71  # bytes of a digest
 
 _ABOUT = """\
@@ -56,7 +58,13 @@ def _parser() -> Parser:
 def _do(args: Namespace, session: Session) -> int:
     work = work_of(session.environ)
     session.console = heard = _Heard(session)
-    code = dispatch(list(work.argv), session)
+    try:
+        code = dispatch(list(work.argv), session)
+    except ArtificerError as error:
+        if error.exit_code not in _OF_TESTS:
+            raise
+        session.fail(error)
+        return ArtificerError.exit_code
     if code:
         return code
     write_conventions(session.made, args.dotenv, args.results_dir, write)
