@@ -86,7 +86,7 @@ STUCK = {
     "secret-missing": Stuck(
         Failure(
             "there is no Secret nope in this namespace",
-            "make it: `artificer job secret --name nope … | kubectl apply -f -`",
+            "make it: `artificer job secret --name nope …`",
             1,
         ),
         20.0,

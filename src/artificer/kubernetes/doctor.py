@@ -126,7 +126,7 @@ def _looked(cluster: Cluster, kind: Kind, name: str) -> "Document | Checked":
     if found is None:
         hints = {
             "namespaces": "name another with `--namespace`, or create it",
-            "secrets": f"make it: `artificer job secret --name {name} … | kubectl apply -f -`",
+            "secrets": f"make it: `artificer job secret --name {name} …`",
             "serviceaccounts": "create it, or name another with `--service-account`",
         }
         return Checked(topic, "fail", f"there is no {name}", hints[kind])

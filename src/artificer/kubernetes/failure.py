@@ -257,7 +257,7 @@ def _node_hint(message: str) -> str:
 def _no_secret(kind: str, name: str) -> Stuck:
     title = {"secret": "Secret", "configmap": "ConfigMap"}[kind]
     hint = (
-        f"make it: `artificer job secret --name {name} … | kubectl apply -f -`"
+        f"make it: `artificer job secret --name {name} …`"
         if kind == "secret"
         else "create it in this namespace, or leave it away"
     )
