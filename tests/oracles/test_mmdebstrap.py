@@ -72,7 +72,9 @@ class Rivals:
     def _make(self, path: Path, words: tuple[str, ...]) -> None:
         partial = path.with_name(f"{path.stem}-{os.getpid()}.tar")
         line = f"deb [trusted=yes] copy:{self.archive.folder} ./"
-        environ = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
+        # It hands the environment on to scripts, so theirs is as bare as ours.
+        names = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+        environ = {**names, "LC_ALL": "C", "SOURCE_DATE_EPOCH": EPOCH}
         mmdebstrap = command("mmdebstrap", "-q", "--variant=apt", environ=environ)
         mmdebstrap.run("--dpkgopt=force-unsafe-io", *words, "", str(partial), line)
         partial.rename(path)

@@ -71,6 +71,13 @@ def test_what_belongs_to_the_packages_stays(path: str) -> None:
     assert [one.path for one in finished(entry(path)).entries] == [path]
 
 
+def test_directories_that_were_left_for_a_while_are_dropped() -> None:
+    folder = entry("tmp/hsperfdata_root", b"")._replace(kind=DIRECTORY, source=None)
+    hidden = entry("tmp/.wh.old", b"")
+
+    assert finished(folder, hidden).entries == [hidden]
+
+
 def test_directories_and_empty_logs_stay_for_their_owners() -> None:
     log = entry("var/log/nginx/access.log", b"")._replace(uid=33)
     folder = entry("var/log/nginx", kind=DIRECTORY)

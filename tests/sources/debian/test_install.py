@@ -25,7 +25,9 @@ def purposes(value: Installation) -> tuple[list[str], list[str]]:
     return [one.purpose for one in value.before], [one.purpose for one in value.commands]
 
 
-def test_from_nothing_scripts_run_once_all_files_are_there(bench: Bench) -> None:
+def test_from_nothing_the_essential_packages_are_configured_before_others_run_scripts(
+    bench: Bench,
+) -> None:
     one = made("one", scripts={"preinst": SCRIPT, "postinst": SCRIPT}, Essential="yes")
     two = made("two", "2", scripts={"preinst": SCRIPT}, Pre_Depends="one")
 
@@ -33,7 +35,12 @@ def test_from_nothing_scripts_run_once_all_files_are_there(bench: Bench) -> None
 
     assert purposes(value) == (
         [],
-        ["preinst of one 1 (install)", "preinst of two 2 (install)", "configure all packages"],
+        [
+            "preinst of one 1 (install)",
+            "configure the essential packages",
+            "preinst of two 2 (install)",
+            "configure all packages",
+        ],
     )
     assert value.commands[0].argv == ("/var/lib/dpkg/info/one.preinst", "install")
     assert value.temporary == ("usr/sbin/policy-rc.d",)
@@ -48,6 +55,7 @@ def test_what_is_needed_before_unpacking_is_configured_first(bench: Bench) -> No
     value = installation(bench.debs(base, deeper, helper, user), None, Options())
 
     assert purposes(value)[1] == [
+        "configure the essential packages",
         "preinst of deeper 1 (install)",
         "configure deeper, helper",
         "preinst of user 1 (install)",

@@ -78,7 +78,8 @@ def _is_dropped(entry: Entry, temporary: Collection[str]) -> bool:
     if path in temporary:
         return True
     if entry.kind == DIRECTORY or is_whiteout(path):
-        return path.startswith("var/lib/dpkg/tmp.ci")
+        left = ("tmp/", "var/tmp/") if entry.kind == DIRECTORY else ()
+        return path.startswith(("var/lib/dpkg/tmp.ci", *left))
     if path.startswith(_LOGS):
         return entry.kind == HARDLINK or entry.size > 0
     if path.startswith("etc/ssl/certs/") and entry.link == _SNAKEOIL:

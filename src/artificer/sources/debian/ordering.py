@@ -89,32 +89,36 @@ class Order(NamedTuple):
     def _preinsts(self) -> Iterator[Action]:
         """The scripts that could not be called before, each once what it needs is configured.
 
-        From nothing, the essential set and what that needs are not configured first: everything
-        has to do with its mere files, as when bootstrapping.
+        From nothing, the essential set and what that needs have to do with its mere files, as when
+        bootstrapping; all others find it configured, and may take it for granted.
         """
         packages = {turn.package.name: turn.package for turn in self.turns}
+        later = {turn.package.name: turn for turn in self._later()}
         done: set[str] = set()
         if self.from_nothing:
-            essential = [name for name, one in packages.items() if _is_essential(one)]
-            done = _closure(essential, packages)
+            done = _closure([n for n, one in packages.items() if _is_essential(one)], packages)
+            yield from (self._preinst(turn) for name, turn in later.items() if name in done)
+            if done and done != packages.keys():
+                yield self._configured(done, "the essential packages")
+        waiting = {name: turn for name, turn in later.items() if name not in done}
         called: set[str] = set()
-        later = {turn.package.name: turn for turn in self._later()}
-        for turn in later.values():
+        for turn in waiting.values():
             needed = _closure(_needed(turn.package, ("Pre-Depends",)), packages) - done
             needed.discard(turn.package.name)
-            for name in (one for one in later if one in needed and one not in called):
+            for name in (one for one in waiting if one in needed and one not in called):
                 called.add(name)
-                yield self._preinst(later[name])
+                yield self._preinst(waiting[name])
             if needed:
                 done |= needed
-                names = [one.owner.key for one in self.turns if one.package.name in needed]
-                yield self.calls.dpkg_call(
-                    ("--force-depends", "--configure", *names),
-                    f"configure {', '.join(names)}",
-                )
+                yield self._configured(needed)
             if turn.package.name not in called:
                 called.add(turn.package.name)
                 yield self._preinst(turn)
+
+    def _configured(self, names: Collection[str], called: str = "") -> Action:
+        keys = [turn.owner.key for turn in self.turns if turn.package.name in names]
+        words = ("--force-depends", "--configure", *keys)
+        return self.calls.dpkg_call(words, f"configure {called or ', '.join(keys)}")
 
     def _preinst(self, turn: Turn) -> Action:
         return self.calls.script(turn.owner, "preinst", _preinst_words(turn))
