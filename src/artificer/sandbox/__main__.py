@@ -4,6 +4,7 @@ It is told by one descriptor, its control socket. It has one thread, enters the 
 rung once, and forks a worker for each root. When the build is gone, so is all this.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -90,7 +91,9 @@ def _lives(worker: int) -> bool:
 
 
 def _send(control: socket.socket, words: dict[str, Any]) -> None:
-    control.send(json.dumps(words).encode())
+    # A build that has ended wants to know nothing; that it has is seen next.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        control.send(json.dumps(words).encode())
 
 
 def _place(told: dict[str, Any]) -> Place:
