@@ -86,7 +86,8 @@ STUCK = {
     "secret-missing": Stuck(
         Failure(
             "there is no Secret nope in this namespace",
-            "make it: `artificer job secret --name nope …`",
+            "create it in this namespace, or name another (`--git-secret`, `--env-secret`, "
+            "`--mount`); `artificer job secret` makes one of logins for registries",
             1,
         ),
         20.0,

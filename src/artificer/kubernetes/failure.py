@@ -257,7 +257,8 @@ def _node_hint(message: str) -> str:
 def _no_secret(kind: str, name: str) -> Stuck:
     title = {"secret": "Secret", "configmap": "ConfigMap"}[kind]
     hint = (
-        f"make it: `artificer job secret --name {name} …`"
+        "create it in this namespace, or name another (`--git-secret`, `--env-secret`, "
+        "`--mount`); `artificer job secret` makes one of logins for registries"
         if kind == "secret"
         else "create it in this namespace, or leave it away"
     )
