@@ -1,5 +1,6 @@
 """Where archives are reached, and as whom: mirrors and logins, told by no image and no lock."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,3 +201,22 @@ def test_what_says_nothing_is_misuse(
 def test_without_packages_there_is_no_archive_to_reach(cli: Cli) -> None:
     done = cli("-b", "scratch", "--archive-mirror", "a=http://b", "-t", "oci:out", code=2)
     assert "no package is to be installed" in done.error
+
+
+def test_files_of_a_workspace_come_over_mirrors_and_with_logins_too(
+    cli: Cli, work: Path, archive: SmallArchive, place: Served, auth: Path
+) -> None:
+    name = "pool/main/h/hello/hello_1.0_amd64.deb"
+    digest = hashlib.sha256((archive.root / name).read_bytes()).hexdigest()
+    (work / "WORKSPACE").write_text(
+        'load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_file")\n'
+        f'http_file(name = "deb", urls = ["{AWAY}/{name}"], sha256 = "{digest}")\n'
+    )
+    mirror = ("--archive-mirror", f"packages.invalid/debian={place.uri}")
+
+    cli("build", "@deb//file", *mirror, "--archive-auth", str(auth))
+    (work / "WORKSPACE").write_text((work / "WORKSPACE").read_text().replace(AWAY, place.uri))
+    done = cli.machine("other").ended("build", "@deb//file")
+
+    assert done.code == 77
+    assert "--archive-auth" in done.stderr
