@@ -333,3 +333,19 @@ def test_scripts_that_nobody_knows_are_left_out_when_that_is_said(
 
     assert "--accept-skipped" in refused.hint
     assert "were not run, and nothing instead, of: strange" in told
+
+
+def test_a_pin_of_the_command_line_is_before_those_of_files(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    archive.add(made("hello", "2.0", "amd64")).publish()
+    (work / "prefer").write_text("Package: hello\nPin: version 2*\nPin-Priority: 1001\n")
+    pins = ("--preferences", "prefer", "--pin", "hello -1 version 2.*")
+
+    told = cli("packages", "resolve", "hello", "--archive", archive.line(), *pins).stdout
+    cli(*words(archive, *pins))
+    idle = cli("-b", "scratch", "-t", "oci:x", "--pin", "a 1 1", code=2)
+
+    assert "hello=1.0" in told.splitlines()
+    assert listed(cli) == ["hello", "libhello"]
+    assert "--pin, but no package" in idle.error

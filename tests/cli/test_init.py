@@ -53,12 +53,23 @@ def test_packages_are_written_with_all_that_chooses_them(
     cli: Cli, work: Path, tmp_path: Path
 ) -> None:
     archive = SmallArchive(tmp_path / "archive")
-    archive.add(made("hello", "1"), made("hello", "2"), made("more", "1"))
+    archive.add(made("hello", "1"), made("hello", "2"), made("more", "1"), made("more", "2"))
     archive.publish()
-    (work / "prefer").write_text("Package: hello\nPin: version 1\nPin-Priority: 1001\n")
+    (work / "prefer").write_text("Package: more\nPin: version 1\nPin-Priority: 1001\n")
     words = ("--apt", "hello", "more", "--archive", archive.line(), "--preferences", "prefer")
+    pin = ("--pin", "hello 1001 1")
 
-    cli("init", "-b", "scratch", *words, "--deb-level", "unpack", "-t", "localhost:1/me/app:v1")
+    cli(
+        "init",
+        "-b",
+        "scratch",
+        *words,
+        *pin,
+        "--deb-level",
+        "unpack",
+        "-t",
+        "localhost:1/me/app:v1",
+    )
     told = cli("lock").stdout
     cli("build", "//:app")
 

@@ -3,14 +3,13 @@
 import os
 import re
 from argparse import Namespace
-from collections.abc import Iterator
 
 from artificer.builder.recipe import AddDebs, Scripts
 from artificer.cli.dockerfile_grammar import RUNGS
 from artificer.cli.words import text_file
 from artificer.errors import Misused
 from artificer.oci.reference import Scratch, parse_reference
-from artificer.sources.debian.preferences import pins_of
+from artificer.sources.debian.preferences import pin_of, pins_of
 from artificer.sources.debian.profiles import PROFILES
 from artificer.sources.debian.sourceslist import archive_of, archives_of
 from artificer.sources.debian.values import Archive, Layering, Level, Pin, Wanted
@@ -44,7 +43,7 @@ def add_debs(args: Namespace, epoch: int) -> AddDebs:
         packages=tuple(names),
         files=files,
         exclude=tuple(args.deb_exclude),
-        pins=_pins(args),
+        pins=pins_given(args),
         recommends=args.recommends,
         essential=nothing and level == "configure",
     )
@@ -93,11 +92,21 @@ def archives_given(args: Namespace) -> tuple[Archive, ...]:
     return tuple(_completed(one, args) for one in found)
 
 
+def pins_given(args: Namespace) -> tuple[Pin, ...]:
+    """The pins that *args* name, those of files last: the first that matches decides."""
+    of_files = (
+        pin
+        for path in args.preferences
+        for pin in pins_of(text_file(path, "--preferences").encode(), path)
+    )
+    return (*map(pin_of, args.pin), *of_files)
+
+
 def refuse_idle(args: Namespace) -> None:
     """Refuse words about packages where there are none."""
     for name in (
         *("archive", "sources", "keyring", "snapshot", "preferences", "deb_level", "deb_profile"),
-        *("archive_mirror", "archive_auth", "deb_scripts"),
+        *("pin", "archive_mirror", "archive_auth", "deb_scripts"),
         *("deb_exclude", "recommends", "deb_layers", "accept_skipped", "rung"),
     ):
         if getattr(args, name):
@@ -141,15 +150,6 @@ def _file(path: str) -> str:
             f"--deb: there is no file {path}", hint="a package of an archive: `--apt NAME`"
         )
     return path
-
-
-def _pins(args: Namespace) -> tuple[Pin, ...]:
-    return tuple(_pins_of(args.preferences))
-
-
-def _pins_of(paths: list[str]) -> Iterator[Pin]:
-    for path in paths:
-        yield from pins_of(text_file(path, "--preferences").encode(), path)
 
 
 def _layering(text: str) -> tuple[Layering, int]:

@@ -24,7 +24,7 @@ _SAID = frozenset(
         *("label", "expose", "volume", "target", "format", "platform", "created", "author"),
         *("apt", "deb", "archive", "sources", "keyring", "snapshot", "preferences"),
         *("deb_level", "deb_profile", "deb_exclude", "deb_layers", "recommends"),
-        *("accept_skipped", "deb_scripts"),
+        *("accept_skipped", "deb_scripts", "pin"),
     }
 )
 _ELSEWHERE = frozenset(
@@ -164,6 +164,7 @@ def _packages(args: Namespace, target: Target) -> Iterator[Statement]:
         "archives": args.archive,
         "sources": [_below(path) for path in args.sources],
         "keyrings": [_below(path) for path in args.keyring],
+        "pins": args.pin,
         "preferences": [_below(path) for path in args.preferences],
         "snapshot": args.snapshot,
         "level": args.deb_level,

@@ -201,6 +201,13 @@ def add_archive_options(add: Callable[..., object]) -> None:
         default=[],
         help="priorities of versions, as apt_preferences(5)",
     )
+    add(
+        "--pin",
+        metavar="PIN",
+        action="append",
+        default=[],
+        help="`PACKAGE PRIORITY PATTERN`: 'nginx 990 release n=bookworm'",
+    )
     add_archive_access(add)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from artificer.cli.archive_access import open_web
 from artificer.cli.command import add_format, bare_parser
-from artificer.cli.debian_words import archives_given, is_file
+from artificer.cli.debian_words import archives_given, is_file, pins_given
 from artificer.cli.grammar import (
     Parser,
     add_common_options,
@@ -15,13 +15,11 @@ from artificer.cli.grammar import (
 )
 from artificer.cli.oneline_grammar import add_archive_options
 from artificer.cli.session import Session
-from artificer.cli.words import text_file
 from artificer.errors import Misused
 from artificer.sources.debian.acquire import open_universe
 from artificer.sources.debian.binary import Binary
-from artificer.sources.debian.preferences import pin_of, pins_of
 from artificer.sources.debian.resolve import Solution, resolve
-from artificer.sources.debian.values import Pin, Wanted
+from artificer.sources.debian.values import Wanted
 
 _ABOUT = """\
 Print the packages that an empty root would get, a line NAME=VERSION each: those named, what they
@@ -55,13 +53,6 @@ def resolve_parser() -> Parser:
         default=[],
         help="a package that must not come in",
     )
-    add(
-        "--pin",
-        metavar="PIN",
-        action="append",
-        default=[],
-        help="`PACKAGE PRIORITY PATTERN`: 'nginx 990 release n=bookworm'",
-    )
     add_format(parser)
     add = parser.add_argument_group("archives").add_argument
     add_archive_options(add)
@@ -77,7 +68,7 @@ def resolve_parser() -> Parser:
 def print_resolved(args: Namespace, session: Session) -> int:
     """Print what *args* come to."""
     architectures = args.architecture or ["amd64"]
-    pins = _pins(args)
+    pins = pins_given(args)
     wanted = Wanted(
         packages=tuple(word for word in args.package if not is_file(word)),
         files=tuple(word for word in args.package if is_file(word)),
@@ -101,16 +92,6 @@ def print_resolved(args: Namespace, session: Session) -> int:
         solution = resolve(wanted, universe, (), architectures[0], architectures[1:])
         session.out(_page(solution, architectures[0], as_json=args.format == "json"))
     return 0
-
-
-def _pins(args: Namespace) -> tuple[Pin, ...]:
-    of_files = (
-        pin
-        for path in args.preferences
-        for pin in pins_of(text_file(path, "--preferences").encode(), path)
-    )
-    # The first that matches decides: a file must not overrule the command line.
-    return (*map(pin_of, args.pin), *of_files)
 
 
 def _page(solution: Solution, native: str, *, as_json: bool) -> str:

@@ -35,7 +35,7 @@ _TEXTS = (
 """What becomes part of the image's documents."""
 _DEBIAN = (
     *("apt", "deb", "archive", "sources", "keyring", "snapshot", "preferences", "deb_level"),
-    *("archive_mirror", "archive_auth", "deb_scripts"),
+    *("pin", "archive_mirror", "archive_auth", "deb_scripts"),
     *("deb_profile", "deb_exclude", "recommends", "deb_layers", "accept_skipped", "rung"),
 )
 """What has to do with Debian packages."""
