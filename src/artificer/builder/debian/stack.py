@@ -130,7 +130,8 @@ def _can_run(job: Job, *, must: bool) -> bool:
     if must:
         raise CannotRun(
             f"scripts of packages cannot be run: {reason}",
-            hint="take the packages' files only (level `unpack`), or let scripts be replaced",
+            hint="take the packages' files only (level `unpack`), or let scripts be replaced "
+            "(`--deb-scripts auto`)",
         )
     job.work.reach.report(
         Warned(
