@@ -116,3 +116,31 @@ def test_packages_are_installed_from_archives(tmp_path: Path) -> None:
     assert isinstance(image, Image)
     assert len(image.layers) == 1
     assert again.digest == image.digest
+
+
+def test_private_archives_are_reached_over_mirrors(tmp_path: Path) -> None:
+    archive = SmallArchive(tmp_path / "archive").add(made("hello", "1", "amd64")).publish()
+    line = archive.line(uri="https://packages.invalid/debian")
+    wanted = api.Packages(("hello",), archives=(line,), level="unpack")
+    with archive.serve() as place:
+        place.login = "me:secret"
+        (tmp_path / "auth").write_text(f"machine {place.uri} login me password secret")
+        mirrors = (f"packages.invalid/debian={place.uri}",)
+        options = api.Options(archive_mirrors=mirrors, archive_auth=str(tmp_path / "auth"))
+        with api.Workshop(str(tmp_path / "store"), options) as workshop:
+            image = workshop.build("scratch", packages=wanted)
+
+    assert isinstance(image, Image)
+    assert len(image.layers) == 1
+
+
+def test_a_pin_decides_which_version_is_installed(tmp_path: Path) -> None:
+    archive = SmallArchive(tmp_path / "archive").add(made("hello", "1"), made("hello", "2"))
+    wanted = api.Packages(("hello",), archives=(archive.publish().line(),), level="unpack")
+    with api.Workshop(str(tmp_path / "store")) as workshop:
+        newest = workshop.build("scratch", packages=wanted)
+        pinned = workshop.build("scratch", packages=wanted._replace(pins=("hello 1001 1",)))
+        asked = workshop.build("scratch", packages=wanted._replace(names=("hello=1",)))
+
+    assert newest.digest != pinned.digest
+    assert [one.diff_id for one in pinned.layers] == [one.diff_id for one in asked.layers]
