@@ -142,5 +142,7 @@ def test_a_pin_decides_which_version_is_installed(tmp_path: Path) -> None:
         pinned = workshop.build("scratch", packages=wanted._replace(pins=("hello 1001 1",)))
         asked = workshop.build("scratch", packages=wanted._replace(names=("hello=1",)))
 
+    assert isinstance(pinned, Image)
+    assert isinstance(asked, Image)
     assert newest.digest != pinned.digest
     assert [one.diff_id for one in pinned.layers] == [one.diff_id for one in asked.layers]

@@ -63,8 +63,9 @@ USUAL = Options()
 class Packages(NamedTuple):
     """Debian packages to install: *names* as apt-get takes them, *files* of ``.deb`` files.
 
-    *archives* are lines as in sources.list; none are those that the base names. *level* is
-    ``configure`` or ``unpack``, *profile* ``whole``, ``minimal`` or ``distroless``.
+    *archives* are lines as in sources.list; none are those that the base names. *pins* are as of
+    ``--pin``. *level* is ``configure`` or ``unpack``, *profile* ``whole``, ``minimal`` or
+    ``distroless``.
     *scripts* are run where that is possible (``auto``), always (``run``) or never (``replace``).
     """
 
@@ -77,6 +78,7 @@ class Packages(NamedTuple):
     profile: str = "whole"
     scripts: "Scripts" = "auto"
     accept_skipped: bool = False
+    pins: tuple[str, ...] = ()
 
 
 class Workshop:
@@ -266,6 +268,7 @@ class Workshop:
 def _installed(packages: Packages, base: str) -> "AddDebs":
     from artificer.builder.recipe import AddDebs
     from artificer.oci.reference import Scratch, parse_reference
+    from artificer.sources.debian.preferences import pin_of
     from artificer.sources.debian.profiles import PROFILES
     from artificer.sources.debian.sourceslist import archive_of
     from artificer.sources.debian.values import Wanted
@@ -275,6 +278,7 @@ def _installed(packages: Packages, base: str) -> "AddDebs":
         packages.names,
         packages.files,
         packages.exclude,
+        tuple(map(pin_of, packages.pins)),
         recommends=packages.recommends,
         essential=nothing and packages.level == "configure",
     )
