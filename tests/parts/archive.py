@@ -118,7 +118,7 @@ def deb_bytes(package: Made, compression: str = "xz") -> bytes:
     if package.conffiles:
         control["conffiles"] = File("".join(f"{path}\n" for path in package.conffiles).encode())
     end = f".{compression}" if compression else ""
-    return _ar(
+    return ar(
         {
             "debian-binary": b"2.0\n",
             f"control.tar{end}": compressed(_tar(control, parents=False), compression),
@@ -156,7 +156,8 @@ def _add(tar: tarfile.TarFile, name: str, file: File) -> None:
     tar.addfile(info, io.BytesIO(file.data))
 
 
-def _ar(members: Mapping[str, bytes]) -> bytes:
+def ar(members: Mapping[str, bytes]) -> bytes:
+    """The *members*, as `ar` would put them into one file."""
     parts = [b"!<arch>\n"]
     for name, data in members.items():
         parts.append(f"{name:<16}{TIME:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode())

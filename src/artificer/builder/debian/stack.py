@@ -31,7 +31,7 @@ from artificer.layers.tree import Tree
 from artificer.oci.image import Image, Layer
 from artificer.sandbox.client import NoSandbox
 from artificer.sources.debian.acquire import acquire
-from artificer.sources.debian.database import database_files
+from artificer.sources.debian.database import NoDatabase, database_files
 from artificer.sources.debian.deb import BadPackage, Package, read_package
 from artificer.sources.debian.distroless import NotConfigured, distroless
 from artificer.sources.debian.finish import finish
@@ -41,6 +41,7 @@ from artificer.sources.debian.stream import Reading, unpacked
 from artificer.sources.debian.unpack import bytes_of, open_debs
 from artificer.sources.debian.values import Profile
 
+_DPKG = "usr/bin/dpkg"
 _GROWTH = 5  # what the files of a package usually take, unpacked
 
 _Lines = list[tuple[Layer, str]]
@@ -258,7 +259,13 @@ def _plan(job: Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installatio
         stop=reach.stop,
     )
     _see_that_they_are(job, [deb.package for deb in debs])
-    return installation(debs, _base(job, tree), _options(job, runs=runs))
+    plan = installation(debs, _base(job, tree), _options(job, runs=runs))
+    if plan.commands and not tree.lookup(_DPKG) and _DPKG not in plan.owners:
+        raise NoDatabase(
+            f"the image has no dpkg: there is no /{_DPKG}",
+            hint="take the packages' files only (level `unpack`), or a base that has dpkg",
+        )
+    return plan
 
 
 def _options(job: Job, *, runs: bool) -> Options:
