@@ -272,34 +272,39 @@ def _url(url: str) -> str:
 
 
 def _local(package: Locked, web: Web) -> str | None:
-    """The file itself, where a URL names one: it is hashed once, and then known by its stat."""
+    """The file itself, where a URL names one."""
     for url in map(_url, package.urls):
         parts = urlsplit(url)
         if parts.scheme != "file" or not package.sha256:
             continue
         path = unquote(parts.path)
         try:
-            stat = _stat(path)
-            _check_file(package, redacted(url), stat)
-            if not S_ISREG(stat[0]):
-                # A device may have no end; what is said of it is said where URLs are fetched.
-                continue
-            if web.store.record(_KIND, path) == _line(package.sha256, stat):
+            if _is_there(package, path, redacted(url), web):
                 return path
-            digest, _ = _hashed(path)
         except WrongHash:
             raise
         except (OSError, ArtificerError):
             continue
-        if digest != package.sha256:
-            raise WrongHash(
-                f"{package}: {redacted(url)}: sha256 is {digest}, not {package.sha256}",
-                hint=_REPLACED,
-            )
-        if stat == _stat(path) and time.time_ns() - max(stat[2], stat[3]) > _RACY:
-            web.store.set_record(_KIND, path, _line(digest, stat))
-        return path
     return None
+
+
+def _is_there(package: Locked, path: str, shown: str, web: Web) -> bool:
+    """Whether *path* is the file: it is hashed once, and then known by its stat."""
+    stat = _stat(path)
+    _check_file(package, shown, stat)
+    if not S_ISREG(stat[0]):
+        # A device may have no end; what is said of it is said where URLs are fetched.
+        return False
+    if web.store.record(_KIND, path) == _line(package.sha256, stat):
+        return True
+    digest, _ = _hashed(path)
+    if digest != package.sha256:
+        raise WrongHash(
+            f"{package}: {shown}: sha256 is {digest}, not {package.sha256}", hint=_REPLACED
+        )
+    if stat == _stat(path) and time.time_ns() - max(stat[2], stat[3]) > _RACY:
+        web.store.set_record(_KIND, path, _line(digest, stat))
+    return True
 
 
 def _check_file(package: Locked, url: str, stat: tuple[int, int, int, int, int]) -> None:
