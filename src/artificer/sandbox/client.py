@@ -97,6 +97,9 @@ class Sandbox:
         self._report = report
         self._stop = stop
         self._lock = threading.Lock()
+        # Who closes does not wait for a way to be found, but no process begins afterwards.
+        self._beginning = threading.Lock()
+        self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._chosen: Chosen | None = None
@@ -139,10 +142,12 @@ class Sandbox:
 
     def close(self) -> None:
         """End all processes; what they held is removed."""
+        with self._beginning:
+            self._closed = True
+            process = self._process
         if self._control is not None:
             self._control.close()
             self._control = None
-        process = self._process
         if process is None:
             return
         try:
@@ -176,17 +181,20 @@ class Sandbox:
         # Nothing of our environment: commands must not find credentials in it.
         package = os.path.dirname(os.path.dirname(str(artificer.__file__)))
         environ = {"PATH": _PATH, "PYTHONPATH": package}
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            env=environ,
-            cwd="/",
-            start_new_session=True,
-        )
-        theirs.close()
-        self._control = ours
+        with theirs, self._beginning:
+            if self._closed:
+                ours.close()
+                raise SandboxFailed("the process that runs commands is not wanted any more")
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=environ,
+                cwd="/",
+                start_new_session=True,
+            )
+            self._control = ours
         options = self._options._asdict()
         options.update(state=self._state, rung=self._options.rung or "")
         ours.send(json.dumps(options).encode())
