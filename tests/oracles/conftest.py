@@ -11,10 +11,13 @@ from tests.parts.commands import SEARCH, Command, command
 from tests.parts.flat_archive import FlatArchive, flat_archive
 from tests.parts.images import debian_layout
 
-PACKAGES = (
-    *("adduser", "ca-certificates", "cron", "curl", "default-jre-headless", "iputils-ping"),
-    *("less", "locales", "nginx", "openssl", "postgresql", "python3", "python3-venv", "tzdata"),
+LARGE = (
+    *("apache2", "ca-certificates-java", "dbus", "default-jre-headless", "fontconfig"),
+    *("fonts-dejavu-core", "gnupg", "install-info", "iputils-ping", "locales", "logrotate"),
+    *("man-db", "openssh-server", "postgresql", "python3-venv", "rsyslog", "ssl-cert", "sudo"),
+    *("tzdata", "udev", "vim"),
 )
+PACKAGES = (*LARGE, "adduser", "ca-certificates", "cron", "curl", "less", "nginx", "openssl")
 EPOCH = "1700000000"
 
 
