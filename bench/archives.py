@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from artificer.sources.debian.acquire import open_universe
-from artificer.sources.debian.lists import Trust
+from artificer.sources.debian.documents import Trust
 from artificer.sources.debian.resolve import resolve
 from artificer.sources.debian.universe import Universe
 from artificer.sources.debian.values import Wanted
