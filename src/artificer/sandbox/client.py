@@ -136,7 +136,8 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, self._lock:
-                assert self._control is not None  # noqa: S101 - as above
+                if self._control is None:
+                    raise SandboxFailed("the process that runs commands is not wanted any more")
                 socket.send_fds(self._control, [b"work"], [theirs.fileno()])
             yield ours
 
