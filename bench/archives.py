@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from artificer.sources.debian.acquire import open_universe
-from artificer.sources.debian.documents import Trust
-from artificer.sources.debian.resolve import resolve
-from artificer.sources.debian.universe import Universe
+from artificer.sources.debian.archives.acquire import open_universe
+from artificer.sources.debian.archives.documents import Trust
+from artificer.sources.debian.archives.universe import Universe
+from artificer.sources.debian.resolving.resolve import resolve
 from artificer.sources.debian.values import Wanted
 from artificer.sources.url import Web
 from artificer.store.blobs import open_store

@@ -1,6 +1,6 @@
 """Make the table of maintainer scripts whose effect a person has judged: by sha256, from packages.
 
-    python tools/debian_scripts.py DEB... > src/artificer/sources/debian/scripts.json
+    python tools/debian_scripts.py DEB... > src/artificer/sources/debian/installing/scripts.json
 
 Scripts whose effect can be told by reading them are not in it.
 """
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from artificer.sources.debian.deb import read_package
-from artificer.sources.debian.scripts import known
+from artificer.sources.debian.installing.scripts import known
 
 DIRECTORIES = (
     "/mnt /media /opt /srv /etc/opt /var/opt /usr/local /usr/local/etc /usr/local/src "

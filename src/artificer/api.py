@@ -268,9 +268,9 @@ class Workshop:
 def _installed(packages: Packages, base: str) -> "AddDebs":
     from artificer.builder.recipe import AddDebs
     from artificer.oci.reference import Scratch, parse_reference
-    from artificer.sources.debian.preferences import pin_of
-    from artificer.sources.debian.profiles import PROFILES
-    from artificer.sources.debian.sourceslist import archive_of
+    from artificer.sources.debian.archives.preferences import pin_of
+    from artificer.sources.debian.archives.sourceslist import archive_of
+    from artificer.sources.debian.installing.profiles import PROFILES
     from artificer.sources.debian.values import Wanted
 
     nothing = isinstance(parse_reference(base), Scratch)

@@ -23,8 +23,8 @@ import pytest
 
 from artificer.builder.package_lock import parsed_set
 from artificer.errors import ArtificerError
-from artificer.sources.debian.acquire import acquire
-from artificer.sources.debian.sourceslist import archives_of
+from artificer.sources.debian.archives.acquire import acquire
+from artificer.sources.debian.archives.sourceslist import archives_of
 from artificer.sources.debian.values import Locked
 from tests.docs.blocks import blocks_of, matches
 from tests.parts.archive_server import Served, served

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from artificer.layers.entry import FILE
-from artificer.sources.debian.filters import Filters
-from artificer.sources.debian.profiles import MINIMAL
+from artificer.sources.debian.installing.filters import Filters
+from artificer.sources.debian.installing.profiles import MINIMAL
 from tests.oracles.conftest import EPOCH, LARGE, Images
 from tests.parts.commands import command
 from tests.parts.flat_archive import FlatArchive

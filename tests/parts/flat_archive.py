@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artificer.builder.debian.chosen import locked_of
-from artificer.sources.debian.acquire import acquire, open_universe
+from artificer.sources.debian.archives.acquire import acquire, open_universe
 from artificer.sources.debian.deb import read_package
-from artificer.sources.debian.resolve import resolve
+from artificer.sources.debian.resolving.resolve import resolve
 from artificer.sources.debian.values import Locked, Wanted
 from tests.parts.images import alone, cache_folder
 from tests.parts.machine_archive import archive_store, machine_archives, web_over

@@ -11,7 +11,7 @@ from artificer.http.dial import Network
 from artificer.http.proxies import proxies_of
 from artificer.http.redirect import redirecting
 from artificer.http.retry import Patience, retrying
-from artificer.sources.debian.sourceslist import archives_of
+from artificer.sources.debian.archives.sourceslist import archives_of
 from artificer.sources.debian.values import Archive
 from artificer.sources.url import Web
 from artificer.stop import Stop

@@ -19,8 +19,8 @@ from artificer.layers.tree import Tree
 from artificer.layers.whiteout import whiteout
 from artificer.sandbox.client import Sandbox
 from artificer.sandbox.command import TreeLayer
-from artificer.sources.debian.actions import ScriptFailed
-from artificer.sources.debian.installation import Action, Installation
+from artificer.sources.debian.installing.actions import ScriptFailed
+from artificer.sources.debian.installing.installation import Action, Installation
 from artificer.stop import Stop
 from artificer.store.blobs import open_store
 from tests.sandbox import roots

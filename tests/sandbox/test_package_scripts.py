@@ -19,9 +19,9 @@ from artificer.images.reach import Reach
 from artificer.oci.edit import Stamp, appended
 from artificer.oci.image import Image
 from artificer.sandbox.client import Sandbox
-from artificer.sources.debian.acquire import local_binary
-from artificer.sources.debian.actions import ScriptFailed
+from artificer.sources.debian.archives.acquire import local_binary
 from artificer.sources.debian.deb822 import stanzas
+from artificer.sources.debian.installing.actions import ScriptFailed
 from artificer.sources.url import Web
 from artificer.stop import Stop
 from artificer.store.blobs import open_store

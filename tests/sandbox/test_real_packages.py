@@ -21,7 +21,7 @@ from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64
 from artificer.sandbox.client import Sandbox
 from artificer.sandbox.rung import NotPossible
-from artificer.sources.debian.acquire import acquire
+from artificer.sources.debian.archives.acquire import acquire
 from artificer.sources.debian.deb822 import stanzas
 from artificer.sources.debian.values import Locked, Wanted
 from artificer.sources.url import Web

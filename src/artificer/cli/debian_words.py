@@ -9,9 +9,9 @@ from artificer.cli.dockerfile_grammar import RUNGS
 from artificer.cli.words import text_file
 from artificer.errors import Misused
 from artificer.oci.reference import Scratch, parse_reference
-from artificer.sources.debian.preferences import pin_of, pins_of
-from artificer.sources.debian.profiles import PROFILES
-from artificer.sources.debian.sourceslist import archive_of, archives_of
+from artificer.sources.debian.archives.preferences import pin_of, pins_of
+from artificer.sources.debian.archives.sourceslist import archive_of, archives_of
+from artificer.sources.debian.installing.profiles import PROFILES
 from artificer.sources.debian.values import Archive, Layering, Level, Pin, Wanted
 
 _FILES = (".deb", ".udeb")

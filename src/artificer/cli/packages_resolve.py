@@ -16,9 +16,9 @@ from artificer.cli.grammar import (
 from artificer.cli.oneline_grammar import add_archive_options
 from artificer.cli.session import Session
 from artificer.errors import Misused
-from artificer.sources.debian.acquire import open_universe
-from artificer.sources.debian.binary import Binary
-from artificer.sources.debian.resolve import Solution, resolve
+from artificer.sources.debian.archives.acquire import open_universe
+from artificer.sources.debian.resolving.binary import Binary
+from artificer.sources.debian.resolving.resolve import Solution, resolve
 from artificer.sources.debian.values import Wanted
 
 _ABOUT = """\

@@ -37,8 +37,8 @@ from artificer.oci.image import Blob, Image, Layer, Stored
 from artificer.oci.platform import LINUX_AMD64, Platform
 from artificer.oci.reference import Named, Repository, Scratch, parse_name
 from artificer.sandbox.client import NoSandbox, Sandbox
-from artificer.sources.debian.acquire import local_binary
-from artificer.sources.debian.distroless import NotConfigured
+from artificer.sources.debian.archives.acquire import local_binary
+from artificer.sources.debian.installing.distroless import NotConfigured
 from artificer.sources.debian.values import Locked, Profile, Wanted
 from artificer.sources.url import Web
 from artificer.stop import Stop

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources.debian.installing import Bench
+from tests.sources.debian.workbench import Bench
 
 
 @pytest.fixture

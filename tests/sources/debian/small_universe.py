@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from artificer.sources.debian.binary import Binary
 from artificer.sources.debian.deb822 import stanzas
+from artificer.sources.debian.resolving.binary import Binary
+from artificer.sources.debian.resolving.versions import version_key
 from artificer.sources.debian.values import Installed
-from artificer.sources.debian.versions import version_key
 
 DEFAULTS = {"Version": "1", "Architecture": "amd64", "Priority": "optional"}
 

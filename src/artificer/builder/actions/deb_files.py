@@ -30,10 +30,10 @@ from artificer.oci.edit import EPOCH, Stamp, appended
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64
 from artificer.sources.archive import unpack_archive
-from artificer.sources.debian.acquire import acquire
+from artificer.sources.debian.archives.acquire import acquire
 from artificer.sources.debian.deb822 import stanzas
+from artificer.sources.debian.resolving.versions import version_key
 from artificer.sources.debian.values import Locked, Wanted
-from artificer.sources.debian.versions import version_key
 from artificer.sources.url import fetch, wanted
 
 _CHUNK = 1 << 18

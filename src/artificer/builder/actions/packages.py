@@ -19,8 +19,8 @@ from artificer.builder.work import Work
 from artificer.oci.edit import empty
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64, Platform
-from artificer.sources.debian.preferences import pins_of
-from artificer.sources.debian.sourceslist import archives_of
+from artificer.sources.debian.archives.preferences import pins_of
+from artificer.sources.debian.archives.sourceslist import archives_of
 from artificer.sources.debian.values import Archive, Locked, Pin, Wanted
 
 _NOTHING = LockedSet("", {})

@@ -12,10 +12,10 @@ from artificer.errors import Misused
 from artificer.images.files import read_files
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
-from artificer.sources.debian.acquire import offered, universe_of
-from artificer.sources.debian.binary import Binary
+from artificer.sources.debian.archives.acquire import offered, universe_of
 from artificer.sources.debian.listing import STATUS, files_of, installed
-from artificer.sources.debian.resolve import resolve
+from artificer.sources.debian.resolving.binary import Binary
+from artificer.sources.debian.resolving.resolve import resolve
 from artificer.sources.debian.values import Installed, Locked, Wanted
 
 

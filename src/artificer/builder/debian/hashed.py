@@ -7,7 +7,7 @@ from threading import Thread
 
 from artificer.errors import ArtificerError
 from artificer.layers.entry import FILE, Entry, Source
-from artificer.sources.debian.unpack import bytes_of
+from artificer.sources.debian.installing.unpack import bytes_of
 from artificer.stop import Stop
 
 

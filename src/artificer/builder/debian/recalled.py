@@ -7,7 +7,7 @@ from artificer import __version__
 from artificer.builder.debian.choice import Chosen
 from artificer.builder.keys import key
 from artificer.oci.image import Image
-from artificer.sources.debian.acquire import Offer
+from artificer.sources.debian.archives.acquire import Offer
 from artificer.sources.debian.values import Locked, Wanted
 from artificer.store.blobs import Store
 

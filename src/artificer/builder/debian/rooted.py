@@ -17,9 +17,9 @@ from artificer.layers.write import temporary_tar
 from artificer.oci.digest import Digest
 from artificer.sandbox.client import Root, Sandbox
 from artificer.sandbox.command import Chain, Command, TreeLayer
-from artificer.sources.debian.actions import failure
-from artificer.sources.debian.installation import Action, Installation
-from artificer.sources.debian.unpack import bytes_of
+from artificer.sources.debian.installing.actions import failure
+from artificer.sources.debian.installing.installation import Action, Installation
+from artificer.sources.debian.installing.unpack import bytes_of
 
 _KEPT = 1 << 16
 _HOME = ("HOME", "/root")

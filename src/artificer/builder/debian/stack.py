@@ -30,15 +30,15 @@ from artificer.layers.squash import squashed
 from artificer.layers.tree import Tree
 from artificer.oci.image import Image, Layer
 from artificer.sandbox.client import NoSandbox
-from artificer.sources.debian.acquire import acquire
-from artificer.sources.debian.database import NoDatabase, database_files
+from artificer.sources.debian.archives.acquire import acquire
 from artificer.sources.debian.deb import BadPackage, Package, read_package
-from artificer.sources.debian.distroless import NotConfigured, distroless
-from artificer.sources.debian.finish import finish
-from artificer.sources.debian.install import installation
-from artificer.sources.debian.installation import Base, Installation, Options
-from artificer.sources.debian.stream import Reading, unpacked
-from artificer.sources.debian.unpack import bytes_of, open_debs
+from artificer.sources.debian.installing.database import NoDatabase, database_files
+from artificer.sources.debian.installing.distroless import NotConfigured, distroless
+from artificer.sources.debian.installing.finish import finish
+from artificer.sources.debian.installing.install import installation
+from artificer.sources.debian.installing.installation import Base, Installation, Options
+from artificer.sources.debian.installing.stream import Reading, unpacked
+from artificer.sources.debian.installing.unpack import bytes_of, open_debs
 from artificer.sources.debian.values import Profile
 
 _DPKG = "usr/bin/dpkg"

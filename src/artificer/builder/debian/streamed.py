@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 
 from artificer.layers.entry import DIRECTORY, Entry
 from artificer.layers.tree import Tree
-from artificer.sources.debian.stream import Unpacked
+from artificer.sources.debian.installing.stream import Unpacked
 
 
 def streamed(found: Iterable[Unpacked], tree: Tree, mtime: int) -> Generator[Entry, None, None]:

@@ -12,7 +12,7 @@ from artificer.images.reach import Reach
 from artificer.oci.digest import Digest
 from artificer.oci.image import Image
 from artificer.oci.reference import Named, Reference, Scratch
-from artificer.sources.debian.own import Own, key_text, own_of, usual_keyrings
+from artificer.sources.debian.archives.own import Own, key_text, own_of, usual_keyrings
 from artificer.sources.debian.values import Wanted
 
 

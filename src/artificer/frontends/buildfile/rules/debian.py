@@ -20,9 +20,9 @@ from artificer.frontends.buildfile.schema import (
     string,
     strings,
 )
-from artificer.sources.debian.preferences import pin_of
-from artificer.sources.debian.profiles import PROFILES
-from artificer.sources.debian.sourceslist import archive_of
+from artificer.sources.debian.archives.preferences import pin_of
+from artificer.sources.debian.archives.sourceslist import archive_of
+from artificer.sources.debian.installing.profiles import PROFILES
 from artificer.sources.debian.values import Archive, Layering, Level, Pin, Wanted
 
 _LAYERS = re.compile(r"one|by-package|budget=(\d{1,3})")

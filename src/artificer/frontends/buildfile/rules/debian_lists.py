@@ -34,7 +34,7 @@ from artificer.frontends.buildfile.schema import (
     string,
     strings,
 )
-from artificer.sources.debian.sourceslist import archive_of
+from artificer.sources.debian.archives.sourceslist import archive_of
 from artificer.sources.debian.values import Archive as Repo
 from artificer.sources.debian.values import Locked, Wanted
 

@@ -1,0 +1,1 @@
+"""Debian archives: what they have, fetched and verified from the key down."""

@@ -1,0 +1,1 @@
+"""What installing packages comes to: files, dpkg's database and commands, as values."""

@@ -1,0 +1,89 @@
+"""What becomes of each maintainer script, known before anything is run."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+from artificer.sources.debian.installing.database import Database, Record
+from artificer.sources.debian.installing.installation import Options, ScriptFate
+from artificer.sources.debian.installing.judged import judged, unknown_scripts
+from artificer.sources.debian.installing.restraints import restrained
+from artificer.sources.debian.installing.scripts import Effect
+from artificer.sources.debian.installing.turns import Turn
+
+_AT_INSTALLATION = ("preinst", "postinst", "triggers")
+_GONE = ("prerm", "postrm")
+
+_Decide = Callable[[ScriptFate, bytes], ScriptFate]
+
+
+def fates_of(
+    turns: Sequence[Turn], leaving: Sequence[Record], known: Database, options: Options
+) -> tuple[ScriptFate, ...]:
+    """The scripts of *turns* and of what they take the place of, and those of *leaving*.
+
+    Where scripts are not run, all must be known, unless it is accepted that some are skipped.
+    """
+    decide = _decision(options)
+    found = [fate for turn in turns for fate in _of_turn(turn, known, decide)]
+    found += [fate for record in leaving for fate in _of_record(record, known, decide)]
+    unknown = [fate for fate in found if fate.fate == "skipped" and fate.how.startswith(_UNKNOWN)]
+    if unknown and not options.accept_skipped:
+        raise unknown_scripts(tuple(unknown))
+    return tuple(found)
+
+
+def effects_of(turns: Sequence[Turn]) -> list[Effect]:
+    """What the scripts of *turns* that are known would do, in the order of dpkg."""
+    scripts = ("preinst", "postinst")
+    return [
+        effect
+        for wanted in scripts
+        for turn in turns
+        for script, data in turn.package.scripts
+        if script == wanted
+        for effect in judged(data).effects
+    ]
+
+
+_UNKNOWN = "not known: "
+
+
+def _decision(options: Options) -> _Decide:
+    if options.level == "unpack":
+        return lambda fate, _: fate._replace(fate="skipped", how="level unpack runs no scripts")
+    return _run if options.runs else _replaced
+
+
+def _run(fate: ScriptFate, _: bytes) -> ScriptFate:
+    return restrained(fate)
+
+
+def _replaced(fate: ScriptFate, data: bytes) -> ScriptFate:
+    if fate.script == "triggers":
+        return fate._replace(fate="skipped", how="caches are made where they are used")
+    judgement = judged(data)
+    if judgement.unknown:
+        what = "; ".join(judgement.unknown[:3])
+        return fate._replace(fate="skipped", how=f"{_UNKNOWN}{what}")
+    return fate._replace(fate="replaced", how=judgement.told)
+
+
+def _of_turn(turn: Turn, known: Database, decide: _Decide) -> Iterator[ScriptFate]:
+    package = turn.package
+    for script, data in package.scripts:
+        if script in _AT_INSTALLATION:
+            digest = hashlib.sha256(data).hexdigest()
+            fate = ScriptFate(turn.owner.key, package.version, script, digest, "run")
+            yield decide(fate, data)
+    if turn.upgraded is not None:
+        yield from _of_record(turn.upgraded, known, decide)
+
+
+def _of_record(record: Record, known: Database, decide: _Decide) -> Iterator[ScriptFate]:
+    for script in _GONE:
+        path = known.script(record.owner, script)
+        if path is not None:
+            data = known.files[path]
+            digest = hashlib.sha256(data).hexdigest()
+            version = record.owner.version
+            yield decide(ScriptFate(record.owner.key, version, script, digest, "run"), data)

@@ -1,0 +1,88 @@
+"""Packages at level `unpack`: their files and `status.d`, no script run, no database."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+from artificer.layers.entry import Entry
+from artificer.sources.debian.deb import Deb, read_package, status_entries
+from artificer.sources.debian.installing import seeds
+from artificer.sources.debian.installing.ahead import read_ahead
+from artificer.sources.debian.installing.database import DIVERSIONS, diversions_of
+from artificer.sources.debian.installing.filters import Filters
+from artificer.sources.debian.installing.installation import Base, Options
+from artificer.sources.debian.installing.layout import Layout, merged_usr
+from artificer.sources.debian.installing.replacing import replaces, replacing_first
+from artificer.sources.debian.installing.unpack import FileConflict, Placed, Placement
+from artificer.stop import Stop
+
+
+class Reading(NamedTuple):
+    """How packages are read: how many at once, and into which files where memory is too small."""
+
+    spool: Callable[[], BinaryIO]
+    stop: Stop
+    threads: int = 2
+
+
+class Unpacked(NamedTuple):
+    """Some entries more; they can be read until the next are asked for.
+
+    *placed* is the package they are of: None for links that no package ships.
+    """
+
+    placed: Placed | None
+    entries: tuple[Entry, ...]
+
+
+def unpacked(
+    paths: Sequence[str], base: Base | None, options: Options, reading: Reading
+) -> Iterator[Unpacked]:
+    """Yield the packages at *paths* unpacked upon *base*, without their going over a disk.
+
+    What replaces others' files comes before these, so the order is not that of *paths*; it depends
+    on nothing else than the packages.
+    """
+    order = replacing_first([read_package(path) for path in paths])
+    stream = read_ahead(
+        [paths[number] for number in order],
+        reading.spool,
+        threads=reading.threads,
+        stop=reading.stop,
+    )
+    yield from files_only(stream, base, options)
+
+
+def files_only(debs: Iterable[Deb], base: Base | None, options: Options) -> Iterator[Unpacked]:
+    """Yield each of *debs*, which are in the order of `replacing_first`, unpacked upon *base*."""
+    links = {} if base else merged_usr(options.architecture)
+    layout = Layout(base.tree if base else None, links)
+    placement = Placement(
+        layout,
+        replaces,
+        filters=Filters(options.profile.filters),
+        diversions=diverted(base, layout),
+    )
+    shipped: set[str] = set()
+    for deb in debs:
+        before = len(placement.lost)
+        placed = placement.add(deb)
+        for owner, path in placement.lost[before:]:
+            if owner != placed.owner:
+                raise FileConflict(f"{placed.owner} and {owner} replace one another: /{path}")
+        shipped.update(entry.path for entry in placed.entries)
+        status = status_entries(placed.package, options.epoch)
+        yield Unpacked(placed, (*placed.entries, *status))
+    rest = seeds.merged_links(links, shipped, options.epoch)
+    if rest:
+        yield Unpacked(None, tuple(rest))
+
+
+def diverted(base: Base | None, layout: Layout) -> dict[str, tuple[str, str]]:
+    """The files that others are put beside: where they are, where they go, but for whose."""
+    if base is None or base.tree.lookup(DIVERSIONS) is None:
+        return {}
+    real = layout.real
+    return {
+        real(path[1:]): (real(place[1:]), by)
+        for path, place, by in diversions_of(base.read(DIVERSIONS))
+    }

@@ -1,0 +1,1 @@
+"""Which packages: versions, what fields mean, and the search that apt-get makes."""

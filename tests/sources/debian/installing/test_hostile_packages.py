@@ -1,0 +1,133 @@
+"""What packages and images of others hold is read in bounded time, and leads nowhere else."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from artificer.layers.index import Index
+from artificer.layers.tree import Tree
+from artificer.sources.debian.archives.openpgp import NotOpenPgp, cleartext, dearmoured
+from artificer.sources.debian.archives.sourceslist import BadSources, archives_of
+from artificer.sources.debian.deb import BadPackage, fields_of, read_package
+from artificer.sources.debian.installing.accounts import Accounts, NoNumber
+from artificer.sources.debian.installing.database import file_entry, lines_in
+from artificer.sources.debian.installing.effects import Files, replaced
+from artificer.sources.debian.installing.layout import Layout
+from artificer.sources.debian.installing.scripts import known
+from artificer.sources.debian.installing.stanza import control_fields
+from artificer.sources.debian.installing.triggers import interests, known_interests
+from tests.parts.archive import made
+from tests.sources.debian.workbench import Bench
+
+MANY = 50_000
+SHELL = b"#!/bin/sh\n"
+SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: known(SHELL + b"\n" * MANY),
+        lambda: known(SHELL + b"exec " * MANY + b"x\n"),
+        lambda: known(SHELL + b"a=$(" * MANY),
+        lambda: known(SHELL + b"case x in a) " * MANY),
+        lambda: fields_of(b"A: b\n" + b" a\n" * MANY * 10, "x"),
+        lambda: control_fields(b"A: b\n" + b" a\n" * MANY * 10),
+        lambda: replaced([("ca-certificates",)], _certificates(), 0),
+    ],
+)
+def test_what_is_long_is_read_in_time(read: Callable[[], object]) -> None:
+    before = time.process_time()
+
+    read()
+
+    assert time.process_time() - before < 5
+
+
+def _certificates() -> Files:
+    data = b"-----BEGIN CERTIFICATE-----\n" * MANY
+    entry = file_entry("usr/share/ca-certificates/a.crt", data, 0)
+    return Files({entry.path: entry}, lambda _: data, lambda path: path, lambda _: False)
+
+
+def test_an_unfinished_signature_is_refused_in_time() -> None:
+    before = time.process_time()
+
+    with pytest.raises(NotOpenPgp):
+        dearmoured(b"-----BEGIN PGP SIGNATURE-----\n" * MANY, "x")
+    with pytest.raises(NotOpenPgp):
+        cleartext(SIGNED + b"-----BEGIN PGP SIGNATURE-----\n" * MANY, "x")
+
+    assert time.process_time() - before < 5
+
+
+def test_a_line_of_archives_is_not_without_end() -> None:
+    with pytest.raises(BadSources, match="x:1: a line of"):
+        archives_of(b"deb http://x/ y z " + b"[ " * MANY, "x")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mkdir -p /etc/../../x",
+        "mkdir -m u=rwx /x",
+        "install -d -m u=rwx /x",
+        "ln -s /etc/passwd /usr/../..",
+        "touch '/a\nb'",
+        "adduser --system a:0",
+        "adduser --system --home '/x:y' a",
+        "update-alternatives --install /usr/bin/x ../../etc/y /bin/z 10",
+        "update-alternatives --install /usr/bin/x x /bin/z 10 --slave /usr/bin/y ../y /bin/a",
+    ],
+)
+def test_a_script_that_leads_elsewhere_is_not_known(line: str) -> None:
+    assert known(SHELL + line.encode()).unknown
+
+
+def test_a_trigger_is_a_path_or_a_file_s_name() -> None:
+    names = ("ldconfig", "/usr/lib", "../../etc/passwd", "a/b", "..", ".")
+    text = "".join(f"interest {name}\n" for name in names).encode()
+    files = {"var/lib/dpkg/triggers/File": b"../x a\n/usr/lib b\n"}
+
+    assert [one.name for one in interests("a", text)] == ["ldconfig", "/usr/lib"]
+    assert [one.name for one in known_interests(files)] == ["/usr/lib"]
+
+
+@pytest.mark.parametrize("path", ["..", "a/..", "a/../..", "/..", "a/.", "", "./"])
+def test_a_path_never_leads_out_of_the_root(path: str) -> None:
+    for tree in (None, Tree([Index([])])):
+        real = Layout(tree, {"l": "/../x"}).real(path)
+
+        assert not real.startswith("/")
+        assert not {".", ".."} & set(real.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("Architecture", "../../x"), ("Version", "1/../2"), ("Version", ""), ("Version", "a b")],
+)
+def test_a_package_is_called_as_packages_are(bench: Bench, field: str, value: str) -> None:
+    (path,) = bench.paths(made("a")._replace(fields={field: value}))
+
+    with pytest.raises(BadPackage, match=field.lower()):
+        read_package(path)
+
+
+def test_accounts_of_a_base_may_be_broken_or_full() -> None:
+    broken = Accounts({"etc/group": "a:x:many:\n:\n\n"}.get)
+    full = "".join(f"g{n}:x:{n}:\n" for n in range(100, 1000))
+
+    broken.add_user("a", "", "a")
+
+    assert [text for path, text, *_ in broken.files() if path == "etc/passwd"] == [
+        "a:x:100:many:::\n"
+    ]
+    with pytest.raises(NoNumber, match="no number left"):
+        Accounts({"etc/group": full}.get).add_group("one-more")
+
+
+def test_only_newlines_end_lines() -> None:
+    assert lines_in("/a\u2028b\n/c\x0cd\n".encode()) == ["/a\u2028b", "/c\x0cd"]
+    assert fields_of("A: b\u2028c\n d\x0ce\n".encode(), "x") == (("A", "b\u2028c\nd\x0ce"),)
+    assert lines_in(b"") == []
