@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, HARDLINK, Entry
 from artificer.layers.merge import by_components
+from artificer.layers.parents import parents, parents_of
 from artificer.layers.tree import Tree
 from artificer.layers.whiteout import hidden, is_opaque, is_whiteout, whiteout
 
@@ -29,7 +30,7 @@ def squashed(base: Tree, layers: Iterable[Sequence[Entry]], *, mtime: int) -> li
     there = dict(over.files)
     changed = [mark.path for mark in gone]
     changed += [path for path, entry in there.items() if not over.is_as_below(path, entry)]
-    needed = _above(changed)
+    needed = parents_of(changed)
     for path in needed.difference(there):
         there[path] = over.directory_below(path) or _directory(path, mtime)
     kept = needed.union(changed)
@@ -64,7 +65,7 @@ class _Over:
     def gone(self) -> Iterator[str]:
         """Yield the paths of the base that are there no more, the topmost only."""
         for path in self._hidden:
-            if not any(above in self._hidden for above in _parents(path)):
+            if not any(above in self._hidden for above in parents(path)):
                 yield from self._marks(path)
 
     def is_as_below(self, path: str, entry: Entry) -> bool:
@@ -73,7 +74,7 @@ class _Over:
 
     def directory_below(self, path: str) -> Entry | None:
         """Return the directory of the base at *path*, unless there is none, or it is hidden."""
-        if path in self._hidden or not self._hidden.isdisjoint(_parents(path)):
+        if path in self._hidden or not self._hidden.isdisjoint(parents(path)):
             return None
         return self._directory(path)
 
@@ -99,7 +100,7 @@ class _Over:
 
     def _name(self, path: str) -> None:
         """Let the directories above *path* know of it; what is no directory there goes."""
-        for parent in _parents(path):
+        for parent in parents(path):
             names = self._below.setdefault(parent, set())
             if path in names:
                 return
@@ -135,24 +136,6 @@ class _Over:
         elif there is None or there.kind == DIRECTORY:
             for file in self._base.children(path):
                 yield from self._marks(file.path)
-
-
-def _parents(path: str) -> Iterator[str]:
-    """Yield the directories above *path*, the nearest first; the root is not among them."""
-    parent = path.rpartition("/")[0]
-    while parent:
-        yield parent
-        parent = parent.rpartition("/")[0]
-
-
-def _above(paths: Iterable[str]) -> set[str]:
-    above: set[str] = set()
-    for path in paths:
-        for parent in _parents(path):
-            if parent in above:
-                break
-            above.add(parent)
-    return above
 
 
 def _directory(path: str, mtime: int) -> Entry:

@@ -6,6 +6,7 @@ from stat import S_IFMT, S_IFREG
 
 from artificer.layers.entry import FILE, HARDLINK, Entry
 from artificer.layers.merge import by_components
+from artificer.layers.parents import parents_of
 from artificer.layers.tar import BLOCK_SIZE, END, header, padding
 from artificer.layers.whiteout import is_whiteout
 from artificer.sandbox.rung import Found
@@ -21,23 +22,12 @@ def kept(found: Iterable[Found]) -> list[Found]:
     listed = list(found)
     changed = [one for one in listed if not one.same]
     linked = {_inode(one.entry) for one in changed} - {0}
-    above = above_all(one.entry.path for one in changed)
+    above = parents_of(one.entry.path for one in changed)
     return [
         one
         for one in listed
         if not one.same or _inode(one.entry) in linked or one.entry.path in above
     ]
-
-
-def above_all(paths: Iterable[str]) -> set[str]:
-    """Return the directories above *paths*; the root is not among them."""
-    above: set[str] = set()
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in above:
-            above.add(parent)
-            parent = parent.rpartition("/")[0]
-    return above
 
 
 def entries_of(found: Iterable[Found]) -> list[Entry]:

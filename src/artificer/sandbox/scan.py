@@ -11,8 +11,8 @@ from hashlib import file_digest
 from typing import NamedTuple
 
 from artificer.layers.entry import BLOCK, CHAR, FILE, SYMLINK, Entry, stat_of
+from artificer.layers.parents import parents_of
 from artificer.layers.whiteout import whiteout
-from artificer.sandbox.layer import above_all
 from artificer.sandbox.ondisk import Node, node_of, set_time
 from artificer.sandbox.rung import Found, NotPossible, Times
 from artificer.sandbox.snapshot import More, Snapshot, plain_node
@@ -112,7 +112,7 @@ def told(area: Area, changed: Candidates, telling: Telling) -> list[Found]:
         set_time(f"{area.root}/{path}", entries[path].mtime)
     found = [Found(entry, path in alike) for path, entry in entries.items()]
     told = [*(entries.keys() - alike), *changed.gone]
-    found += [_folder(path, area, telling) for path in sorted(above_all(told) - entries.keys())]
+    found += [_folder(path, area, telling) for path in sorted(parents_of(told) - entries.keys())]
     return found + [Found(whiteout(path, telling.times.epoch)) for path in changed.gone]
 
 

@@ -1,10 +1,11 @@
 """What packages come to, cut into layers: pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
 from artificer.layers.merge import by_components
+from artificer.layers.parents import parents_of
 from artificer.layers.tar import BLOCK_SIZE
 from artificer.layers.whiteout import is_whiteout
 from artificer.sources.debian.values import Layering, Locked
@@ -58,7 +59,7 @@ def parts(
     directories = {
         one.path: one._replace(mtime=cut.epoch) for one in entries if one.kind == DIRECTORY
     }
-    inner = _above(entry.path for entry in entries)
+    inner = parents_of(entry.path for entry in entries)
     for entry in entries:
         if entry.path not in inner:
             listed = filled[names.get(places[entry.path], _REST)]
@@ -108,18 +109,8 @@ def _line(layer: str, names: Mapping[str, str], whole: str) -> str:
 def _whole(listed: list[Entry], directories: Mapping[str, Entry]) -> list[Entry]:
     """Return *listed* with the directories above, in the order of a layer."""
     named = {entry.path for entry in listed}
-    above = _above(named) - named
+    above = parents_of(named) - named
     gone = [entry for entry in listed if is_whiteout(entry.path)]
     there = [entry for entry in listed if not is_whiteout(entry.path)]
     there += [directories[path] for path in above if path in directories]
     return [*gone, *by_components(there)]
-
-
-def _above(paths: Iterable[str]) -> set[str]:
-    above: set[str] = set()
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in above:
-            above.add(parent)
-            parent = parent.rpartition("/")[0]
-    return above

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, Entry
+from artificer.layers.parents import parents
 from artificer.layers.tree import Tree
 from artificer.sources.debian.installing.database import INFO, Record
-from artificer.sources.debian.installing.layout import above
 from artificer.sources.debian.installing.stanza import Conffile
 from artificer.sources.debian.installing.unpack import Placed, bytes_of
 
@@ -106,7 +106,7 @@ def vanished(
     """
     gone: set[str] = set()
     directories: list[str] = []
-    needed = {folder for path in new for folder in above(path)}
+    needed = {folder for path in new for folder in parents(path)}
     for path in old:
         if not path or path in kept or path in new:
             continue
@@ -120,7 +120,7 @@ def vanished(
     for path in sorted(directories, key=lambda one: one.count("/"), reverse=True):
         if path not in needed and all(child.path in gone for child in tree.children(path)):
             gone.add(path)
-    return (path for path in sorted(gone) if gone.isdisjoint(above(path)))
+    return (path for path in sorted(gone) if gone.isdisjoint(parents(path)))
 
 
 def old_info(tree: Tree, record: Record, new: Collection[str]) -> list[str]:

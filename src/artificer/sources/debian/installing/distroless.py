@@ -6,6 +6,7 @@ from typing import NamedTuple
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, SYMLINK, Entry
 from artificer.layers.merge import by_components
+from artificer.layers.parents import parents
 from artificer.layers.whiteout import is_whiteout
 from artificer.sources.debian.deb import STATUS as PIECES
 from artificer.sources.debian.installing.database import (
@@ -18,7 +19,7 @@ from artificer.sources.debian.installing.database import (
     records_of,
 )
 from artificer.sources.debian.installing.finish import without
-from artificer.sources.debian.installing.layout import Layout, above
+from artificer.sources.debian.installing.layout import Layout
 from artificer.sources.debian.resolving.relations import parse_relations
 
 _ALWAYS = frozenset(("base-files", "netbase", "tzdata"))
@@ -185,8 +186,8 @@ def _plain(path: str) -> str:
 def _idle(entries: Sequence[Entry], dropped: Collection[str], stay: Collection[str]) -> set[str]:
     """The directories that nobody has any more and that nothing is in."""
     left = [one for one in entries if one.path not in dropped]
-    used = {folder for one in left if one.kind != DIRECTORY for folder in above(one.path)}
-    used |= {folder for path in stay for folder in above(path)}
+    used = {folder for one in left if one.kind != DIRECTORY for folder in parents(one.path)}
+    used |= {folder for path in stay for folder in parents(path)}
     return {
         one.path
         for one in left
@@ -217,6 +218,6 @@ def _pieces(
 def _inserted(entries: Sequence[Entry], pieces: Sequence[Entry], epoch: int) -> list[Entry]:
     """*entries* and *pieces* with the directories above, in the order of paths."""
     there = {entry.path for entry in entries}
-    missing = [path for path in above(f"{PIECES}/x") if path not in there]
+    missing = [path for path in parents(f"{PIECES}/x") if path not in there]
     made = [Entry(path, DIRECTORY, 0o755, 0, 0, 0, epoch, "", None) for path in missing]
     return by_components([*entries, *made, *pieces])

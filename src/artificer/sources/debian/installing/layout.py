@@ -1,8 +1,9 @@
 """Where a package's files really go: through merged ``/usr`` and other links to directories."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from artificer.errors import ArtificerError
+from artificer.layers.parents import parents
 from artificer.layers.tree import Tree
 
 _MOST_LINKS = 40  # as Linux
@@ -33,12 +34,6 @@ def merged_usr(architecture: str) -> dict[str, str]:
     return {name: f"usr/{name}" for name in names}
 
 
-def above(path: str) -> Iterator[str]:
-    """Yield the directories that *path* is in, the nearest first, but not the root."""
-    while path := path.rpartition("/")[0]:
-        yield path
-
-
 class Layout:
     """Where paths are, upon *tree* (None is nothing), once *links* are there.
 
@@ -61,7 +56,7 @@ class Layout:
         parent = self._parents.get(folder)
         if parent is None:
             parent = self._parents[folder] = self._followed(folder)
-            self._asked.update((folder, *above(folder)))
+            self._asked.update((folder, *parents(folder)))
         return f"{parent}/{name}" if parent else name
 
     def is_link_to_directory(self, path: str) -> bool:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from artificer.layers.parents import parents
 from artificer.sources.debian.installing.database import FOLDER, lines_in, lines_of
-from artificer.sources.debian.installing.layout import above
 
 TRIGGERS = f"{FOLDER}/triggers"
 _FILE = f"{TRIGGERS}/File"
@@ -73,6 +73,8 @@ def set_off(known: Iterable[Interest], paths: Iterable[str]) -> dict[str, bytes]
     dpkg takes it up at its next call, so nobody needs to wait for it: hence the ``-``.
     """
     names = {one.name for one in known if one.name.startswith("/")}
-    found = {name for path in paths for name in (f"/{path}", *above(f"/{path}")) if name in names}
+    found = {
+        name for path in paths for name in (f"/{path}", *parents(f"/{path}")) if name in names
+    }
     text = lines_of([f"{name} -" for name in sorted(found)])
     return {_UNINCORPORATED: text} if found else {}
