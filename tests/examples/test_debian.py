@@ -98,7 +98,7 @@ def place() -> Iterator[Place]:
             EXAMPLE, folder / "project", ignore=shutil.ignore_patterns("artificer-bin")
         )
         if not _fetched(folder):
-            print("packages that the example locks are gone from the archive: it is locked anew")
+            # The archive has moved on: what it has now is as good an example.
             _renew(folder / "project")
             assert _fetched(folder), "what was locked a moment ago is not there"
         with served(folder / "archive") as server:
