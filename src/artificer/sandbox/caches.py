@@ -4,9 +4,10 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from artificer.store.lock import lock, lock_shared, try_lock
+from artificer.store.lock import lock_shared, lock_while, try_lock
 
 FILES = "files"
 """What a cache holds, below its own directory."""
@@ -22,11 +23,17 @@ class Kept(NamedTuple):
     lock: int
 
 
-def taken(folder: str, identity: str, sharing: Literal["shared", "private", "locked"]) -> Kept:
+def taken(
+    folder: str,
+    identity: str,
+    sharing: Literal["shared", "private", "locked"],
+    check: Callable[[], None] = lambda: None,
+) -> Kept:
     """Return the cache *identity* below *folder*; it is in use until its lock is closed.
 
     A locked one is waited for; instead of a private one that is in use, there is another. Who
-    gets a new one has it alone, fills it, and says so by `share`.
+    gets a new one has it alone, fills it, and says so by `share`. *check* raises something once
+    nobody wants it any more.
     """
     name = name_of(identity)
     if sharing == "private":
@@ -38,10 +45,12 @@ def taken(folder: str, identity: str, sharing: Literal["shared", "private", "loc
             os.close(descriptor)
     place = f"{folder}/{name}"
     descriptor = _opened(place)
-    if sharing == "locked" or not os.path.isdir(f"{place}/{FILES}"):
-        lock(descriptor)
-    else:
-        lock_shared(descriptor)
+    alone = sharing == "locked" or not os.path.isdir(f"{place}/{FILES}")
+    try:
+        lock_while(descriptor, check, shared=not alone)
+    except BaseException:
+        os.close(descriptor)
+        raise
     kept = _kept(place, descriptor)
     if not kept.new:
         share(kept, sharing)

@@ -72,7 +72,8 @@ class ChrootRung:
 
     def open(self, chain: Chain, place: Place) -> DirectorySite:
         """Make a root of *chain*."""
-        roots = Roots(f"{place.state}/roots/{self.name}", marked=False, skipped=SKIPPED)
+        folder = f"{place.state}/roots/{self.name}"
+        roots = Roots(folder, marked=False, skipped=SKIPPED, check=place.check)
         lender = Lender(f"{place.state}/caches/{self.name}", roots)
 
         def run(folder: str, command: Command, output: int) -> int:

@@ -24,8 +24,9 @@ from artificer.stop import Stop
 _MOST = 1 << 16
 _CHUNK = 1 << 18
 _GLANCE = 50  # milliseconds
-_GRACE = 2.0
+_GRACE = 10.0
 _TOGETHER = ("chroot", "proot")
+_UNWANTED = "the process that runs commands is not wanted any more"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -97,6 +98,7 @@ class Sandbox:
         self._report = report
         self._stop = stop
         self._lock = threading.Lock()
+        self._workers: set[socket.socket] = set()
         # Who closes does not wait for a way to be found, but no process begins afterwards.
         self._beginning = threading.Lock()
         self._closed = False
@@ -135,42 +137,44 @@ class Sandbox:
         _ = self.rung
         ours, theirs = socket.socketpair()
         with ours:
-            with theirs, self._lock:
-                if self._control is None:
-                    raise SandboxFailed("the process that runs commands is not wanted any more")
+            with theirs, self._beginning:
+                if self._control is None or self._closed:
+                    raise SandboxFailed(_UNWANTED)
                 socket.send_fds(self._control, [b"work"], [theirs.fileno()])
-            yield ours
+                self._workers.add(ours)
+            try:
+                yield ours
+            finally:
+                with self._beginning:
+                    self._workers.discard(ours)
 
     def close(self) -> None:
-        """End all processes; what they held is removed."""
+        """End all processes; what they held is removed. Who waits for one is told so."""
         with self._beginning:
             self._closed = True
             process = self._process
-        if self._control is not None:
-            self._control.close()
-            self._control = None
+            # Each worker sees that nobody waits, ends what runs, and removes what it made.
+            for line in filter(None, (self._control, *self._workers)):
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
         if process is None:
             return
         try:
-            process.wait(0 if self._stop.is_set() else _GRACE)
+            process.wait(_GRACE)
         except subprocess.TimeoutExpired:
-            self._kill(process)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         self._process = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
 
     def __enter__(self) -> "Sandbox":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        # Workers that see their sockets closed remove what they made; a moment for that.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE / 2)
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -185,7 +189,7 @@ class Sandbox:
         with theirs, self._beginning:
             if self._closed:
                 ours.close()
-                raise SandboxFailed("the process that runs commands is not wanted any more")
+                raise SandboxFailed(_UNWANTED)
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 words,
                 stdin=subprocess.DEVNULL,

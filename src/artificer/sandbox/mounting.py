@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, assert_never
 
@@ -36,7 +37,8 @@ class Base(NamedTuple):
     """What mounts are made of: *root* is where they go, *folder* a place for this command's.
 
     *lend* gives files of chains for as long as they are wanted, *caches* is where caches are. With
-    *marked* there is one user only, without *own_pids* no namespace of processes.
+    *marked* there is one user only, without *own_pids* no namespace of processes. *check* raises
+    something once nobody waits for the command.
     """
 
     root: str
@@ -45,6 +47,7 @@ class Base(NamedTuple):
     lend: Lend
     marked: bool
     own_pids: bool
+    check: Callable[[], None]
 
 
 class Mounts:
@@ -132,7 +135,9 @@ class Mounts:
         """Take all caches at once, in one order everywhere: else two commands might deadlock."""
         caches = {one.id: one for one in self._command.mounts if isinstance(one, Cache)}
         for _, one in sorted(caches.items()):
-            self._caches[one.id] = kept = taken(self._base.caches, one.id, one.sharing)
+            self._caches[one.id] = kept = taken(
+                self._base.caches, one.id, one.sharing, self._base.check
+            )
             self._taken.callback(os.close, kept.lock)
 
     def _cache(self, number: int, mount: Cache) -> Action:

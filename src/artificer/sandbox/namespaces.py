@@ -74,7 +74,7 @@ class Overlays:
         """Make a root of *chain*."""
         ids = self.ids()
         opaque = USER if self._userxattr else TRUSTED
-        trees = Trees(f"{place.state}/trees/{ids}", Manner(opaque, self._marked))
+        trees = Trees(f"{place.state}/trees/{ids}", Manner(opaque, self._marked), place.check)
         ground = Ground(ids, self._marked, self._userxattr, self.own_pids, self.watch)
         return OverlaySite(chain, place, ground, trees)
 

@@ -90,7 +90,8 @@ class ProotRung:
                 "/etc/subuid and /etc/subgid and allow user namespaces",
             )
         kind = f"{self.name}-{self._user}"
-        roots = Roots(f"{place.state}/roots/{kind}", marked=bool(self._user), skipped=SKIPPED)
+        folder, marked = f"{place.state}/roots/{kind}", bool(self._user)
+        roots = Roots(folder, marked=marked, skipped=SKIPPED, check=place.check)
         lender = Lender(f"{place.state}/caches/{kind}", roots)
 
         def run(folder: str, command: Command, output: int) -> int:

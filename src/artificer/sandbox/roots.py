@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -48,12 +48,23 @@ class Unpacked(NamedTuple):
 
 
 class Roots:
-    """The roots below *folder*. With *marked* owners are marks; *skipped* is not looked at."""
+    """The roots below *folder*. With *marked* owners are marks; *skipped* is not looked at.
 
-    def __init__(self, folder: str, *, marked: bool, skipped: Collection[str]) -> None:
+    *check* raises something once nobody wants them any more.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        *,
+        marked: bool,
+        skipped: Collection[str],
+        check: Callable[[], None],
+    ) -> None:
         self._folder = folder
         self._marked = marked
         self._skipped = skipped
+        self._check = check
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(_BOOT) as file:
             self._boot = file.read().strip()
@@ -82,7 +93,7 @@ class Roots:
         for layer in layers:
             times = os.stat(root.root)
             noting = _Noting(root.root, Manner(APPLIED, self._marked), root.special)
-            unpack(layer, noting)
+            unpack(layer, noting, self._check)
             if not noting.names_root:
                 os.utime(root.root, ns=(times.st_atime_ns, times.st_mtime_ns))
         found = snapshot_of(root.root, root.special, self._skipped)

@@ -1,5 +1,6 @@
 """How a worker uses a rung: a root from a chain, commands in it, what they changed, kept."""
 
+import select
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol
 
@@ -31,7 +32,7 @@ class NotPossible(ArtificerError):
 
 
 class Cut(ArtificerError):
-    """Nobody waits for a command any more."""
+    """Nobody waits for a command, or a root, any more."""
 
 
 _SECOND = 1_000_000_000
@@ -68,6 +69,14 @@ class Place(NamedTuple):
     times: Times
     allow_lost_owners: bool = False
     leash: int = -1
+
+    def check(self) -> None:
+        """Raise `Cut` once nobody waits; asked between chunks by whoever does long work."""
+        if self.leash >= 0:
+            poll = select.poll()
+            poll.register(self.leash, select.POLLIN)
+            if poll.poll(0):
+                raise Cut("nobody waits for the root")
 
 
 class Found(NamedTuple):

@@ -77,6 +77,7 @@ class OverlaySite:
             Lender(self._trees, ground.userxattr).lend,
             ground.marked,
             ground.own_pids,
+            self._place.check,
         )
         watch = ground.watch(f"{self._part_path}/root", self._aside)
         return run_in(base, command, self._place, watch, output)

@@ -7,7 +7,8 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from artificer.errors import ArtificerError
@@ -18,7 +19,7 @@ from artificer.oci.digest import Digest, hasher_of
 from artificer.sandbox.command import Chain, TreeLayer
 from artificer.sandbox.extract import PLAIN, Extraction, Implied, Manner
 from artificer.sandbox.ondisk import node_of
-from artificer.store.lock import lock, lock_shared, try_lock
+from artificer.store.lock import lock_shared, lock_while, try_lock
 
 _CHUNK = 1 << 18
 _FORMAT = 1
@@ -46,11 +47,15 @@ class Tree(NamedTuple):
 
 
 class Trees:
-    """The trees below *folder* (``STATE/trees/IDMAP``), all unpacked in one *manner*."""
+    """The trees below *folder* (``STATE/trees/IDMAP``), all unpacked in one *manner*.
 
-    def __init__(self, folder: str, manner: Manner) -> None:
+    *check* raises something once nobody wants them any more.
+    """
+
+    def __init__(self, folder: str, manner: Manner, check: Callable[[], None]) -> None:
         self._folder = folder
         self._manner = manner
+        self._check = check
         os.makedirs(folder, exist_ok=True)
         with open(_BOOT) as file:
             self._boot = file.read().strip()
@@ -74,7 +79,7 @@ class Trees:
         found = self._fitting(_name(layer.diff_id), below)
         if found is not None:
             return found
-        with _Held(f"{self._folder}/{_name(layer.diff_id)}.lock"):
+        with _held(f"{self._folder}/{_name(layer.diff_id)}.lock", self._check):
             return self._fitting(_name(layer.diff_id), below) or self._unpacked(layer, below)
 
     def _fitting(self, name: str, below: Sequence[Tree]) -> Tree | None:
@@ -120,8 +125,8 @@ class Trees:
                 f"{part}/root", self._manner, lambda path: look_of(path, below)
             )
             # A prune removes what is old and not held.
-            with _Held(part, os.O_RDONLY | os.O_DIRECTORY):
-                unpack(layer, extraction)
+            with _held(part, self._check, os.O_RDONLY | os.O_DIRECTORY):
+                unpack(layer, extraction, self._check)
             return self.keep(part, layer.diff_id, extraction, below)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
@@ -195,19 +200,17 @@ class Told(NamedTuple):
     names_root: bool = False
 
 
-class _Held:
-    """Holds a file's lock, so that of those who want to do one thing only one does it."""
-
-    def __init__(self, path: str, flags: int = os.O_RDWR | os.O_CREAT) -> None:
-        self._path = path
-        self._flags = flags
-
-    def __enter__(self) -> None:
-        self._descriptor = os.open(self._path, self._flags | os.O_CLOEXEC, 0o600)
-        lock(self._descriptor)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+@contextmanager
+def _held(
+    path: str, check: Callable[[], None], flags: int = os.O_RDWR | os.O_CREAT
+) -> Iterator[None]:
+    """Hold a file's lock, so that of those who want to do one thing only one does it."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        lock_while(descriptor, check)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def root_of(trees: Sequence[Tree]) -> Implied:
@@ -294,25 +297,29 @@ def _hashed(looks: dict[str, Implied]) -> str:
     return hashlib.sha256(repr(sorted(looks.items())).encode()).hexdigest()[:16]
 
 
-def unpack(layer: TreeLayer, extraction: Extraction) -> None:
-    """Write the files of *layer*, and see that its bytes are what its diff_id says."""
-    check = hasher_of(layer.diff_id.algorithm)
+def unpack(layer: TreeLayer, extraction: Extraction, check: Callable[[], None]) -> None:
+    """Write the files of *layer*, and see that its bytes are what its diff_id says.
+
+    *check* raises something once that is not wanted any more.
+    """
+    hasher = hasher_of(layer.diff_id.algorithm)
     try:
-        for member in members(StreamTape(_hashed_plain(layer, check))):
+        for member in members(StreamTape(_hashed_plain(layer, hasher, check))):
             extraction.add(member.entry, member.chunks())
         extraction.finish()
     finally:
         extraction.close()
-    if check.hexdigest() != layer.diff_id.hex:
+    if hasher.hexdigest() != layer.diff_id.hex:
         raise WrongLayer(
             f"a layer does not hash to its diff_id {layer.diff_id}",
             hint="the image's config and its layers do not belong together; pull it again",
         )
 
 
-def _hashed_plain(layer: TreeLayer, check: Any) -> Iterator[bytes]:
+def _hashed_plain(layer: TreeLayer, hasher: Any, check: Callable[[], None]) -> Iterator[bytes]:
     for chunk in plain(raw(layer)):
-        check.update(chunk)
+        check()
+        hasher.update(chunk)
         yield chunk
 
 

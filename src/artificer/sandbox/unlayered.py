@@ -38,14 +38,22 @@ class _Directories(Overlays):
         calls.unshare(calls.CLONE_NEWNS)
         calls.mount("none", "/", None, calls.MS_REC | calls.MS_PRIVATE)
         kind = self.ids()
-        roots = Roots(f"{place.state}/roots/{kind}", marked=False, skipped=SKIPPED)
+        folder = f"{place.state}/roots/{kind}"
+        roots = Roots(folder, marked=False, skipped=SKIPPED, check=place.check)
 
         def run(folder: str, command: Command, output: int) -> int:
             root = f"{folder}/root"
             lend = _Lender(roots).lend
             caches = f"{place.state}/caches/{kind}"
+            mounts = f"{folder}/mounts"
             base = Base(
-                root, f"{folder}/mounts", caches, lend, marked=False, own_pids=self.own_pids
+                root,
+                mounts,
+                caches,
+                lend,
+                marked=False,
+                own_pids=self.own_pids,
+                check=place.check,
             )
             # A root must be a mount; its devices are not to be used.
             calls.mount(root, root, None, calls.MS_BIND)

@@ -43,4 +43,4 @@ def _each(above: str, removed: Callable[[str], int]) -> list[int]:
 
 
 def _roots(folder: str) -> Roots:
-    return Roots(folder, marked=False, skipped=())
+    return Roots(folder, marked=False, skipped=(), check=lambda: None)
