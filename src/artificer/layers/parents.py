@@ -9,6 +9,11 @@ def parents(path: str) -> Iterator[str]:
         yield path
 
 
+def outer(path: str) -> list[str]:
+    """Return the directories that *path* is in, the outermost first, without the root."""
+    return list(parents(path))[::-1]
+
+
 def parents_of(paths: Iterable[str]) -> set[str]:
     """Return the directories that any of *paths* is in; the root is not among them."""
     above: set[str] = set()

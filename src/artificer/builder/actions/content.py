@@ -12,6 +12,7 @@ from artificer.errors import ArtificerError
 from artificer.layers.archive import Archives
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry
 from artificer.layers.merge import merged
+from artificer.layers.parents import outer
 from artificer.layers.rules import Rules
 from artificer.layers.select import TarFile
 from artificer.layers.walk import Group
@@ -61,7 +62,7 @@ def with_parents(entries: list[Entry], mtime: int) -> list[Entry]:
     done = {""}
     out: list[Entry] = []
     for entry in entries:
-        for parent in _above(entry.path):
+        for parent in outer(entry.path):
             if parent not in done:
                 done.add(parent)
                 out.append(named.get(parent) or _directory(parent, mtime))
@@ -296,8 +297,3 @@ def _below_files(entries: list[Entry]) -> list[Entry]:
 def _directory(path: str, mtime: int) -> Entry:
     mode = _SHARED_MODES.get(path, 0o755)
     return Entry(path, DIRECTORY, mode, 0, 0, 0, mtime, "", None)
-
-
-def _above(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]

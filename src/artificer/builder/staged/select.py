@@ -11,6 +11,7 @@ from artificer.builder.stages import CopyFiles
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, SYMLINK
 from artificer.layers.index import File
+from artificer.layers.parents import outer
 from artificer.layers.patterns import translated
 
 _WILD = re.compile(r"(?<!\\)(?:\\\\)*[*?\[]")
@@ -123,14 +124,9 @@ def below(files: Files, real: str, exclude: Ignore, at: str = "") -> Iterator[Pi
 
 def _run_at(path: str, exclude: Ignore) -> int:
     run = 0
-    for above in _above(path):
+    for above in outer(path):
         run = exclude.run(above, run)
     return exclude.run(path, run) if path else 0
-
-
-def _above(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _clean(pattern: str) -> str:
@@ -206,14 +202,14 @@ def _from(files: Files, start: str, rest: str, exclude: Ignore) -> tuple[Picked,
         real = files.resolve(path)
         found = below(files, real, exclude, lead) if _is_directory(files, real) else iter(())
         picked = list(_kept(found, Ignore([rest])))
-        parents = [*_above(lead), lead] if lead else []
+        parents = [*outer(lead), lead] if lead else []
     elif file is None and path:
         raise _missing(files, path)
     else:
         picked = [Picked(file, lead)] if file is not None and lead else []
         if file is None or file.kind == DIRECTORY:
             picked += below(files, path, exclude, lead)
-        parents = _above(lead)
+        parents = outer(lead)
         if leaves_out(_run_at(lead, exclude)):
             picked = []
     if not picked:
