@@ -98,9 +98,9 @@ def test_with_lost_owners_all_that_is_made_is_roots(sandbox_folder: Path, base: 
 
 def test_the_first_way_that_works_is_found_at_once(sandbox_folder: Path) -> None:
     script = (
-        "import sys, time; from artificer.sandbox.ladder import chosen\n"
-        "begun = time.perf_counter(); chosen('', sys.argv[1]); "
-        "print(time.perf_counter() - begun)"
+        "import os, sys; from artificer.sandbox.ladder import chosen\n"
+        "begun = os.times(); chosen('', sys.argv[1]); "
+        "print(sum(os.times()[:4]) - sum(begun[:4]))"
     )
     times = []
     for _ in range(5):
@@ -109,7 +109,7 @@ def test_the_first_way_that_works_is_found_at_once(sandbox_folder: Path) -> None
         done = subprocess.run(words, check=True, capture_output=True, text=True, env=environ)
         times.append(float(done.stdout))
 
-    # 20 ms on a quiet machine.
+    # Of the processors, whatever else they do: 20 ms.
     assert min(times) < 0.1
 
 

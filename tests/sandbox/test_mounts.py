@@ -1,6 +1,7 @@
 """What is mounted for one command, and that nothing of it is left afterwards."""
 
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from artificer.sandbox.client import Sandbox, SandboxFailed
 from artificer.sandbox.command import Bind, Cache, Command, Secret, Socket, Tmpfs, TreeLayer
+from tests.parts.waiting import PATIENCE, lifetime, processes_with, wait_until
 from tests.sandbox import roots
 
 # Modules of perl are not in the root: families and types are numbers.
@@ -119,24 +121,27 @@ def test_commands_share_a_cache_as_they_ask(
     sharing: str, alone: bool, box: Sandbox, base: TreeLayer
 ) -> None:
     mount = Cache("/c", f"sharing-{sharing}", sharing)  # type: ignore[arg-type]
-    script = "test -e /c/busy && echo busy; touch /c/busy; sleep 0.6; rm -f /c/busy"
+    life = lifetime()
+    first = roots.shell(f"touch /c/busy; sleep {life}; rm /c/busy", mounts=(mount,))
+    second = roots.shell("test -e /c/busy && echo busy", mounts=(mount,))
     said: list[str] = []
+    with box.at((base,)) as one, box.at((base,)) as two:
+        holder = threading.Thread(target=lambda: roots.ran(one, first))
+        holder.start()
+        wait_until(lambda: processes_with(life))
+        waiter = threading.Thread(target=lambda: said.append(roots.ran(two, second).said))
+        waiter.start()
 
-    def run() -> None:
-        with box.at((base,)) as root:
-            said.append(roots.ran(root, roots.shell(script, mounts=(mount,))).said)
+        # Who has to wait does so until the first is ended, and the others are done by then.
+        waiter.join(0.5 if alone else PATIENCE)
+        waits = waiter.is_alive()
+        for process in processes_with(life):
+            os.kill(process, signal.SIGTERM)
+        for thread in (holder, waiter):
+            thread.join()
 
-    begun = time.monotonic()
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.2)
-    for thread in threads:
-        thread.join()
-    took = time.monotonic() - begun
-
-    assert (took > 1.2) == alone
-    assert ("busy\n" in said) == (sharing == "shared")
+    assert waits == alone
+    assert said == ["busy\n" if sharing == "shared" else ""]
 
 
 def test_a_tmpfs_is_empty_and_gone(box: Sandbox, base: TreeLayer) -> None:

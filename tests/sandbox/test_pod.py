@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from artificer.sandbox.client import Sandbox
 from artificer.sandbox.command import Bind, Cache, Secret, Socket, Tmpfs, TreeLayer
 from artificer.sandbox.rung import NotPossible
+from tests.parts.waiting import lifetime, processes_with, wait_until
 from tests.sandbox import roots
 
 
@@ -91,25 +91,13 @@ def test_no_signal_reaches_the_builder(pod: Sandbox, base: TreeLayer) -> None:
 
 
 def test_processes_left_behind_are_ended(pod: Sandbox, base: TreeLayer) -> None:
+    life = lifetime()
     with pod.at((base,)) as root:
-        begun = time.monotonic()
-        done = roots.ran(root, "(setsid sh -c 'sleep 77 & sleep 78' &) ; echo done")
+        script = f"(setsid sh -c 'sleep {life} & sleep {life}' &) ; echo done"
+        done = roots.ran(root, script)
 
     assert done.said == "done\n"
-    assert time.monotonic() - begun < 10
-    assert not [name for name in commands() if "sleep\x0077" in name or "sleep\x0078" in name]
-
-
-def commands() -> list[str]:
-    """The words of all processes."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                found.append(Path(f"/proc/{name}/cmdline").read_text())
-            except OSError:
-                continue
-    return found
+    assert not processes_with(life)
 
 
 def test_a_user_is_one_and_reads_its_own_proc(pod: Sandbox, base: TreeLayer) -> None:
@@ -130,19 +118,22 @@ def test_a_user_is_one_and_reads_its_own_proc(pod: Sandbox, base: TreeLayer) -> 
 def test_a_secret_is_read_and_is_on_no_disk(
     pod: Sandbox, base: TreeLayer, sandbox_folder: Path
 ) -> None:
+    life = lifetime()
     secret = Secret("/run/secrets/token", b"hush-1234", mode=0o440, uid=33, gid=33)
     script = (
         "cat /run/secrets/token; stat -c ' %a %u %s' /run/secrets/token; "
-        "cp /run/secrets/token /c; echo x > /run/secrets/token; sleep 0.5; rm /c"
+        f"cp /run/secrets/token /c; echo x > /run/secrets/token; sleep {life}; rm /c"
     )
     seen: list[int] = []
 
     def look() -> None:
-        time.sleep(0.4)
+        wait_until(lambda: processes_with(life))
         words = ["grep", "-rl", "hush-1234", f"{sandbox_folder}/state-chroot"]
         told = subprocess.run(words, check=False, capture_output=True, text=True).stdout
         # Only what the command itself has copied.
         seen.extend(len(line) for line in told.splitlines() if not line.endswith("/root/c"))
+        for process in processes_with(life):
+            os.kill(process, signal.SIGTERM)
 
     watcher = threading.Thread(target=look)
     with pod.at((base,)) as root:
@@ -303,29 +294,32 @@ def test_roots_are_kept_and_further_layers_put_upon_them(
 def test_a_killed_builder_leaves_no_process_and_gives_caches_back(
     base: TreeLayer, sandbox_folder: Path
 ) -> None:
-    cache = Cache("/cache", "killed")
+    cache, life = Cache("/cache", "killed"), lifetime()
     with roots.sandbox("chroot", sandbox_folder) as box, box.at((base,)) as root:
         roots.ran(root, roots.shell("echo kept > /cache/it", mounts=(cache,)))
 
+        def workers() -> list[int]:
+            found = [pid for pid in os.listdir("/proc") if pid.isdigit()]
+            return [int(pid) for pid in found if is_worker(pid, life)]
+
         def kill() -> None:
-            time.sleep(0.7)
-            found = [pid for pid in os.listdir("/proc") if pid.isdigit() and is_worker(int(pid))]
-            for pid in found:
-                os.kill(int(pid), signal.SIGKILL)
+            wait_until(lambda: workers() and processes_with(life))
+            for pid in workers():
+                os.kill(pid, signal.SIGKILL)
 
         threading.Thread(target=kill).start()
         with pytest.raises(Exception, match=r"gone|ended"):
             root.run(
-                roots.shell("setsid sleep 79 & sleep 79; true", mounts=(cache,)), lambda _: None
+                roots.shell(f"setsid sleep {life} & sleep {life}; true", mounts=(cache,)),
+                lambda _: None,
             )
 
-    time.sleep(0.5)
-    assert not [name for name in commands() if "sleep\x0079" in name]
+    wait_until(lambda: not processes_with(life))
     with roots.sandbox("chroot", sandbox_folder) as box, box.at((base,)) as root:
         assert roots.ran(root, roots.shell("cat /cache/it", mounts=(cache,))).said == "kept\n"
 
 
-def is_worker(process: int) -> bool:
+def is_worker(process: str, life: str) -> bool:
     """Whether a process is a worker of ours: its children's child is the shell."""
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
@@ -337,4 +331,4 @@ def is_worker(process: int) -> bool:
         ]
     except OSError:
         return False
-    return "artificer.sandbox" in words and any("setsid sleep 79" in one for one in below)
+    return "artificer.sandbox" in words and any(f"setsid sleep {life}" in one for one in below)

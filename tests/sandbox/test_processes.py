@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-import time
 
 from artificer.sandbox.processes import below, is_below, parent_of
+from tests.parts.waiting import wait_until
 
 LEAVE = """
 import os, subprocess, sys, time
@@ -15,7 +15,8 @@ from artificer.sandbox.processes import below, end_all
 calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
 shell = "(setsid sleep 90 & setsid sh -c 'sleep 91 & sleep 92' &) ; sleep 93 & true"
 subprocess.run(["sh", "-c", shell])
-time.sleep(0.5)
+while len(below(os.getpid())) < 3:
+    time.sleep(0.01)
 before = len(below(os.getpid()))
 end_all()
 print(before, len(below(os.getpid())))
@@ -35,9 +36,7 @@ def test_parents_are_read_whatever_a_program_is_called() -> None:
 
 def test_children_of_children_are_found() -> None:
     child = subprocess.Popen(["sh", "-c", "sleep 30 & sleep 31; true"], start_new_session=True)
-    end = time.monotonic() + 5
-    while len(below(child.pid)) < 2 and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: len(below(child.pid)) >= 2)
 
     found = below(child.pid)
     os.killpg(child.pid, 9)
