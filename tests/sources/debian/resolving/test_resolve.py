@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from artificer import limits
 from artificer.errors import ArtificerError
 from artificer.sources.debian.resolving.explain import Unsatisfiable
 from artificer.sources.debian.resolving.resolve import Entangled, Solution, resolve
@@ -127,26 +128,43 @@ def test_choices_that_had_no_part_in_a_conflict_are_not_tried_again() -> None:
     assert "z0" not in found
 
 
-def test_a_search_that_goes_on_for_ever_is_given_up() -> None:
-    # Pigeons: each of twelve wants one of eleven holes, and no two the same.
-    holes = range(11)
-    universe = "\n\n".join(
+def pigeons(many: int) -> str:
+    """Each of *many* wants one of *many* - 1 holes, and no two the same."""
+    holes = range(many - 1)
+    return "\n\n".join(
         [
-            "Package: all\nDepends: " + ", ".join(f"p{at}" for at in range(12)),
+            "Package: all\nDepends: " + ", ".join(f"p{at}" for at in range(many)),
             *(
                 f"Package: p{at}\nDepends: " + " | ".join(f"p{at}h{hole}" for hole in holes)
-                for at in range(12)
+                for at in range(many)
             ),
             *(
                 f"Package: p{at}h{hole}\nProvides: h{hole}\nConflicts: h{hole}"
-                for at in range(12)
+                for at in range(many)
                 for hole in holes
             ),
         ]
     )
 
+
+def test_a_search_that_goes_on_for_ever_is_given_up() -> None:
     with pytest.raises(Entangled, match="steps"):
-        solve(universe, "all")
+        solve(pigeons(12), "all")
+
+
+def test_what_apt_s_way_would_take_too_long_for_is_told_by_a_plainer_one() -> None:
+    with pytest.raises(Unsatisfiable, match="p4h0 1 conflicts with p0h0 1"):
+        solve(pigeons(5), "all")
+
+
+def test_needs_that_are_looked_at_over_and_over_end_a_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "RESOLUTION_TASKS", 1000)
+    many = ", ".join(["idle"] * 1001)
+
+    with pytest.raises(Entangled, match="steps"):
+        solve(f"Package: idle\n\nPackage: a\nDepends: {many}", "a")
 
 
 PROVIDERS = """

@@ -57,6 +57,7 @@ class Candidates:
         self.architectures = tuple(architectures)
         self.native = architectures[0]
         self._chosen: dict[Key, Binary | None] = {}
+        self._targets: dict[tuple[Relation, str], tuple[Binary, ...]] = {}
         self._providers: dict[str, list[Key]] = {}
         for key, binary in installed.items():
             for name in binary.provided:
@@ -71,6 +72,7 @@ class Candidates:
     def choose(self, binary: Binary) -> None:
         """Take *binary*, and no other version of its package."""
         self._chosen[self.key(binary)] = binary
+        self._targets.clear()
 
     def key(self, binary: Binary) -> Key:
         """Where *binary* would be installed."""
@@ -90,14 +92,12 @@ class Candidates:
         """Every version of the package at *key* that there is, the best first."""
         return tuple(self.universe.versions(*key))
 
-    def targets(self, relation: Relation, architecture: str) -> list[Binary]:
+    def targets(self, relation: Relation, architecture: str) -> tuple[Binary, ...]:
         """Candidates that fulfil *relation* of a package for *architecture*, the best first."""
-        found: dict[Key, Binary] = {}
-        for binary in self._named(relation.name):
-            key = self.key(binary)
-            if key not in found and self.fulfils(binary, relation, architecture):
-                found[key] = binary
-        return sorted(found.values(), key=self._preference(relation))
+        asked = (relation, architecture)
+        if asked not in self._targets:
+            self._targets[asked] = self._sorted(relation, architecture)
+        return self._targets[asked]
 
     def fulfils(self, binary: Binary, relation: Relation, architecture: str) -> bool:
         """Whether *binary* is what a package for *architecture* needs by *relation*."""
@@ -110,6 +110,14 @@ class Candidates:
         if relation.qualifier not in ("", "any", self.key(binary)[1]):
             return False
         return is_called(binary, relation)
+
+    def _sorted(self, relation: Relation, architecture: str) -> tuple[Binary, ...]:
+        found: dict[Key, Binary] = {}
+        for binary in self._named(relation.name):
+            key = self.key(binary)
+            if key not in found and self.fulfils(binary, relation, architecture):
+                found[key] = binary
+        return tuple(sorted(found.values(), key=self._preference(relation)))
 
     def _named(self, name: str) -> Iterator[Binary]:
         for architecture in self.architectures:

@@ -61,18 +61,27 @@ def resolve(
         barred=frozenset(asked.barred),
         held=frozenset(key for key, package in known.items() if package.wanted == "hold"),
         steps=limits.RESOLUTION_STEPS,
+        tasks=limits.RESOLUTION_TASKS,
     )
-    search = Search(candidates, rules)
-    try:
-        search.run(_roots(asked, binaries))
-    except Unsolvable as error:
-        raise unsatisfiable(error.failure) from None
-    except Exhausted:
-        raise Entangled(
-            f"no set of packages was found in {limits.RESOLUTION_STEPS} steps",
-            hint="ask for versions of some packages (`NAME=VERSION`), so that less is to be tried",
-        ) from None
+    search = _searched(candidates, rules, _roots(asked, binaries))
     return _solution(search, asked, known)
+
+
+def _searched(candidates: Candidates, rules: Rules, roots: Sequence[Action]) -> Search:
+    """A search that came to an end: in apt's way, or where that is too long, in a plainer one."""
+    for one in (rules, rules._replace(spares=False)):
+        search = Search(candidates, one)
+        try:
+            search.run(roots)
+        except Exhausted:
+            continue
+        except Unsolvable as error:
+            raise unsatisfiable(error.failure) from None
+        return search
+    raise Entangled(
+        f"no set of packages was found in {limits.RESOLUTION_STEPS} steps",
+        hint="ask for versions of some packages (`NAME=VERSION`), so that less is to be tried",
+    )
 
 
 # What dpkg calls the states of a package whose files are there.

@@ -26,7 +26,7 @@ from artificer.sources.debian.resolving.tasks import (
 
 
 class Exhausted(Exception):
-    """The search took more steps than it may."""
+    """The search took more steps than it may, or met more tasks."""
 
 
 class Unsolvable(Exception):
@@ -40,13 +40,17 @@ class Unsolvable(Exception):
 class Rules(NamedTuple):
     """What the search may not do, and how long it may take.
 
-    *barred* packages do not come in, *held* ones are not changed.
+    *barred* packages do not come in, *held* ones are not changed. With *spares* what nobody asked
+    for goes again where something else excludes it, as with apt; without, the choice that brought
+    it in is made anew, which sooner shows that there is no way.
     """
 
     recommends: bool
     barred: frozenset[Key]
     held: frozenset[Key]
     steps: int
+    tasks: int
+    spares: bool = True
 
 
 class Search:
@@ -61,6 +65,7 @@ class Search:
         self._later: Agenda | None = None
         self._choices: list[Choice] = []
         self._steps = 0
+        self._tasks = 0
         self._dropped = False
         self._of_source: dict[str, list[Key]] = {}
         for key, binary in candidates.installed.items():
@@ -103,6 +108,9 @@ class Search:
         return None
 
     def _do(self, task: Task) -> Failure | None:
+        self._tasks += 1
+        if self._tasks > self.rules.tasks:
+            raise Exhausted
         match task:
             case Need():
                 return self._need(task)
@@ -231,6 +239,7 @@ class Search:
         choice = Choice(actions, before, cause, needed(cause, self.candidates, what))
         choice.optional = optional
         self._choices.append(choice)
+        self._tasks += len(actions)
         return self._advance(choice)
 
     def _advance(self, choice: Choice) -> Failure | None:
@@ -308,7 +317,7 @@ class Search:
         apt lets it go, rather than that it chooses anew what had brought it in.
         """
         asked = other.parent is None or key in self.installed
-        return not asked and key not in self.state.lineage(cause)
+        return self.rules.spares and not asked and key not in self.state.lineage(cause)
 
     def _consequences(
         self, action: Action, old: Binary | None, cause: Cause
