@@ -1,5 +1,5 @@
+import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from artificer.oci.image import Blob, Image, Layer, Urls
 from artificer.oci.reference import Daemon, Layout, Scratch, parse_name
 from tests.images.made import FakeRegistry, image_of, reach_of, tar_of
 from tests.parts.commands import Command
+from tests.parts.waiting import wait_until
 
 BIG = tar_of(("etc/one", b"".join(b"%08d: line\n" % number for number in range(200_000))))
 TWO = tar_of(("etc/two", b"2"), ("etc/.wh.one", b""))
@@ -131,13 +132,15 @@ def podman_socket(podman: Command, parts_folder: Path) -> Iterator[str]:
     words = [podman.path, *podman.words, "system", "service", "--time=0", f"unix://{path}"]
     with subprocess.Popen(words, env=environ, stderr=subprocess.DEVNULL) as service:
         try:
-            for _ in range(200):
-                if path.exists():
-                    break
-                time.sleep(0.05)
+            wait_until(lambda: _answers(path), "podman does not serve")
             yield f"unix://{path}"
         finally:
             service.terminate()
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0
 
 
 def test_podman_takes_and_gives_images_like_docker(tmp_path: Path, podman_socket: str) -> None:
