@@ -87,8 +87,6 @@ def test_an_answer_without_an_end_is_refused(fake: Fake) -> None:
     with pytest.raises(InvalidDocument) as caught:
         cluster.listed("pods", Selector())
 
-    assert (
-        caught.value.message
-        == f"kubectl get pods: it prints more than {KUBERNETES_LIST_BYTES} bytes"
-    )
+    said = f"kubectl get pods prints more than {KUBERNETES_LIST_BYTES} bytes"
+    assert caught.value.message == said
     assert caught.value.hint
