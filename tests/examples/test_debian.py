@@ -238,7 +238,7 @@ def serving(podman: Command, name: str) -> Iterator[Callable[[int], str]]:
 
     def page(port: int) -> str:
         words = [found("nsenter"), "-t", process, "-n", found("curl"), "-fsS"]
-        for _ in range(100):
+        for _ in range(1000):
             done = subprocess.run(
                 [*words, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=False
             )

@@ -6,7 +6,6 @@ import http.server
 import json
 import re
 import shutil
-import socket
 import tarfile
 import threading
 import time
@@ -20,6 +19,7 @@ from tests.cli.outside import Cli, cli, hub, work
 from tests.parts.commands import Command
 from tests.parts.debs import deb
 from tests.parts.images import BaseImage
+from tests.parts.ports import free_port
 from tests.parts.registries import LockedRegistry, Registry
 
 __all__ = ["cli", "hub", "work"]
@@ -59,10 +59,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    return number
+    return free_port()
 
 
 def _sha256(path: Path) -> str:
@@ -153,7 +150,7 @@ def test_all_of_the_examples_is_built_tested_and_pushed(
 def _answer_of(podman: Command, image: str, port: int) -> str:
     container = podman.output("run", "--detach", "--network=host", image).strip()
     try:
-        for _ in range(100):
+        for _ in range(1000):
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
                     text: str = response.read().decode()

@@ -1,8 +1,8 @@
 """podman runs what was installed: servers serve, interpreters import, dpkg finds it whole."""
 
-import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -10,6 +10,7 @@ from tests.oracles.conftest import Images
 from tests.parts.commands import Command
 from tests.parts.ports import free_port
 from tests.parts.trees import layers_of
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.archive
 
@@ -19,14 +20,15 @@ HOST = ("run", "--rm", "--network", "host")
 
 def fetched(url: str) -> bytes:
     """What a server says, once it is there."""
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                data: bytes = response.read()
-                return data
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"nobody serves {url}")
+    found: list[bytes] = []
+
+    def answers() -> bool:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=5) as response:
+            found.append(response.read())
+        return bool(found)
+
+    wait_until(answers, f"nobody serves {url}")
+    return found[0]
 
 
 def serves(podman: Command, image: str, port: int, *words: str) -> bytes:

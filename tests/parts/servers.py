@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.parts.waiting import PATIENCE
+
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if os.name == "posix" and hasattr(os, "sched_yield") else None
 
@@ -24,7 +26,7 @@ class Server:
         self.process = process
         self.log = log
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Return when *ready*; raise NotStarted when the daemon ends or takes too long."""
         end = time.monotonic() + seconds
         while not ready():

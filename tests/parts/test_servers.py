@@ -2,12 +2,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.parts.servers import NotStarted, serving
+from tests.parts.waiting import wait_until
 
 
 def _ended(pid: int) -> bool:
@@ -16,13 +16,6 @@ def _ended(pid: int) -> bool:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def _wait_until_ended(pid: int) -> bool:
-    end = time.monotonic() + 10
-    while not _ended(pid) and time.monotonic() < end:
-        time.sleep(0.02)
-    return _ended(pid)
 
 
 def test_a_server_ends_with_its_block(tmp_path: Path) -> None:
@@ -38,7 +31,7 @@ def test_a_server_takes_its_children_along(tmp_path: Path) -> None:
         server.wait_until(lambda: (tmp_path / "log").read_text().endswith("\n"))
         child = int((tmp_path / "log").read_text())
 
-    assert _wait_until_ended(child)
+    wait_until(lambda: _ended(child))
 
 
 def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
@@ -67,4 +60,4 @@ def test_a_server_ends_with_a_test_run_that_is_killed(tmp_path: Path) -> None:
         pid = int(run.stdout.readline())
         run.kill()
 
-    assert _wait_until_ended(pid)
+    wait_until(lambda: _ended(pid))

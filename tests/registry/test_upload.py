@@ -3,7 +3,7 @@
 import json
 import os
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,6 +17,7 @@ from artificer.oci.reference import Repository
 from artificer.registry.credential import ANONYMOUS, Basic
 from artificer.registry.problems import Denied, Mismatch, Refused, ServerFailed
 from artificer.registry.upload import Uploads
+from tests.parts.waiting import wait_until
 from tests.registry.clients import Client, Connect
 from tests.registry.faulty import Fault, Faulty
 from tests.registry.pushes import (
@@ -160,7 +161,7 @@ def test_another_process_goes_on_where_the_first_was_killed(
     first, second = connect(uploads=kept.uploads), connect(uploads=kept.uploads)
     with pytest.raises(Killed):
         first.registry.push_blob(repository(faulty), BLOB, half(DATA))
-    wait_for(lambda: faulty.received == 150_000)
+    wait_until(lambda: faulty.received == 150_000)
     first.close()
 
     sent = push(second, faulty)
@@ -169,14 +170,6 @@ def test_another_process_goes_on_where_the_first_was_killed(
     assert sent.opened == [150_000]
     assert faulty.received == len(DATA)
     assert kept == {}
-
-
-def wait_for(ready: Callable[[], bool]) -> None:
-    import time
-
-    end = time.monotonic() + 10
-    while not ready() and time.monotonic() < end:
-        time.sleep(0.01)
 
 
 def test_the_session_of_a_process_that_still_runs_is_left_to_it(

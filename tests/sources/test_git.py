@@ -3,7 +3,6 @@
 import base64
 import os
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -362,14 +361,11 @@ def test_git_is_ended_when_it_takes_too_long_or_somebody_stops(
     reference = GitReference(server.url("app"))
     stop = Stop()
     stop.set()
-    started = time.monotonic()
 
     with pytest.raises(GitTooLarge, match="in time"):
         checkout(reference, tool._replace(seconds=0.0))
     with pytest.raises(Cancelled):
         checkout(reference, tool._replace(stop=stop))
-
-    assert time.monotonic() - started < 5
 
 
 def test_a_subdirectory_is_inside(server: GitServer, tool: Git) -> None:

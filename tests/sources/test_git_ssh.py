@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,8 @@ from artificer.stop import Stop
 from artificer.store.blobs import open_store
 from tests.parts.commands import found
 from tests.parts.git_server import commit
+from tests.parts.ports import free_port
+from tests.parts.waiting import wait_until
 
 _ENVIRON = {"PATH": os.environ["PATH"]}
 _NOBODY = 54_321
@@ -45,12 +46,6 @@ def _key(path: Path) -> str:
     return path.with_name(f"{path.name}.pub").read_text()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -61,7 +56,7 @@ def _answers(port: int) -> bool:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SshServer]:
-    program, port = found("sshd"), _free_port()
+    program, port = found("sshd"), free_port()
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)
     host, secret = _key(tmp_path / "host"), tmp_path / "secret"
@@ -84,11 +79,11 @@ def server(tmp_path: Path) -> Iterator[SshServer]:
     words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
     command = [program, "-D", "-e", "-f", "/dev/null", "-p", str(port), *words]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        end = time.monotonic() + 10
-        while not _answers(port) and time.monotonic() < end:
-            time.sleep(0.05)
-        yield SshServer(port, tmp_path / "served", secret)
-        process.terminate()
+        try:
+            wait_until(lambda: _answers(port), "sshd does not answer")
+            yield SshServer(port, tmp_path / "served", secret)
+        finally:
+            process.terminate()
 
 
 def _tool(folder: Path, secret: Path) -> Git:

@@ -18,6 +18,7 @@ from artificer.registry.server.dispatch import Credentials
 from artificer.registry.server.serving import AddressInUse, Server, serve
 from artificer.store.blobs import Store, open_store
 from artificer.store.prune import HOUR, prune
+from tests.parts.waiting import PATIENCE, wait_until
 from tests.registry.server.asking import Asking, path_of
 
 BLOB = bytes(range(256)) * 4096  # 1 MiB
@@ -76,14 +77,12 @@ def test_one_connection_serves_many_requests(ask: Asking) -> None:
 def test_who_greets_by_tls_is_hung_up_on_at_once(server: Server) -> None:
     host, _, port = server.address.rpartition(":")
     context = ssl.create_default_context()
-    started = time.monotonic()
 
     with (
-        socket.create_connection((host, int(port)), timeout=10) as connection,
+        socket.create_connection((host, int(port)), timeout=PATIENCE) as connection,
         pytest.raises(OSError, match=r"EOF|reset"),
     ):
         context.wrap_socket(connection, server_hostname="localhost")
-    assert time.monotonic() - started < 2
 
 
 def test_many_clients_push_the_same_blob_at_once(server: Server, store: Store) -> None:
@@ -142,11 +141,8 @@ def test_strange_requests_are_answered(
         asking.push("app", BLOB)
         asking.close()
         text = f"GET {target} HTTP/1.1\r\nConnection: close\r\n{header}".rstrip()
-        begun = time.monotonic()
 
         assert answer(raw(server, text + "\r\n\r\n")).startswith(f"HTTP/1.1 {status} ")
-
-        assert time.monotonic() - begun < 2
     assert not [event for event in told if isinstance(event, Warned)]
 
 
@@ -178,11 +174,8 @@ def broken_patch(server: Server, location: str, *, sent: int) -> None:
 
 
 def came_to(ask: Asking, location: str, size: int) -> bool:
-    for _ in range(100):
-        if ask("GET", location).headers["Range"] == f"0-{size - 1}":
-            return True
-        time.sleep(0.02)
-    return False
+    wait_until(lambda: ask("GET", location).headers["Range"] == f"0-{size - 1}")
+    return True
 
 
 def test_an_upload_that_broke_goes_on_where_it_broke(server: Server, ask: Asking) -> None:
@@ -405,11 +398,12 @@ def test_closing_cuts_idle_connections_and_lets_go_of_the_store(store: Store) ->
     server.start()
     asking = Asking(server.address)
     asking("GET", "/v2/")
-    begun = time.monotonic()
+    assert asking.connection.sock is not None
 
     server.close()
 
-    assert time.monotonic() - begun < 2
+    # It has not waited for the client, which is still there.
+    assert asking.connection.sock.recv(1) == b""
     assert prune(store).alone
     asking.close()
 
