@@ -126,11 +126,16 @@ def status_entries(package: Package, mtime: int) -> tuple[Entry, ...]:
 
 
 def fields_of(control: bytes, path: str) -> tuple[tuple[str, str], ...]:
-    """The fields of a control file (deb822(5)), folded lines joined by a newline."""
+    """The fields of a control file (deb822(5)), folded lines joined by a newline.
+
+    It has one stanza: of another, dpkg's database would tell as of a package that is there.
+    """
     fields: list[tuple[str, list[str]]] = []
-    text = control.decode("utf-8", "replace").replace("\r\n", "\n")
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = control.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
         if not line.strip():
+            if any(map(str.strip, lines[number:])):
+                raise BadPackage(f"{path}: control:{number}: more than one stanza")
             break
         if line[0] in " \t":
             if not fields:

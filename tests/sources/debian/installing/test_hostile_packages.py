@@ -14,9 +14,11 @@ from artificer.sources.debian.installing.accounts import Accounts, NoNumber
 from artificer.sources.debian.installing.database import file_entry, lines_in
 from artificer.sources.debian.installing.effects import Files, replaced
 from artificer.sources.debian.installing.layout import Layout
+from artificer.sources.debian.installing.replacing import replaces
 from artificer.sources.debian.installing.scripts import known
 from artificer.sources.debian.installing.stanza import control_fields
 from artificer.sources.debian.installing.triggers import interests, known_interests
+from artificer.sources.debian.installing.unpack import Placement
 from tests.parts.archive import made
 from tests.sources.debian.workbench import Bench
 
@@ -112,6 +114,21 @@ def test_a_package_is_called_as_packages_are(bench: Bench, field: str, value: st
 
     with pytest.raises(BadPackage, match=field.lower()):
         read_package(path)
+
+
+def test_a_control_file_tells_of_one_package(bench: Bench) -> None:
+    two = "it does nothing\n\nPackage: b\nVersion: 1\nArchitecture: all"
+    (path,) = bench.paths(made("a", Description=two))
+
+    with pytest.raises(BadPackage, match="control:9: more than one stanza"):
+        read_package(path)
+
+
+def test_a_path_with_a_newline_is_refused_as_by_dpkg(bench: Bench) -> None:
+    (deb,) = bench.debs(made("a", files={"usr/a\n/etc/shadow": "x"}))
+
+    with pytest.raises(BadPackage, match="a: a name that no list can hold"):
+        Placement(Layout(None, {}), replaces).add(deb)
 
 
 def test_accounts_of_a_base_may_be_broken_or_full() -> None:

@@ -246,6 +246,8 @@ def _without_sums(package: Package, left_out: Collection[str]) -> Package:
 def _check(shipped: Entry, package: Package) -> None:
     if is_whiteout(shipped.path):
         raise BadPackage(f"{package.name}: a name that no layer can hold: {shipped.path}")
+    if "\n" in shipped.path:
+        raise BadPackage(f"{package.name}: a name that no list can hold: {shipped.path!r}")
 
 
 def _conflict(path: str, new: Owner, old: Owner) -> FileConflict:
