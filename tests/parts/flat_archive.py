@@ -33,11 +33,16 @@ class FlatArchive(NamedTuple):
         return self.folder / _file_name(found)
 
 
-def flat_archive(*words: str, architecture: str = "amd64", essential: bool = True) -> FlatArchive:
-    """All that an empty root needs for *words*; kept between runs while Debian has the same."""
+def flat_archive(
+    *words: str, architecture: str = "amd64", essential: bool = True, release: str = ""
+) -> FlatArchive:
+    """All that an empty root needs for *words*; kept between runs while Debian has the same.
+
+    The machine's own release of Debian is taken if *release* does not name another.
+    """
     store = archive_store()
     with web_over(store) as web:
-        universe = open_universe(machine_archives(), (architecture,), web)
+        universe = open_universe(machine_archives(release), (architecture,), web)
         wanted = Wanted(words, essential=essential, apt=essential)
         solution = resolve(wanted, universe, (), architecture)
         packages = tuple(locked_of(one, auto=False) for one in solution.install)

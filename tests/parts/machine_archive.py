@@ -1,7 +1,7 @@
 """This machine's own Debian archive, as its apt sources say, and a web to reach it by."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +23,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APT = Path("/etc/apt")
 
 
-def machine_archives() -> tuple[Archive, ...]:
-    """The archives of Debian that this machine's apt has packages from."""
+def machine_archives(release: str = "") -> tuple[Archive, ...]:
+    """The archives of Debian that this machine's apt has packages from; *release* of them."""
     paths = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*"))]
     found = [
         archive
@@ -35,7 +35,17 @@ def machine_archives() -> tuple[Archive, ...]:
     ]
     if not found:
         missing("no apt sources of Debian: its real archive can only be read on Debian")
-    return tuple(archive._replace(signed_by=(KEYRING,)) for archive in found)
+    trusted = tuple(archive._replace(signed_by=(KEYRING,)) for archive in found)
+    return of_release(trusted, release) if release else trusted
+
+
+def of_release(archives: Sequence[Archive], release: str) -> tuple[Archive, ...]:
+    """What has *release* where *archives* have the one of the first of them."""
+    old = archives[0].suite
+    if release == "sid":
+        # It has no updates beside it; who mirrors it may do so more seldom than it is renewed.
+        return (archives[0]._replace(suite=release, check_valid_until=False),)
+    return tuple(one._replace(suite=one.suite.replace(old, release, 1)) for one in archives)
 
 
 def machine_mirrors() -> dict[str, str]:

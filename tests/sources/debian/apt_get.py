@@ -71,8 +71,9 @@ class AptGet:
 
 
 def _line(archive: Archive) -> str:
-    keyring = f"[signed-by={archive.signed_by[0]}]"
-    return f"deb {keyring} {archive.uri} {archive.suite} {' '.join(archive.components)}\n"
+    until = "yes" if archive.check_valid_until else "no"
+    options = f"[signed-by={archive.signed_by[0]} check-valid-until={until}]"
+    return f"deb {options} {archive.uri} {archive.suite} {' '.join(archive.components)}\n"
 
 
 def _stanza(pin: Pin) -> str:

@@ -15,7 +15,7 @@ from artificer.sources.debian.archives.universe import Universe
 from artificer.sources.debian.deb822 import stanzas
 from artificer.sources.debian.resolving.binary import Binary
 from artificer.sources.debian.resolving.resolve import resolve
-from artificer.sources.debian.values import Installed, Pin, Wanted
+from artificer.sources.debian.values import Archive, Installed, Pin, Wanted
 from tests.parts.machine_archive import archive_store, machine_archives, web_over
 from tests.sources.debian.apt_get import AptGet, Outcome
 
@@ -35,6 +35,8 @@ class Case(NamedTuple):
     pins: tuple[str, ...]
     differs: str
     foreign: tuple[str, ...]
+    release: str
+    alone: bool
     words: tuple[str, ...]
 
 
@@ -49,6 +51,8 @@ def case(line: str) -> Case:
         tuple(flag[4:] for flag in found if flag.startswith("pin=")),
         options.get("differs", ""),
         tuple(options.get("foreign", "").split()),
+        options.get("of", ""),
+        "alone" in found,
         tuple(words.split()),
     )
 
@@ -61,10 +65,12 @@ def cases() -> list[Case]:
 class Oracle:
     """Both resolvers over the same archives, and statuses to start from."""
 
-    def __init__(self, folder: Path, foreign: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, archives: tuple[Archive, ...], foreign: Sequence[str]
+    ) -> None:
         self._folder = folder
         self._architectures = [ARCHITECTURE, *foreign]
-        self.archives = machine_archives()
+        self.archives = archives
         self.release = self.archives[0].suite
         with web_over(archive_store()) as web:
             self.universe = open_universe(self.archives, self._architectures, web)
@@ -118,15 +124,19 @@ class Oracle:
         return "".join(text)
 
 
+Oracles = Callable[[Case], Oracle]
+
+
 @pytest.fixture(scope="module")
-def oracles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[str, ...]], Oracle]:
-    """An oracle for each set of foreign architectures, made when it is first asked."""
+def oracles(tmp_path_factory: pytest.TempPathFactory) -> Oracles:
+    """An oracle for each release and set of foreign architectures, made when it is first asked."""
 
     @cache
-    def made(foreign: tuple[str, ...]) -> Oracle:
-        return Oracle(tmp_path_factory.mktemp("oracle"), foreign)
+    def made(foreign: tuple[str, ...], release: str, alone: bool) -> Oracle:
+        archives = machine_archives(release)[: 1 if alone else None]
+        return Oracle(tmp_path_factory.mktemp("oracle"), archives, foreign)
 
-    return made
+    return lambda asked: made(asked.foreign, asked.release, asked.alone)
 
 
 def read_status(path: Path) -> list[Installed]:
@@ -171,10 +181,8 @@ def shown(package: Binary | Installed) -> str:
 
 
 @pytest.mark.parametrize("asked", cases(), ids=lambda asked: asked.line)
-def test_it_comes_to_what_apt_get_comes_to(
-    oracles: Callable[[tuple[str, ...]], Oracle], asked: Case
-) -> None:
-    oracle = oracles(asked.foreign)
+def test_it_comes_to_what_apt_get_comes_to(oracles: Oracles, asked: Case) -> None:
+    oracle = oracles(asked)
     words = [word.replace("RELEASE", oracle.release) for word in asked.words]
     base = oracle.essential if asked.on == "nothing" else []
     expected = oracle.asked(
