@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
+from artificer.errors import ArtificerError
 from artificer.layers.encode import PIECE, Compress, Packed
 
 ROOM = PIECE + PIECE // 2
@@ -127,10 +128,11 @@ class Pool:
 
     @contextmanager
     def _running(self, workers: list[threading.Thread]) -> Iterator[None]:
-        threads = [*workers, threading.Thread(target=self._hash_and_write)]
-        for thread in threads:
-            thread.start()
+        begun: list[threading.Thread] = []
         try:
+            for thread in (*workers, threading.Thread(target=self._hash_and_write)):
+                _start(thread)
+                begun.append(thread)
             yield
         except BaseException as error:
             # The threads empty their queues without doing anything more.
@@ -140,7 +142,7 @@ class Pool:
             for _ in workers:
                 self._full.put(None)
             self._order.put(None)
-            for thread in threads:
+            for thread in begun:
                 thread.join()
         if self._error:
             raise self._error
@@ -180,3 +182,13 @@ class Pool:
             self._blob.update(packed)
         self._write(packed)
         self.blob_size += len(packed)
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise ArtificerError(
+            f"a thread cannot be started: {error}",
+            hint="allow more processes (`ulimit -u`, or the container's limit), or more memory",
+        ) from error
