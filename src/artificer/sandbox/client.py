@@ -24,7 +24,7 @@ from artificer.stop import Stop
 _MOST = 1 << 16
 _CHUNK = 1 << 18
 _GLANCE = 50  # milliseconds
-_GRACE = 10.0
+_GRACE = 30.0
 _TOGETHER = ("chroot", "proot")
 _UNWANTED = "the process that runs commands is not wanted any more"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
