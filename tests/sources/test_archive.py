@@ -1,6 +1,7 @@
 """Archives are unpacked below their directory, and nowhere else."""
 
 import io
+import lzma
 import os
 import tarfile
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 from artificer.errors import ArtificerError, Misused
 from artificer.sources.archive import unpack_archive
 from artificer.store.blobs import open_store
+from tests.parts.archive import ar, deb_bytes, made
 
 
 @pytest.fixture
@@ -145,3 +147,18 @@ def test_an_unknown_kind_says_what_is_known(
 
     with pytest.raises(Misused, match="no archive"):
         unpack_archive(str(tmp_path / "a.rar"), str(into), spool)
+
+
+def test_a_package_is_unpacked_into_the_files_that_it_is_made_of(
+    tmp_path: Path, spool: Callable[[], BinaryIO], into: Path
+) -> None:
+    (tmp_path / "x.deb").write_bytes(deb_bytes(made("hello", "1.0")))
+    (tmp_path / "y").write_bytes(ar({"..": b"x"}))
+
+    found = unpack_archive(str(tmp_path / "x.deb"), str(into), spool)
+
+    assert found == ("control.tar.xz", "data.tar.xz", "debian-binary")
+    assert (into / "debian-binary").read_bytes() == b"2.0\n"
+    assert lzma.decompress((into / "data.tar.xz").read_bytes())[:1] == b"."
+    with pytest.raises(ArtificerError, match="without a name"):
+        unpack_archive(str(tmp_path / "y"), str(into), spool, kind=".deb")

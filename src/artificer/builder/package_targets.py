@@ -71,5 +71,56 @@ class InstalledDebs(NamedTuple):
     archive: Source
 
 
-PackageTarget = Debs | DebsLock | ListedDeb | DebsTar | InstalledDebs
-PACKAGE_TARGETS = (Debs, DebsLock, ListedDeb, DebsTar, InstalledDebs)
+class TarPart(NamedTuple):
+    """What the tar or package *archive* has at and below each of *paths*. Yields Files: a tar."""
+
+    archive: Source
+    paths: tuple[str, ...]
+    name: str
+
+
+class Certificates(NamedTuple):
+    """The certificates of the package ca-certificates, a tar or a .deb, in one file.
+
+    Yields Files: one, called *name*.
+    """
+
+    package: Source
+    name: str
+
+
+class KeyStore(NamedTuple):
+    """A Java key store of all *certificates*, PEM or DER. Yields Files: one, called *name*."""
+
+    certificates: tuple[Source, ...]
+    name: str
+
+
+class Controls(NamedTuple):
+    """What dpkg or scanners know packages by, of their *controls*: a tar called *name*.
+
+    A control is a control.tar, or a .deb. With a *package* its stanza and sums are in status.d
+    under that name; without, stanzas are in dpkg's status file, but those of .deb files, whose
+    own tars say it. Yields Files: one.
+    """
+
+    controls: tuple[Source, ...]
+    name: str
+    package: str = ""
+
+
+PackageTarget = (
+    Debs
+    | DebsLock
+    | ListedDeb
+    | DebsTar
+    | InstalledDebs
+    | TarPart
+    | Certificates
+    | KeyStore
+    | Controls
+)
+PACKAGE_TARGETS = (
+    *(Debs, DebsLock, ListedDeb, DebsTar, InstalledDebs),
+    *(TarPart, Certificates, KeyStore, Controls),
+)

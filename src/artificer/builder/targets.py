@@ -16,13 +16,7 @@ from artificer.builder.naming import SourceFile as SourceFile
 from artificer.builder.naming import Stamped as Stamped
 from artificer.builder.naming import TargetId as TargetId
 from artificer.builder.naming import Text as Text
-from artificer.builder.package_targets import (
-    Debs,
-    DebsLock,
-    DebsTar,
-    InstalledDebs,
-    ListedDeb,
-)
+from artificer.builder.package_targets import PackageTarget
 from artificer.builder.place import Place
 from artificer.builder.recipe import Compress
 from artificer.oci.media import Format
@@ -326,11 +320,7 @@ Target = (
     | Written
     | Archive
     | LayerTarget
-    | Debs
-    | DebsLock
-    | ListedDeb
-    | DebsTar
-    | InstalledDebs
+    | PackageTarget
     | TarLayers
     | ImageTarget
     | IndexTarget

@@ -1,4 +1,4 @@
-"""Archives of others, unpacked into a directory: tar of any compression, and zip."""
+"""Archives of others, unpacked into a directory: tar of any compression, zip, Debian packages."""
 
 import os
 import posixpath
@@ -14,9 +14,11 @@ from artificer.layers.archive import Archives
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
 from artificer.layers.rules import Rules
 from artificer.layers.select import TarFile
+from artificer.sources.debian.deb import parts_of
 
 _CHUNK = 1 << 18
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst")
+_AR = (".deb", ".udeb", ".ar")
 _ZIPS = (".zip", ".jar", ".war", ".whl", ".aar")
 
 
@@ -66,25 +68,37 @@ def _members(
         archives = Archives(Rules(mtime=None), lambda: stack.enter_context(spool()))
         for entry in archives.entries(TarFile(path)):
             yield _tar_member(entry)
+    elif f".{lower}".endswith(_AR):
+        yield from _ar_members(path)
     else:
-        known = ", ".join((*_TARS, *_ZIPS))
+        known = ", ".join((*_TARS, *_ZIPS, *_AR))
         raise Misused(f"{name} is no archive that can be unpacked", hint=f"it may be {known}")
+
+
+def _ar_members(path: str) -> Iterator[_Found]:
+    """The files that a Debian package is made of, as Bazel unpacks one: its tars stay tars."""
+    for name, offset, size in parts_of(path):
+        if not name or "/" in name or name in {".", ".."}:
+            raise UnsafeArchive(f"{path}: a member without a name: {name!r}")
+        yield _Found(name, FILE, 0o644, "", _span_chunks(Span(path, offset), size))
 
 
 def _tar_member(entry: Entry) -> _Found:
     source = entry.source
+    chunks = _span_chunks(source, entry.size) if isinstance(source, Span) else lambda: iter(())
+    return _Found(entry.path, entry.kind, entry.mode, entry.link, chunks)
 
+
+def _span_chunks(span: Span, size: int) -> Callable[[], Iterator[bytes]]:
     def chunks() -> Iterator[bytes]:
-        if not isinstance(source, Span):
-            return
-        with open(source.path, "rb", buffering=0) as file:
-            file.seek(source.offset)
-            left = entry.size
+        with open(span.path, "rb", buffering=0) as file:
+            file.seek(span.offset)
+            left = size
             while left and (data := file.read(min(left, _CHUNK))):
                 left -= len(data)
                 yield data
 
-    return _Found(entry.path, entry.kind, entry.mode, entry.link, chunks)
+    return chunks
 
 
 def _opened_zip(path: str) -> zipfile.ZipFile:

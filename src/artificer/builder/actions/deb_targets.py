@@ -2,15 +2,20 @@
 
 from typing import assert_never
 
+from artificer.builder.actions import distroless
 from artificer.builder.actions.deb_files import debs_tar, installed, listed_deb
 from artificer.builder.actions.packages import lock_file, package_layers
 from artificer.builder.package_targets import (
+    Certificates,
+    Controls,
     Debs,
     DebsLock,
     DebsTar,
     InstalledDebs,
+    KeyStore,
     ListedDeb,
     PackageTarget,
+    TarPart,
 )
 from artificer.builder.products import Product
 from artificer.builder.task import Task
@@ -29,5 +34,21 @@ def made_of_packages(target: PackageTarget, task: Task) -> Product:
             return installed(target, task)
         case ListedDeb():
             return listed_deb(target, task)
+        case TarPart() | Certificates() | KeyStore() | Controls():
+            return _of_files(target, task)
+        case _:
+            assert_never(target)
+
+
+def _of_files(target: TarPart | Certificates | KeyStore | Controls, task: Task) -> Product:
+    match target:
+        case TarPart():
+            return distroless.tar_part(target, task)
+        case Certificates():
+            return distroless.certificates(target, task)
+        case KeyStore():
+            return distroless.key_store(target, task)
+        case Controls():
+            return distroless.controls(target, task)
         case _:
             assert_never(target)

@@ -107,8 +107,27 @@ def read_deb(path: str, spool: Callable[[], BinaryIO]) -> Deb:
 def read_package(path: str) -> Package:
     """What the package at *path* says; its files are not looked at."""
     with _opened(path) as file:
-        found = {name: (offset, size) for name, offset, size in _parts(file, path)}
-        return _package(_chunks(file, *_only(found, _CONTROL, path)), path)
+        return _package_in(file, path)
+
+
+def read_control(path: str) -> Package:
+    """What the control archive at *path*, a tar of its own or a package's, says."""
+    with _opened(path) as file:
+        if is_package(path):
+            return _package_in(file, path)
+        return _package(_chunks(file, 0, os.fstat(file.fileno()).st_size), path)
+
+
+def is_package(path: str) -> bool:
+    """Whether the file at *path* begins as a package does, and not as a tar."""
+    with _opened(path) as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+def parts_of(path: str) -> tuple[tuple[str, int, int], ...]:
+    """Name, offset and size of each file that the ar archive at *path* is made of."""
+    with _opened(path) as file:
+        return tuple(_parts(file, path))
 
 
 def status_entries(package: Package, mtime: int) -> tuple[Entry, ...]:
@@ -147,6 +166,11 @@ def fields_of(control: bytes, path: str) -> tuple[tuple[str, str], ...]:
             raise BadPackage(f"{path}: control:{number}: not a field: {line[:80]!r}")
         fields.append((name.strip(), [value.strip()]))
     return tuple((name, "\n".join(lines)) for name, lines in fields)
+
+
+def _package_in(file: BinaryIO, path: str) -> Package:
+    found = {name: (offset, size) for name, offset, size in _parts(file, path)}
+    return _package(_chunks(file, *_only(found, _CONTROL, path)), path)
 
 
 def _opened(path: str) -> BinaryIO:

@@ -4,10 +4,7 @@ import pytest
 
 from tests.frontends.buildfile.rules.workspaces import Workspace, content_of, members_of
 
-LOAD = (
-    'load("@rules_distroless//distroless:defs.bzl", "cacerts", "group", "home", "java_keystore",'
-    ' "locale", "os_release", "passwd")\n'
-)
+LOAD = 'load("@rules_distroless//distroless:defs.bzl", "group", "home", "os_release", "passwd")\n'
 
 
 def tar_of(workspace: Workspace, text: str) -> bytes:
@@ -51,24 +48,27 @@ def test_homes_are_of_their_users(workspace: Workspace) -> None:
 
 
 def test_a_distribution_says_what_it_is(workspace: Workspace) -> None:
-    text = 'os_release(name = "x", content = {"NAME": "Debian", "VERSION_ID": "12"})\n'
+    text = (
+        'os_release(name = "x", content = {"NAME": "Debian", "VERSION_ID": "\\"12\\"",\n'
+        '    "PRETTY_NAME": "a $b"})\n'
+    )
 
     tar = tar_of(workspace, text)
 
-    assert content_of(tar, "usr/lib/os-release") == b'NAME="Debian"\nVERSION_ID="12"\n'
+    assert content_of(tar, "usr/lib/os-release") == (
+        b'NAME="Debian"\nVERSION_ID="12"\nPRETTY_NAME="a \\$b"\n'
+    )
     assert members_of(tar)["usr/lib/os-release"].mode == 0o555
 
 
-@pytest.mark.parametrize("rule", ["cacerts", "java_keystore", "locale"])
-def test_what_scripts_of_packages_make_is_refused_with_the_package(
-    workspace: Workspace, rule: str
-) -> None:
-    workspace.write({"BUILD": f'{LOAD}{rule}(name = "x", package = "@a//b")\n'})
+def test_times_are_those_that_are_said(workspace: Workspace) -> None:
+    users = tar_of(workspace, 'passwd(name = "x", entries = [], time = "1672560000.0")\n')
+    homes = tar_of(
+        workspace, 'home(name = "x", dirs = [dict(home = "/me", uid = 5, gid = 6, time = 7)])\n'
+    )
 
-    error = workspace.error("//:x")
-
-    assert "by a package" in error.message
-    assert "apt(packages = [" in (error.hint or "")
+    assert {one.mtime for one in members_of(users).values()} == {1672560000}
+    assert members_of(homes)["me"].mtime == 7
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,9 @@ def test_what_scripts_of_packages_make_is_refused_with_the_package(
         'home(name = "x", dirs = [dict(home = "/../me", uid = 1, gid = 1)])',
         'home(name = "x", dirs = [dict(home = "/me", uid = 1, gid = 1, mode = "rwx")])',
         'os_release(name = "x", content = {}, path = "/../x")',
-        'os_release(name = "x", content = {}, time = "1")',
+        'os_release(name = "x", content = {}, time = "now")',
+        'home(name = "x", dirs = [dict(home = "/a", uid = 1, gid = 1, time = 1),\n'
+        '    dict(home = "/b", uid = 1, gid = 1)])',
     ],
 )
 def test_what_is_no_account_is_an_error_at_its_line(workspace: Workspace, call: str) -> None:

@@ -5,6 +5,7 @@ from artificer.frontends.buildfile.rules import (
     debian,
     debian_lists,
     distroless,
+    distroless_files,
     docker,
     docker_transfer,
     generic,
@@ -40,6 +41,7 @@ RULES = {
     **debian.RULES,
     **debian_lists.RULES,
     **distroless.RULES,
+    **distroless_files.RULES,
 }
 
 _NATIVE = frozenset(
@@ -115,7 +117,7 @@ _MODULES = {
     "@container_structure_test": {"container_structure_test": "container_structure_test"},
     "@distroless_rules": {},
     "@distroless": {},
-    "@rules_distroless": distroless.NAMES,
+    "@rules_distroless": distroless_files.NAMES,
     "@io_bazel_rules_python": {},
     "@rules_python": {},
     "@rules_java": {},

@@ -20,7 +20,7 @@ from artificer.builder.targets import (
 )
 from artificer.errors import ArtificerError, Misused
 from artificer.frontends.buildfile.rules.docker import CREATED_BY
-from artificer.frontends.buildfile.rules.values import puts_of, rules_of
+from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
     ANY,
     Call,
@@ -41,8 +41,6 @@ from artificer.sources.debian.values import Locked, Wanted
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
 _LIST = "file:Packages.json"
 _KEYS = "etc/apt/trusted.gpg.d"
-_NO_COMPRESSION = string(refused="layers are compressed where the image is made")
-_NO_MTREE = ANY._replace(refused="no list is written; `artificer tree` prints one of an image")
 _ENDS = (".gpg", ".asc")
 
 
@@ -168,18 +166,6 @@ def _output(name: str, place: str) -> Output:
     return Output(TargetId(f"@{name}//{place}"))
 
 
-def _flatten(call: Call, context: Context) -> Target:
-    """One tar of several: the first of two files with one name is taken."""
-    puts = puts_of(call.strings("tars"), context, "")
-    return Archive(Content(tars=puts, keep_times=True), f"{call.name}.tar")
-
-
-def _dpkg_status(call: Call, context: Context) -> Target:
-    """Nothing: each tar of a package says in status.d what is in it."""
-    context.sources(call.strings("controls"))
-    return Archive(Content(), f"{call.name}.tar")
-
-
 def _download(call: Call, context: Context) -> Target:
     """The packages that an image lacks, with all that they need, out of its own archives."""
     packages = call.strings("packages")
@@ -243,17 +229,6 @@ RULES = rules_of(
         },
         repository=_install,
     ),
-    Rule(
-        "flatten",
-        {
-            "tars": labels(mandatory=True),
-            "deduplicate": flag(),
-            "compress": _NO_COMPRESSION,
-            "mtree": _NO_MTREE,
-        },
-        _flatten,
-    ),
-    Rule("dpkg_status", {"controls": labels(mandatory=True)}, _dpkg_status),
     Rule(
         "download_pkgs",
         {

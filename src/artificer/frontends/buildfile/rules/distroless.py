@@ -1,13 +1,15 @@
 """Small files of rules_distroless as tars: users, groups, home directories, os-release."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from artificer.builder.targets import Archive, Content, Put, Refused, Target, Written
+from artificer.builder.targets import Archive, Content, Put, Target, Written
 from artificer.frontends.buildfile.rules.values import mode_of, rules_of
 from artificer.frontends.buildfile.schema import ANY, Call, Context, Rule, string, string_dict
 
-_TIME = string(refused="files of an image are of the time that the image says")
+TIME = string("0.0", doc="seconds since 1970, of all entries")
+_SECONDS = re.compile(r"(\d{1,11})(?:\.\d*)?")
 _LINES: Mapping[str, tuple[str, ...]] = {
     "passwd": ("username", "password", "uid", "gid", "gecos", "home", "shell"),
     "group": ("name", "password", "gid", "users"),
@@ -15,12 +17,6 @@ _LINES: Mapping[str, tuple[str, ...]] = {
 _PATHS = {"passwd": "etc/passwd", "group": "etc/group"}
 _NAMED = "distroless_"
 _HOME = "0700"
-
-_REASONS = {
-    "cacerts": ("certificates are put together by a package", "ca-certificates"),
-    "java_keystore": ("certificates are put together by a package", "ca-certificates-java"),
-    "locale": ("languages are made by a package", "locales"),
-}
 
 
 def _line(fields: tuple[str, ...], entry: Any) -> str:
@@ -35,10 +31,17 @@ def _line(fields: tuple[str, ...], entry: Any) -> str:
 def _text(call: Call) -> str:
     rule = call.rule.name.removeprefix(_NAMED)
     if rule == "os_release":
-        return "".join(f'{key}="{value}"\n' for key, value in call.pairs("content"))
+        return "".join(f"{key}={_quoted(value)}\n" for key, value in call.pairs("content"))
     found = call.attributes.get("entries")
     entries = found if isinstance(found, list | tuple) else []
     return "".join(f"{_line(_LINES[rule], one)}\n" for one in entries)
+
+
+def _quoted(value: str) -> str:
+    """*value* as os-release(5) wants it: in quotes, unless it has them."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value
+    return '"' + re.sub(r'(["$`\\])', r"\\\1", value) + '"'
 
 
 def _written(call: Call, context: Context) -> Target:
@@ -81,12 +84,26 @@ def _tar(call: Call, context: Context, path: str) -> Target:
         context.fail(call, "path", f"{path} leads out of the image")
     mode = mode_of(call.string("mode"), call, context, "mode")
     put = Put(context.source(f":{call.name}.text"), name=path, mode=mode)
-    return Archive(Content((put,)), f"{call.name}.tar")
+    return Archive(Content((put,), mtime=time_of(call, context)), f"{call.name}.tar")
+
+
+def time_of(call: Call, context: Context) -> int:
+    """The attribute ``time``; a tar that anything can read has whole seconds."""
+    return seconds(call.string("time"), call, context, "time")
+
+
+def seconds(text: str, call: Call, context: Context, attribute: str) -> int:
+    """*text*, seconds since 1970 as mtree(5) has them."""
+    match = _SECONDS.fullmatch(text)
+    if match is None:
+        context.fail(call, attribute, f"not a time: {text!r}", "write seconds since 1970")
+    return int(match[1])
 
 
 def _homes(call: Call, context: Context) -> Target:
     """Directories that are of their users."""
     modes: dict[str, int] = {}
+    times: dict[str, int] = {}
     owners: dict[str, tuple[int, int]] = {}
     for entry in _entries(call, context, "dirs"):
         path = str(entry.get("home", "")).strip("/")
@@ -96,26 +113,23 @@ def _homes(call: Call, context: Context) -> Target:
         text = str(entry.get("mode", _HOME))
         modes[path] = mode_of(text, call, context, "dirs") or 0
         owners[path] = (int(numbers[0]), int(numbers[1]))
+        times[path] = seconds(str(entry.get("time", "0")), call, context, "dirs")
+    if len(set(times.values())) > 1:
+        context.fail(call, "dirs", "homes of several times", "make a `home` for each time")
     content = Content(
-        empty_dirs=tuple(modes), modes=tuple(modes.items()), owners=tuple(owners.items())
+        empty_dirs=tuple(modes),
+        modes=tuple(modes.items()),
+        owners=tuple(owners.items()),
+        mtime=max(times.values(), default=0),
     )
     return Archive(content, f"{call.name}.tar")
-
-
-def _refused(call: Call, context: Context) -> Target:
-    reason, package = _REASONS[call.rule.name.removeprefix(_NAMED)]
-    return Refused(
-        call.rule.name.removeprefix(_NAMED),
-        reason,
-        f"install {package}: `apt(packages = [{package!r}], …)` makes what its scripts make",
-    )
 
 
 def _of_file(name: str, attributes: Mapping[str, Any], make: Callable[..., Target]) -> Rule:
     return Rule(_NAMED + name, attributes, make, expand=_with_file, outputs=("{name}.tar",))
 
 
-_ACCOUNTS = {"entries": ANY._replace(mandatory=True), "mode": string("0644"), "time": _TIME}
+_ACCOUNTS = {"entries": ANY._replace(mandatory=True), "mode": string("0644"), "time": TIME}
 RULES = rules_of(
     _of_file("passwd", _ACCOUNTS, _accounts),
     _of_file("group", _ACCOUNTS, _accounts),
@@ -125,7 +139,7 @@ RULES = rules_of(
             "content": string_dict(mandatory=True),
             "path": string("/usr/lib/os-release"),
             "mode": string("0555"),
-            "time": _TIME,
+            "time": TIME,
         },
         _os_release,
     ),
@@ -136,10 +150,5 @@ RULES = rules_of(
         outputs=("{name}.tar",),
     ),
     _FILE,
-    *(Rule(f"{_NAMED}{name}", {}, _refused, open=True) for name in _REASONS),
 )
-NAMES = {
-    **{name.removeprefix(_NAMED): name for name in RULES if name != _FILE.name},
-    **{name: name for name in ("flatten", "dpkg_status")},
-}
-"""What the files of rules_distroless give, and the rules that it is here."""
+HIDDEN = (_FILE.name,)

@@ -153,14 +153,20 @@ def _program_of(call: Call, context: Context, *, test: bool) -> Target:
 
 
 def _filegroup(call: Call, context: Context) -> Target:
-    """The group ``tarball`` of an `oci_load` is the file that it would load."""
+    """The group ``tarball`` of an `oci_load` is the file that it would load.
+
+    ``jks`` of a `java_keystore` is the store by itself.
+    """
     group = call.string("output_group")
     if not group:
         return _group(call, context)
+    if group == "jks":
+        return Group(context.sources(f"{text}.jks" for text in call.strings("srcs")))
     if group != "tarball":
         context.fail(
             call, "output_group", f"no rule here has the output group {group!r}",
-            hint='an oci_load has "tarball"; name the file itself otherwise',
+            hint='an oci_load has "tarball", a java_keystore has "jks"; name the file itself '
+            "otherwise",
         )  # fmt: skip
     targets = [context.target(text) for text in call.strings("srcs")]
     names = [target.label.rpartition(":")[2] for target in targets]

@@ -1,13 +1,46 @@
-"""Java's store of certificates without the times at which they were put into it."""
+"""Java's store of certificates: of some, or of those there without the times of putting."""
 
 import hashlib
 import struct
+from collections.abc import Iterable
+
+from artificer.sources.certificates import Certificate
 
 _MAGIC = 0xFEEDFEED
 _CERTIFICATE = 2
 _PASSWORD = "changeit"  # noqa: S105 - everybody's, as the file is no secret
 _WHITENER = b"Mighty Aphrodite"
 _DIGEST = 20
+
+
+def key_store(certificates: Iterable[Certificate]) -> bytes:
+    """A store (JKS, password ``changeit``) of all *certificates*, the same for the same ones.
+
+    Each is called by its subject, and counts from its own first day. Of others with the same
+    subject each has a number: Java would overwrite the first.
+    """
+    named: dict[str, Certificate] = {}
+    for one in dict.fromkeys(certificates):
+        alias, number = one.subject, 1
+        while alias in named:
+            number += 1
+            alias = f"{one.subject} ({number})"
+        named[alias] = one
+    body = bytearray(struct.pack(">III", _MAGIC, 2, len(named)))
+    for alias, one in sorted(named.items()):
+        body += struct.pack(">I", _CERTIFICATE) + _text(alias) + struct.pack(">q", one.begins)
+        body += _text("X.509") + struct.pack(">I", len(one.der)) + one.der
+    return bytes(body) + _digest(bytes(body))
+
+
+def _text(text: str) -> bytes:
+    """*text* as DataOutput writes it: UTF-8 of UTF-16's halves, and no zero byte."""
+    halves = text.encode("utf-16-be", "surrogatepass")
+    units = struct.unpack(f">{len(halves) // 2}H", halves)
+    data = b"".join(
+        b"\xc0\x80" if not unit else chr(unit).encode("utf-8", "surrogatepass") for unit in units
+    )
+    return struct.pack(">H", len(data)) + data
 
 
 def without_times(data: bytes, milliseconds: int) -> bytes:
