@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from artificer.errors import ArtificerError
-from artificer.kubernetes.cluster import NoKubectl, Selector
+from artificer.kubernetes.cluster import NoCluster, NoKubectl, Selector
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, documents, kubectl_of
-from artificer.kubernetes.problems import of_kubectl
+from artificer.kubernetes.problems import NoContext, of_kubectl
 from artificer.kubernetes.state import State, folded
 from artificer.limits import LOG_LINE_BYTES
 from artificer.oci.document import InvalidDocument
@@ -21,12 +21,28 @@ from tests.kubernetes.fake_api import fake_api
 from tests.kubernetes.recordings import Fake
 
 _LOG = 'E1122 04:55:22.789840   28786 memcache.go:265] "Unhandled Error" err="x"\n'
+NOT_CONFIGURED = "no cluster is configured: there is no kubeconfig, or it has no current context"
+CONFIGURE = (
+    "name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config; `--kube-context` "
+    "names a context of it"
+)
 SAID = [
     (
         _LOG + "The connection to the server localhost:8080 was refused - did you specify the "
         "right host or port?",
-        (69, "no cluster is configured"),
-        "name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config",
+        (69, NOT_CONFIGURED),
+        CONFIGURE,
+    ),
+    ("error: current-context must exist in order to minify", (69, NOT_CONFIGURED), CONFIGURE),
+    (
+        "error: cannot locate context nope",
+        (2, "no such context: nope"),
+        "`kubectl config get-contexts` lists them; `--kube-context` names one",
+    ),
+    (
+        'error: context "nope" does not exist',
+        (2, "no such context: nope"),
+        "`kubectl config get-contexts` lists them; `--kube-context` names one",
     ),
     (
         "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host "
@@ -158,13 +174,16 @@ def test_what_kubectl_says_is_told_with_what_to_do(
     assert error.hint == hint
 
 
-def _real(*words: str, config: Path) -> ArtificerError:
+def _kubectl(*words: str, config: Path) -> Kubectl:
     program = kubectl_of(os.environ)
     assert program is not None
     environ = {"PATH": os.environ["PATH"], "HOME": str(config.parent)}
-    cluster = Kubectl(program, Kubeconfig(str(config), *words), environ, lambda _: None)
+    return Kubectl(program, Kubeconfig(str(config), *words), environ, lambda _: None)
+
+
+def _real(*words: str, config: Path) -> ArtificerError:
     with pytest.raises(ArtificerError) as caught:
-        cluster.find("jobs", "x")
+        _kubectl(*words, config=config).find("jobs", "x")
     return caught.value
 
 
@@ -200,6 +219,12 @@ def test_the_real_kubectl_is_understood(kubeconfig: Path) -> None:
     assert _real("plugin", config=kubeconfig).message == (
         "the program that logs in to the cluster is not installed: no-such-plugin"
     )
+    with pytest.raises(NoContext, match="no such context: nope"):
+        _kubectl("nope", config=kubeconfig).namespace()
+    with pytest.raises(NoCluster):
+        _kubectl(config=kubeconfig.with_name("nowhere")).namespace()
+    with pytest.raises(NoCluster):
+        _kubectl(config=kubeconfig).may("create", "jobs")
     nowhere = kubeconfig.with_name("nowhere")
     assert _real(config=nowhere).message == f"there is no kubeconfig {nowhere}"
 

@@ -123,7 +123,11 @@ class Kubectl:
         name, _, sub = resource.partition("/")
         words = ["auth", "can-i", verb, name, *([f"--subresource={sub}"] if sub else []), _REQUEST]
         # It ends with 1 for a no, which is no failure.
-        return self._ended(words).out.split(maxsplit=1)[:1] == [b"yes"]
+        found = self._ended(words)
+        said = found.out.split(maxsplit=1)[:1]
+        if said not in ([b"yes"], [b"no"]):
+            raise of_kubectl(_text(found.err))
+        return said == [b"yes"]
 
     def version(self) -> str:
         """The server's version."""

@@ -33,6 +33,13 @@ _BUSY = frozenset(
         "TooManyRequests",
     )
 )
+_CONTEXT = re.compile(
+    r"context was not found for specified context: (.*)|"
+    r"(?:cannot locate |^)context \"?(.*?)\"?(?: does not exist)?$"
+)
+_UNCONFIGURED = re.compile(
+    "localhost:8080|no configuration has been provided|current-context must exist"
+)
 _UNREACHABLE = re.compile(
     r"was refused|no such host|i/o timeout|Unable to connect|connection refused|no route to host|"
     r"handshake timeout|x509|certificate|network is unreachable|EOF|connection reset|deadline"
@@ -127,9 +134,9 @@ def _of_words(text: str) -> ArtificerError:
 
 def _of_configuration(line: str) -> ArtificerError | None:
     """What is wrong with the kubeconfig, if that is it."""
-    if "context was not found" in line or ("context" in line and "does not exist" in line):
+    if found := _CONTEXT.search(line):
         return NoContext(
-            f"no such context: {line.rpartition(': ')[2]}",
+            f"no such context: {found.group(1) or found.group(2)}",
             hint="`kubectl config get-contexts` lists them; `--kube-context` names one",
         )
     if line.startswith("stat ") and "no such file" in line:
@@ -139,10 +146,11 @@ def _of_configuration(line: str) -> ArtificerError | None:
         )
     if line.startswith("error loading config file"):
         return NoContext(line, hint="another kubeconfig: `--kubeconfig FILE`, or KUBECONFIG")
-    if "localhost:8080" in line or "no configuration has been provided" in line:
+    if _UNCONFIGURED.search(line):
         return NoCluster(
-            "no cluster is configured",
-            hint="name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config",
+            "no cluster is configured: there is no kubeconfig, or it has no current context",
+            hint="name a kubeconfig: `--kubeconfig FILE`, KUBECONFIG, or ~/.kube/config; "
+            "`--kube-context` names a context of it",
         )
     return None
 
