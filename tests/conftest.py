@@ -22,6 +22,13 @@ settings.register_profile("artificer", deadline=None, print_blob=True)
 settings.load_profile("artificer")
 
 _NUMBERS = itertools.count(1)
+_LONG = ("archive", "slow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first, so that nobody waits for the last one of them alone."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, _LONG))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")
