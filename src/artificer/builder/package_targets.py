@@ -65,10 +65,14 @@ class DebsTar(NamedTuple):
 
 
 class InstalledDebs(NamedTuple):
-    """*base* with the packages that the tar *archive* has, installed. Yields Image."""
+    """*base* with the packages that the tar *archive* has, installed. Yields Image.
+
+    *after* are commands for bash, run in it then.
+    """
 
     base: Source
     archive: Source
+    after: str = ""
 
 
 class TarPart(NamedTuple):

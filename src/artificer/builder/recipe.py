@@ -51,7 +51,8 @@ class AddDebs(NamedTuple):
     *leaving* those of the base (``NAME:ARCH``) that go for them.
     What is wanted is looked for in *archives*. Files that no package has a time for get *epoch*.
     With *layering* ``budget`` there are at most *budget* layers. A script that cannot be run, and
-    nobody knows what to do instead of, is an error unless *accept_skipped*.
+    nobody knows what to do instead of, is an error unless *accept_skipped*. *after* are commands
+    for bash, run when all is installed: what they change is in the same layer.
     """
 
     wanted: "Wanted | None" = None
@@ -66,6 +67,7 @@ class AddDebs(NamedTuple):
     accept_skipped: bool = False
     foreign: tuple[str, ...] = ()
     epoch: int = 0
+    after: str = ""
 
 
 Step = AddFiles | CopyFrom | AddDebs

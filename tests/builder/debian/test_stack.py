@@ -135,6 +135,7 @@ def test_where_a_package_is_had_does_not_matter(install: Install, tmp_path: Path
         {"layering": "by-package"},
         {"level": "configure", "scripts": "replace"},
         {"foreign": ("arm64",)},
+        {"after": "true"},
     ],
 )
 def test_what_may_change_a_layer_is_part_of_its_key(
@@ -213,8 +214,11 @@ def test_scripts_of_another_architecture_cannot_be_run(reach: Reach, tmp_path: P
     asked = AddDebs(locked=(("s390x", packages),), scripts="run")
     target = Target(Scratch(), (asked,), platforms=(Platform("linux", "s390x"),))
 
-    with pytest.raises(CannotRun, match="programs of s390x do not run"):
+    with pytest.raises(CannotRun, match=r"^scripts of packages.*of s390x do not run"):
         build(target, SCRATCH, sources)
+    cleaned = target._replace(steps=(asked._replace(after="true"),))
+    with pytest.raises(CannotRun, match=r"^commands after the installation cannot be run"):
+        build(cleaned, SCRATCH, sources)
 
 
 def test_a_lock_without_the_architecture_is_an_error(install: Install, tmp_path: Path) -> None:

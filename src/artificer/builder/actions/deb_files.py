@@ -140,6 +140,8 @@ def installed(target: InstalledDebs, task: Task) -> Image:
         debs = tuple(f"{folder}/{name}" for name in sorted(names) if name.endswith(".deb"))
         if not debs:
             raise WrongInput(f"{archive.short} has no .deb file")
-        step = AddDebs(Wanted(files=debs))
+        step = AddDebs(Wanted(files=debs), after=target.after)
+        if target.after:
+            step = step._replace(scripts="run")
         stack = debs_stack(step, image, work, lambda: tools_of(task))
     return appended(image, stack.layers, [line_of(task)] * len(stack.layers), Stamp(EPOCH))

@@ -22,7 +22,7 @@ SCRIPTS = "dev.artificer.layer.scripts"
 
 _KIND = "debs"
 _TOLD_BYTES = limits.MIB
-_FORMAT = "add-debs-3"
+_FORMAT = "add-debs-4"
 
 Told = tuple[str, str, str, str]
 """A script's package, its name, its fate and more about that."""
@@ -43,6 +43,7 @@ def debs_key(step: AddDebs, chosen: Chosen, image: Image, kind: Kind, *, runs: b
     """
     configured = (runs, step.accept_skipped) if step.level == "configure" else ()
     profile = step.profile
+    after = (step.after,) if step.after else ()
     left_out = (profile.filters, int(profile.distroless)) if profile is not None else ()
     return key(
         (_FORMAT, __version__, kind.identity, kind.format, str(image.platform)),
@@ -55,6 +56,7 @@ def debs_key(step: AddDebs, chosen: Chosen, image: Image, kind: Kind, *, runs: b
         step.wanted.packages if step.wanted is not None else (),
         sorted(asked_for(step.wanted, chosen.packages)),
         [layer.diff_id for layer in image.layers],
+        *after,
     )
 
 

@@ -32,6 +32,7 @@ from artificer.oci.image import Image, Layer
 from artificer.sandbox.client import NoSandbox
 from artificer.sources.debian.archives.acquire import acquire
 from artificer.sources.debian.deb import BadPackage, Package, read_package
+from artificer.sources.debian.installing.actions import cleanup
 from artificer.sources.debian.installing.database import NoDatabase, database_files
 from artificer.sources.debian.installing.distroless import NotConfigured, distroless
 from artificer.sources.debian.installing.finish import finish
@@ -116,6 +117,7 @@ def _runs(job: Job) -> bool:
 
 
 def _can_run(job: Job, *, must: bool) -> bool:
+    what = "commands after the installation" if job.step.after else "scripts of packages"
     machine = os.uname().machine
     if not runs_here(job.architecture, machine):
         reason = f"programs of {job.architecture} do not run on this machine ({machine})"
@@ -130,8 +132,10 @@ def _can_run(job: Job, *, must: bool) -> bool:
             reason = error.message
     if must:
         raise CannotRun(
-            f"scripts of packages cannot be run: {reason}",
-            hint="take the packages' files only (level `unpack`), or let scripts be replaced "
+            f"{what} cannot be run: {reason}",
+            hint="build where they can be run, or leave the commands out"
+            if job.step.after
+            else "take the packages' files only (level `unpack`), or let scripts be replaced "
             "(`--deb-scripts auto`)",
         )
     job.work.reach.report(
@@ -260,6 +264,9 @@ def _plan(job: Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installatio
     )
     _see_that_they_are(job, [deb.package for deb in debs])
     plan = installation(debs, _base(job, tree), _options(job, runs=runs))
+    if job.step.after:
+        last = cleanup(job.step.after, job.step.epoch)
+        plan = plan._replace(commands=(*plan.commands, last))
     if plan.commands and not tree.lookup(_DPKG) and _DPKG not in plan.owners:
         raise NoDatabase(
             f"the image has no dpkg: there is no /{_DPKG}",

@@ -183,7 +183,8 @@ def _download(call: Call, context: Context) -> Target:
 
 def _installed(call: Call, context: Context) -> Target:
     base = context.source(call.string("image_tar"))
-    return InstalledDebs(base, context.source(call.string("installables_tar")))
+    after = call.string("installation_cleanup_commands").strip()
+    return InstalledDebs(base, context.source(call.string("installables_tar")), after)
 
 
 def _apt_key(call: Call, context: Context) -> Target:
@@ -245,9 +246,7 @@ RULES = rules_of(
             "image_tar": label(mandatory=True),
             "installables_tar": label(mandatory=True),
             "output_image_name": string(),
-            "installation_cleanup_commands": string(
-                refused="what apt leaves is not there; run commands by container_run_and_commit"
-            ),
+            "installation_cleanup_commands": string(),
         },
         _installed,
         outputs=("{name}.tar",),

@@ -33,6 +33,8 @@ exit "$code"
 """
 _FAILED = re.compile(rb"dpkg: error processing (?:package|archive) (\S+) \(--([a-z-]+)\):\n ?(.*)")
 _SHOWN = 20
+AFTER = "after"
+"""What the commands of whoever installs packages are called among scripts."""
 
 
 class ScriptFailed(ArtificerError):
@@ -108,6 +110,13 @@ class Calls(NamedTuple):
         return Action(argv, self.environment(package, script), package.key, script, purpose)
 
 
+def cleanup(script: str, epoch: int) -> Action:
+    """The commands *script* for bash, run in /tmp until one fails, as install_pkgs does."""
+    argv = ("/bin/bash", "-exc", f"cd /tmp\n{script}")
+    environment = Calls(epoch, "").environment()
+    return Action(argv, environment, "", AFTER, "a command after the installation")
+
+
 def failure(action: Action, code: int, output: bytes) -> ScriptFailed:
     """Why *action* failed, by what it wrote: the package, its script, the end of its output."""
     found = _FAILED.findall(output)
@@ -119,6 +128,8 @@ def failure(action: Action, code: int, output: bytes) -> ScriptFailed:
         what = f"{action.purpose} ended with exit code {code}"
     lines = output.decode("utf-8", "replace").rstrip().splitlines()[-_SHOWN:]
     text = "".join(f"\n  {line}" for line in lines)
+    if action.script == AFTER:
+        return ScriptFailed(what + text, hint="no image was made; mend the commands")
     return ScriptFailed(
         what + text,
         hint="no image was made; leave it out with `--deb-exclude`, or take its files only "
