@@ -22,7 +22,7 @@ PEAK = 150 * 1000 * 1000
 _SUBMIT = """\
 import json, os, resource, sys, time
 began = time.perf_counter()
-from artificer.cli.console import Console
+from artificer.cli.terminal.console import Console
 from artificer.kubernetes.batch import Batch, marked
 from artificer.kubernetes.graph import Graph, Node
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace

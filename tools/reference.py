@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artificer import limits
-from artificer.cli.dockerfile_grammar import dockerfile_parser
-from artificer.cli.dockerfile_refused import REFUSED
-from artificer.cli.kaniko_flags import FLAGS, SHORT
+from artificer.cli.dockerfile.grammar import dockerfile_parser
+from artificer.cli.dockerfile.refused import REFUSED
+from artificer.cli.kaniko.flags import FLAGS, SHORT
 from artificer.cli.main import COMMANDS, main
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -88,7 +88,7 @@ A value in the last column asks for what is so anyway, and is taken.
 KANIKO_HEAD = """\
 # Flags of kaniko
 
-<!-- Made by `./dev docs` from `src/artificer/cli/kaniko_flags.py`: change it there. -->
+<!-- Made by `./dev docs` from `src/artificer/cli/kaniko/flags.py`: change it there. -->
 
 `artificer kaniko` takes the flags of kaniko's executor (Google's 1.24, and those that its
 successor added). How to move: [Dockerfiles](../guides/dockerfiles.md#coming-from-kaniko).

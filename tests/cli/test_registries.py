@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from artificer.cli.oneline_grammar import build_parser
+from artificer.cli.oneline.grammar import build_parser
 from tests.cli.outside import Cli, Seen
 from tests.parts.certificates import authority, signed_by
 from tests.parts.images import BaseImage
@@ -317,7 +317,7 @@ def test_only_what_a_lock_pins_is_used_with_locked(
 
 
 def test_every_flag_is_tried_from_the_command_line() -> None:
-    paths = Path(__file__).parent.glob("test_*.py")
+    paths = Path(__file__).parent.rglob("test_*.py")
     words = {
         word
         for path in paths

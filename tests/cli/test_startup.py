@@ -34,7 +34,7 @@ TOO_DEAR = {
 LATE = {
     "artificer.builder.layering",
     "artificer.cli.overview",
-    "artificer.cli.progress",
+    "artificer.cli.terminal.progress",
     "artificer.images.deliver",
     "artificer.images.find",
     "artificer.layers.pack",

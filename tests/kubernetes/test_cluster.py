@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from artificer.cli.job_submit import created
+from artificer.cli.job.submit import created
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import CommandOutput, Event, Note, TargetDone
 from artificer.kubernetes.batch import Batch, marked

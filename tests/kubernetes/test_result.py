@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from artificer.cli.job_index import message
+from artificer.cli.job.index import message
 from artificer.cli.session import Made
 from artificer.kubernetes.job import Work
 from artificer.kubernetes.objects import pod_of

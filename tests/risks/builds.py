@@ -9,8 +9,8 @@ from typing import Any
 
 from artificer.builder.build import Sources, build
 from artificer.builder.known import Known
-from artificer.cli.oneline_grammar import build_parser
-from artificer.cli.target import target_of
+from artificer.cli.oneline.grammar import build_parser
+from artificer.cli.oneline.target import target_of
 from artificer.events import Event
 from artificer.images.reach import Reach
 from artificer.oci.image import Image, Index

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from artificer.cli.oneline_grammar import build_parser
+from artificer.cli.oneline.grammar import build_parser
 from artificer.errors import ArtificerError
 from artificer.images.deliver import Order, deliver
 from artificer.images.reach import Reach

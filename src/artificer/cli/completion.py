@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.grammar import Parser, add_display_options
-from artificer.cli.job import PARTS
+from artificer.cli.job.main import PARTS
 from artificer.cli.main import COMMANDS
 from artificer.cli.session import Session
 from artificer.cli.shells import SCRIPTS, Option, Page
@@ -59,7 +59,9 @@ def _complete(args: Namespace, session: Session) -> int:
 
 def pages(session: Session) -> Iterator[Page]:
     """Yield every command, as its own help page describes it: nothing here can drift."""
-    yield Page(BUILD, "", (), _options(_help(["-b", "--help"], "artificer.cli.oneline", session)))
+    yield Page(
+        BUILD, "", (), _options(_help(["-b", "--help"], "artificer.cli.oneline.main", session))
+    )
     for name, command in COMMANDS.items():
         words = WORDS.get(name, ())
         helps = [_help([name, "--help"], command.module, session)]

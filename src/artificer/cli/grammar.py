@@ -8,6 +8,12 @@ from artificer.errors import Misused
 
 WIDTH = 88
 """Of help pages."""
+RUNGS = (
+    *("root", "full-map", "range-map", "single-map"),
+    *("root-directory", "full-map-directory", "range-map-directory"),
+    *("chroot", "proot"),
+)
+"""Ways to run commands: what `--rung` takes."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -127,6 +133,47 @@ def _access(add: Callable[..., object]) -> None:
         help="read from a mirror first",
     )
     _connections(add)
+
+
+def add_archive_options(add: Callable[..., object]) -> None:
+    """Add where packages come from."""
+    add(
+        "--archive",
+        metavar="LINE",
+        action="append",
+        default=[],
+        help="`[OPTION=VALUE…] URL SUITE COMPONENT…`, as in sources.list (the base's own)",
+    )
+    add(
+        "--sources",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a sources.list or .sources file",
+    )
+    add(
+        "--keyring",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="keys of archives that do not say `signed-by`",
+    )
+    add("--snapshot", metavar="TIME", action=Once, help="archives as of 20260101T000000Z")
+    add(
+        "--preferences",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="priorities of versions, as apt_preferences(5)",
+    )
+    add(
+        "--pin",
+        metavar="PIN",
+        action="append",
+        default=[],
+        help="`PACKAGE PRIORITY PATTERN`: 'nginx 990 release n=bookworm'",
+    )
+    add_archive_access(add)
 
 
 def add_archive_access(add: Callable[..., object]) -> None:

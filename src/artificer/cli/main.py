@@ -28,40 +28,40 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "build": Command("build a Dockerfile, or targets of BUILD files", "artificer.cli.build"),
-    "run": Command("load, push or start a target", "artificer.cli.run_target"),
-    "test": Command("run tests of BUILD files", "artificer.cli.test_targets"),
-    "query": Command("ask how targets hang together", "artificer.cli.query"),
-    "clean": Command("remove the outputs of a workspace", "artificer.cli.clean"),
-    "info": Command("tell where a workspace keeps what", "artificer.cli.info"),
-    "init": Command("write a BUILD file out of a command line", "artificer.cli.init"),
-    "kaniko": Command("build a Dockerfile as kaniko's executor does", "artificer.cli.kaniko"),
-    "plan": Command("say what a command line would build and send", "artificer.cli.plan"),
-    "verify": Command("build twice, differently, and compare", "artificer.cli.verify"),
-    "lock": Command("pin what tags stand for, in artificer.lock", "artificer.cli.lock"),
-    "push": Command("send an image to a registry", "artificer.cli.transfer"),
-    "pull": Command("fetch an image into the store", "artificer.cli.transfer"),
-    "copy": Command("copy an image from anywhere to anywhere", "artificer.cli.transfer"),
-    "save": Command("write an image as an archive", "artificer.cli.transfer"),
-    "load": Command("read an archive into the store", "artificer.cli.transfer"),
-    "tag": Command("give an image another name", "artificer.cli.names"),
-    "rm": Command("remove an image's name", "artificer.cli.names"),
-    "ls": Command("list the store's images, or a repository's tags", "artificer.cli.names"),
-    "digest": Command("print an image's digest", "artificer.cli.inspect"),
-    "inspect": Command("show what an image says about itself", "artificer.cli.inspect"),
-    "history": Command("show how an image's layers came to be", "artificer.cli.inspect"),
-    "tree": Command("list the files of an image", "artificer.cli.files"),
-    "diff": Command("compare two images, file by file", "artificer.cli.files"),
-    "unpack": Command("write an image's files into a directory", "artificer.cli.files"),
-    "export": Command("write an image's files as one tar", "artificer.cli.files"),
-    "packages": Command("list or resolve Debian packages", "artificer.cli.packages"),
-    "flatten": Command("make one layer of an image's layers", "artificer.cli.reshape"),
-    "rebase": Command("put an image's own layers on another base", "artificer.cli.reshape"),
+    "build": Command("build a Dockerfile, or targets of BUILD files", "artificer.cli.builds.main"),
+    "run": Command("load, push or start a target", "artificer.cli.workspace.run"),
+    "test": Command("run tests of BUILD files", "artificer.cli.workspace.test"),
+    "query": Command("ask how targets hang together", "artificer.cli.workspace.query"),
+    "clean": Command("remove the outputs of a workspace", "artificer.cli.workspace.clean"),
+    "info": Command("tell where a workspace keeps what", "artificer.cli.workspace.info"),
+    "init": Command("write a BUILD file out of a command line", "artificer.cli.builds.init"),
+    "kaniko": Command("build a Dockerfile as kaniko's executor does", "artificer.cli.kaniko.main"),
+    "plan": Command("say what a command line would build and send", "artificer.cli.builds.plan"),
+    "verify": Command("build twice, differently, and compare", "artificer.cli.builds.verify"),
+    "lock": Command("pin what tags stand for, in artificer.lock", "artificer.cli.builds.lock"),
+    "push": Command("send an image to a registry", "artificer.cli.images.transfer"),
+    "pull": Command("fetch an image into the store", "artificer.cli.images.transfer"),
+    "copy": Command("copy an image from anywhere to anywhere", "artificer.cli.images.transfer"),
+    "save": Command("write an image as an archive", "artificer.cli.images.transfer"),
+    "load": Command("read an archive into the store", "artificer.cli.images.transfer"),
+    "tag": Command("give an image another name", "artificer.cli.images.names"),
+    "rm": Command("remove an image's name", "artificer.cli.images.names"),
+    "ls": Command("list the store's images, or a repository's tags", "artificer.cli.images.names"),
+    "digest": Command("print an image's digest", "artificer.cli.images.inspect"),
+    "inspect": Command("show what an image says about itself", "artificer.cli.images.inspect"),
+    "history": Command("show how an image's layers came to be", "artificer.cli.images.inspect"),
+    "tree": Command("list the files of an image", "artificer.cli.images.files"),
+    "diff": Command("compare two images, file by file", "artificer.cli.images.files"),
+    "unpack": Command("write an image's files into a directory", "artificer.cli.images.files"),
+    "export": Command("write an image's files as one tar", "artificer.cli.images.files"),
+    "packages": Command("list or resolve Debian packages", "artificer.cli.debian.packages"),
+    "flatten": Command("make one layer of an image's layers", "artificer.cli.images.reshape"),
+    "rebase": Command("put an image's own layers on another base", "artificer.cli.images.reshape"),
     "login": Command("remember a password for a registry", "artificer.cli.login"),
     "logout": Command("forget a registry's password", "artificer.cli.login"),
-    "job": Command("build on a Kubernetes cluster", "artificer.cli.job"),
-    "cache": Command("show, prune or verify the local store", "artificer.cli.cache"),
-    "doctor": Command("find out why something does not work", "artificer.cli.doctor"),
+    "job": Command("build on a Kubernetes cluster", "artificer.cli.job.main"),
+    "cache": Command("show, prune or verify the local store", "artificer.cli.cache.main"),
+    "doctor": Command("find out why something does not work", "artificer.cli.doctor.main"),
     "source": Command("fetch or pack the files of a build", "artificer.cli.source"),
     "registry": Command("serve the store as a registry", "artificer.cli.serve"),
     "completion": Command("print a shell's completion script", "artificer.cli.completion"),
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _end_soon(session)
     try:
         if arguments is None and os.path.basename(sys.argv[0]) == "bazel":
-            from artificer.cli.bazel import translated
+            from artificer.cli.workspace.bazel import translated
 
             words = translated(words, os.getcwd(), os.environ.get("HOME", ""))
         return dispatch(words, session)
@@ -151,7 +151,7 @@ def dispatch(words: list[str], session: Session) -> int:
     if words[0] in {"-V", "--version"}:
         words[0] = "version"
     if words[0].startswith("-"):
-        return _runner("artificer.cli.oneline")(words, session)
+        return _runner("artificer.cli.oneline.main")(words, session)
     command = COMMANDS.get(words[0])
     if command is None:
         raise _unknown(words[0])

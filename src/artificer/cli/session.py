@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple, TextIO
 
-from artificer.cli.console import Console
+from artificer.cli.terminal.console import Console
 from artificer.errors import ArtificerError, Misused, reason
 from artificer.events import Report
 from artificer.stop import Stop

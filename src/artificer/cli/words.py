@@ -89,6 +89,15 @@ def duration(text: str, option: str) -> int:
     return sum(int(float(number) * _NANOSECONDS[unit]) for number, unit in parts)
 
 
+def jobs(text: str, processors: int) -> int:
+    """How many targets are made at once: a number, or ``auto`` and Bazel's ``HOST_CPUS``."""
+    if text in {"auto", "HOST_CPUS"}:
+        return processors
+    if not text.isdecimal() or not 0 < int(text) <= 5000:
+        raise Misused(f"--jobs {text}: not a number of jobs", hint="a number, or `auto`")
+    return int(text)
+
+
 def age(text: str, option: str) -> float:
     """Read ``7d``, ``2w`` or a duration; give seconds."""
     number, unit = text[:-1], text[-1:]

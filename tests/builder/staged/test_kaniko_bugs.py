@@ -2,7 +2,7 @@
 
 ``FF_KANIKO_RUN_VIA_TINI``, ``SECUREJOIN_EXTRACTION`` of commands and ``PRESERVE_MOUNTED_PATHS``
 are about the sandbox (`tests/sandbox`), what has to do with registries is in
-`tests/cli/test_kaniko_bugs.py`.
+`tests/cli/kaniko/test_bugs.py`.
 """
 
 import io

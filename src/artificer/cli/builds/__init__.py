@@ -1,0 +1,1 @@
+"""Builds of whatever kind: told apart, planned, verified, locked, written down."""

@@ -1,0 +1,1 @@
+"""``artificer cache``: the local store and cache repositories, looked at and cleared."""

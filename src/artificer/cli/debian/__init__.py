@@ -1,0 +1,1 @@
+"""Debian packages: for the builds that install them, and ``artificer packages``."""

@@ -1,0 +1,124 @@
+"""``artificer packages resolve``: which packages an empty root would get."""
+
+import json
+from argparse import Namespace
+from typing import Any
+
+from artificer.cli.command import add_format, bare_parser
+from artificer.cli.debian.access import open_web
+from artificer.cli.debian.words import archives_given, is_file, pins_given
+from artificer.cli.grammar import (
+    Parser,
+    add_archive_options,
+    add_common_options,
+    add_connection_options,
+    add_registry_options,
+)
+from artificer.cli.session import Session
+from artificer.errors import Misused
+from artificer.sources.debian.archives.acquire import open_universe
+from artificer.sources.debian.resolving.binary import Binary
+from artificer.sources.debian.resolving.resolve import Solution, resolve
+from artificer.sources.debian.values import Wanted
+
+_ABOUT = """\
+Print the packages that an empty root would get, a line NAME=VERSION each: those named, what they
+need, the essential set and apt. They are those that apt-get would install; nothing is downloaded
+but the lists of packages, and they are kept.
+
+PACKAGE is a word of apt-get: NAME, NAME=VERSION, NAME/SUITE, NAME:ARCHITECTURE, or NAME- to do
+without; or the path of a .deb file. Archives are named by --archive or --sources.
+"""
+
+
+def resolve_parser() -> Parser:
+    """The grammar of ``packages resolve``."""
+    parser = bare_parser(
+        "packages resolve", "[--archive LINE | --sources FILE] PACKAGE... [options]", _ABOUT
+    )
+    parser.add_argument("package", metavar="PACKAGE", nargs="*", help="what is asked for")
+    add = parser.add_argument_group("packages").add_argument
+    add(
+        "--architecture",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="as Debian calls it (amd64); a further one is for NAME:ARCHITECTURE",
+    )
+    add("--recommends", action="store_true", help="take what packages recommend, too")
+    add(
+        "--exclude",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a package that must not come in",
+    )
+    add_format(parser)
+    add = parser.add_argument_group("archives").add_argument
+    add_archive_options(add)
+    add("--offline", action="store_true", help="use the lists of the store as they are")
+    add_connection_options(parser)
+    add_common_options(parser)
+    unasked = Parser(add_help=False)
+    add_registry_options(unasked, targets=False)
+    parser.set_defaults(**vars(unasked.parse_args([])))
+    return parser
+
+
+def print_resolved(args: Namespace, session: Session) -> int:
+    """Print what *args* come to."""
+    architectures = args.architecture or ["amd64"]
+    pins = pins_given(args)
+    wanted = Wanted(
+        packages=tuple(word for word in args.package if not is_file(word)),
+        files=tuple(word for word in args.package if is_file(word)),
+        exclude=tuple(args.exclude),
+        pins=pins,
+        recommends=args.recommends,
+        essential=True,
+        apt=True,
+    )
+    archives = archives_given(args)
+    if not archives:
+        raise Misused(
+            "packages of which archive?",
+            hint="name it: `--archive 'http://deb.debian.org/debian bookworm main'`, "
+            "or `--sources FILE` with a sources.list or .sources file",
+        )
+    store = session.store(args.store)
+    with store.in_use():
+        web = open_web(args, session, store)
+        universe = open_universe(archives, architectures, web, pins=pins, files=wanted.files)
+        solution = resolve(wanted, universe, (), architectures[0], architectures[1:])
+        session.out(_page(solution, architectures[0], as_json=args.format == "json"))
+    return 0
+
+
+def _page(solution: Solution, native: str, *, as_json: bool) -> str:
+    packages = sorted(solution.install, key=lambda one: (one.name, one.architecture))
+    if not as_json:
+        return "\n".join(f"{_name(one, native)}={one.version}" for one in packages)
+    document = {
+        "architecture": native,
+        "packages": [_document(one, _name(one, native), solution) for one in packages],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _document(binary: Binary, name: str, solution: Solution) -> dict[str, Any]:
+    return {
+        "name": binary.name,
+        "version": binary.version,
+        "architecture": binary.architecture,
+        "source": binary.source,
+        "auto": name in solution.auto,
+        "why": solution.why[name],
+        "urls": list(binary.urls),
+        "size": binary.size,
+        "sha256": binary.sha256,
+    }
+
+
+def _name(binary: Binary, native: str) -> str:
+    is_native = binary.architecture in {"all", native}
+    return binary.name if is_native else f"{binary.name}:{binary.architecture}"

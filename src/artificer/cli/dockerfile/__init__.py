@@ -1,0 +1,1 @@
+"""``artificer build CONTEXT``: images that Dockerfiles describe."""

@@ -1,0 +1,1 @@
+"""``artificer doctor``: what keeps a build from working here."""

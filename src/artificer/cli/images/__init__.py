@@ -1,0 +1,1 @@
+"""Commands over images: what they say, what is in them, where they go."""

@@ -1,0 +1,1 @@
+"""``artificer job``: builds on a Kubernetes cluster."""

@@ -1,0 +1,85 @@
+"""Which targets of a Job wait for which others: those they are made of, as BUILD files say."""
+
+from collections.abc import Mapping
+
+from artificer.builder.dependencies import dependencies
+from artificer.builder.targets import Declared, ImageTarget, IndexTarget, TargetId
+from artificer.cli.job.works import Asked
+from artificer.kubernetes.graph import Graph, Node
+from artificer.kubernetes.job import Job, Work
+
+_SEVERAL = 2
+
+
+def graph_of(job: Job, asked: Asked) -> Graph:
+    """The targets of *job* in their order, and before them the images that several need.
+
+    Those, and the images of an index, get pods of their own where a cache repository hands them
+    on; otherwise each pod makes what it needs.
+    """
+    pace = job.options.pace
+    if not asked.ids:
+        return Graph(tuple(map(Node, job.works)), pace.parallelism, pace.max_failed)
+    below = _Below(asked.graph)
+    shared = _shared(asked, below) if job.options.cache.repository else ()
+    ids = (*shared, *asked.ids)
+    works = (*(_work(one, job.works[0]) for one in shared), *job.works)
+    numbers = {one: number for number, one in enumerate(ids)}
+    nodes = tuple(
+        Node(work, tuple(sorted(numbers[need] for need in below.of(one) if need in numbers)))
+        for one, work in zip(ids, works, strict=True)
+    )
+    return Graph(nodes, pace.parallelism, pace.max_failed)
+
+
+class _Below:
+    """Everything that a target needs, however far below; each is looked up once."""
+
+    def __init__(self, graph: Mapping[TargetId, Declared]) -> None:
+        self._graph = graph
+        self._known: dict[TargetId, frozenset[TargetId]] = {}
+
+    def of(self, one: TargetId) -> frozenset[TargetId]:
+        """What *one* needs, without itself."""
+        waiting = [one]
+        while waiting:
+            last = waiting[-1]
+            direct = self._direct(last)
+            missing = [need for need in direct if need not in self._known]
+            if missing:
+                waiting += missing
+                continue
+            self._known[last] = frozenset(direct).union(*(self._known[need] for need in direct))
+            waiting.pop()
+        return self._known[one]
+
+    def _direct(self, one: TargetId) -> tuple[TargetId, ...]:
+        declared = self._graph.get(one)
+        return () if declared is None else dependencies(declared.target)
+
+
+def _shared(asked: Asked, below: _Below) -> tuple[TargetId, ...]:
+    """The images that several targets need, and those of indexes: in an order that builds them."""
+    users: dict[TargetId, int] = {}
+    members: set[TargetId] = set()
+    for root in asked.ids:
+        for one in (root, *below.of(root)):
+            declared = asked.graph.get(one)
+            if declared is None:
+                continue
+            if isinstance(declared.target, IndexTarget) and len(declared.target.images) > 1:
+                members.update(declared.target.images)
+            if one != root and isinstance(declared.target, ImageTarget):
+                users[one] = users.get(one, 0) + 1
+    found = members | {one for one, count in users.items() if count >= _SEVERAL}
+    wanted = [one for one in found if one in asked.graph and one not in asked.ids]
+    return tuple(sorted(wanted, key=lambda one: (len(below.of(one)), str(one))))
+
+
+def _work(one: TargetId, like: Work) -> Work:
+    """What makes *one*, with the options of the work *like*."""
+    options = [word for word in like.argv[2:] if not word.startswith("--platform=")]
+    if "--" in options:
+        options = options[: options.index("--")]
+    platform = (f"--platform={one.platform}",) if one.platform else ()
+    return Work(str(one), ("build", one.label, *platform, *options))

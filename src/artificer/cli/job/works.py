@@ -1,0 +1,114 @@
+"""A command line, or labels, as what each index of a Job does."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from artificer.builder.targets import Declared, TargetId
+from artificer.cli.builds.main import is_of_dockerfile
+from artificer.cli.job.kept import nowhere, shared_words
+from artificer.cli.session import Session
+from artificer.errors import Misused
+from artificer.kubernetes.job import Cache, Work
+from artificer.oci.reference import Named
+
+_COMMANDS = ("build", "run", "test", "kaniko", "copy")
+_SECRET = ("--creds", "--dest-creds", "--username", "--password-stdin", "--src-creds")
+
+
+class Asked(NamedTuple):
+    """What the indexes do; of targets of BUILD files also what they are, in the same order."""
+
+    works: tuple[Work, ...]
+    needs_source: bool = True
+    ids: tuple[TargetId, ...] = ()
+    graph: Mapping[TargetId, Declared] = {}
+
+
+def asked(words: Sequence[str], cache: Cache, session: Session) -> Asked:
+    """What *words* (without ``artificer``) stand for: a one-line build, or a command."""
+    _check_secrets(words)
+    if not words:
+        raise Misused(
+            "build what?",
+            hint="labels, as `//nginx:push`, or a command line behind `--`: "
+            "`-- -b BASE -f FILE -t TARGET`, `-- build . -t NAME --push`",
+        )
+    if words[0].startswith("-"):
+        return _one_line(words, cache, session)
+    match words[0]:
+        case "build" if is_of_dockerfile(words[1:]):
+            return _dockerfile(words, cache, session)
+        case "build" | "run" | "test":
+            from artificer.cli.job.targets import works_of
+
+            works, graph = works_of(words, cache, session)
+            return Asked(tuple(works.values()), ids=tuple(works), graph=graph)
+        case "kaniko":
+            return _kaniko(words, session)
+        case "copy":
+            return Asked((Work(words[-1], tuple(words)),), needs_source=False)
+        case _:
+            raise _unknown(words[0])
+
+
+def _check_secrets(words: Sequence[str]) -> None:
+    for word in words:
+        if word.partition("=")[0] in _SECRET:
+            raise Misused(
+                f"{word.partition('=')[0]} in a job would be seen by all who see the job",
+                hint="`artificer job secret` makes a Secret: name it with `--registry-secret`",
+            )
+
+
+def _unknown(word: str) -> Misused:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, _COMMANDS, 1)
+    hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(_COMMANDS)}"
+    if word.startswith(("//", ":", "@", "...")):
+        hint = f"labels stand before `--`; behind it, `build {word}`"
+    return Misused(f"a job does not run `artificer {word}`", hint=hint)
+
+
+def _one_line(words: Sequence[str], cache: Cache, session: Session) -> Asked:
+    from artificer.cli.oneline.grammar import build_parser, with_stdin
+    from artificer.cli.oneline.main import references_of
+
+    args = build_parser("artificer job … --").parse_args(with_stdin(words))
+    names = [one for one in references_of(args) if isinstance(one, Named)]
+    if not names:
+        raise nowhere("the image", "`-t REGISTRY/NAME:TAG`")
+    if any(text == "-" or text.startswith("-:") for text in args.tar):
+        raise Misused("--tar -: a pod has no standard input", hint="name the archive as a file")
+    needs = any((args.files, args.tar, args.env_file, args.ignore_file, args.locked))
+    argv = (*words, *shared_words(args.cache_repo, cache))
+    return Asked((Work(str(names[0]), argv),), needs_source=needs)
+
+
+def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
+    from artificer.cli.dockerfile.main import parsed_dockerfile
+    from artificer.cli.dockerfile.output import outputs_of
+    from artificer.cli.dockerfile.place import is_remote
+
+    args = parsed_dockerfile(words[1:], session)
+    if args.context == "-" or args.file == "-":
+        raise Misused("a pod has no standard input", hint="name the context, and `-f FILE`")
+    names = [one for one in outputs_of(args).references if isinstance(one, Named)]
+    if not names:
+        raise nowhere("the image", "`-t REGISTRY/NAME:TAG --push`")
+    needs = args.context is None or not is_remote(args.context)
+    argv = (*words, *shared_words(args.cache_repo, cache))
+    return Asked((Work(str(names[0]), argv),), needs_source=needs)
+
+
+def _kaniko(words: Sequence[str], session: Session) -> Asked:
+    from artificer.cli.dockerfile.main import parsed_dockerfile
+    from artificer.cli.dockerfile.output import outputs_of
+    from artificer.cli.dockerfile.place import is_remote
+    from artificer.cli.kaniko.main import translated
+
+    args = parsed_dockerfile(translated(words[1:], {}).words, session)
+    names = [one for one in outputs_of(args).references if isinstance(one, Named)]
+    if not names:
+        raise nowhere("the image", "`--destination REGISTRY/NAME:TAG`")
+    return Asked((Work(str(names[0]), tuple(words)),), needs_source=not is_remote(args.context))

@@ -1,0 +1,1 @@
+"""``artificer kaniko``: the command line of kaniko's executor."""

@@ -1,0 +1,1 @@
+"""A one-line build: ``artificer -b BASE -f FILE… -t TARGET``."""

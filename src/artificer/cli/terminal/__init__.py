@@ -1,0 +1,1 @@
+"""What people see: lines, live transfers, tables and pages."""
