@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from artificer.layers.index import Index
 from artificer.layers.tree import Tree
 from artificer.layers.whiteout import hidden
 from artificer.sources.debian.deb import Deb
+from artificer.sources.debian.equivalents.files import Files
 from artificer.sources.debian.installing.installation import Base
 from artificer.sources.debian.installing.unpack import bytes_of, open_debs
 from artificer.stop import Stop
@@ -75,6 +76,18 @@ class Bench:
     def copy(self, root: Path, name: str) -> Path:
         """A copy of *root*."""
         return Path(shutil.copytree(root, self.folder / name, symlinks=True))
+
+
+def files_of(*entries: Entry, base: Mapping[str, bytes] | None = None, mtime: int = 0) -> Files:
+    """*entries* upon the files of *base*, or upon nothing, as scripts would find them."""
+    placed = {one.path: one for one in entries}
+    below = base or {}
+    rows = [IndexFile(path, FILE, 0o644, 0, 0, len(below[path]), 0, 0) for path in sorted(below)]
+
+    def read(path: str) -> bytes:
+        return b"".join(bytes_of(placed[path])) if path in placed else below[path]
+
+    return Files(placed, read, None if base is None else Tree([Index(rows)]), (), mtime)
 
 
 def text_of(entries: Iterable[Entry], path: str) -> str:

@@ -10,9 +10,9 @@ from artificer.layers.tree import Tree
 from artificer.sources.debian.archives.openpgp import NotOpenPgp, cleartext, dearmoured
 from artificer.sources.debian.archives.sourceslist import BadSources, archives_of
 from artificer.sources.debian.deb import BadPackage, fields_of, read_package
-from artificer.sources.debian.installing.accounts import Accounts, NoNumber
+from artificer.sources.debian.equivalents.files import Files
 from artificer.sources.debian.installing.database import file_entry, lines_in
-from artificer.sources.debian.installing.effects import Files, replaced
+from artificer.sources.debian.installing.effects import replaced
 from artificer.sources.debian.installing.layout import Layout
 from artificer.sources.debian.installing.replacing import replaces
 from artificer.sources.debian.installing.scripts import known
@@ -20,7 +20,7 @@ from artificer.sources.debian.installing.stanza import control_fields
 from artificer.sources.debian.installing.triggers import interests, known_interests
 from artificer.sources.debian.installing.unpack import Placement
 from tests.parts.archive import made
-from tests.sources.debian.workbench import Bench
+from tests.sources.debian.workbench import Bench, files_of
 
 MANY = 50_000
 SHELL = b"#!/bin/sh\n"
@@ -36,7 +36,7 @@ SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
         lambda: known(SHELL + b"case x in a) " * MANY),
         lambda: fields_of(b"A: b\n" + b" a\n" * MANY * 10, "x"),
         lambda: control_fields(b"A: b\n" + b" a\n" * MANY * 10),
-        lambda: replaced([("ca-certificates",)], _certificates(), 0),
+        lambda: replaced([("ca-certificates",)], _certificates()),
     ],
 )
 def test_what_is_long_is_read_in_time(read: Callable[[], object]) -> None:
@@ -50,7 +50,7 @@ def test_what_is_long_is_read_in_time(read: Callable[[], object]) -> None:
 def _certificates() -> Files:
     data = b"-----BEGIN CERTIFICATE-----\n" * MANY
     entry = file_entry("usr/share/ca-certificates/a.crt", data, 0)
-    return Files({entry.path: entry}, lambda _: data, lambda path: path, lambda _: False)
+    return files_of(entry)
 
 
 def test_an_unfinished_signature_is_refused_in_time() -> None:
@@ -129,19 +129,6 @@ def test_a_path_with_a_newline_is_refused_as_by_dpkg(bench: Bench) -> None:
 
     with pytest.raises(BadPackage, match="a: a name that no list can hold"):
         Placement(Layout(None, {}), replaces).add(deb)
-
-
-def test_accounts_of_a_base_may_be_broken_or_full() -> None:
-    broken = Accounts({"etc/group": "a:x:many:\n:\n\n"}.get)
-    full = "".join(f"g{n}:x:{n}:\n" for n in range(100, 1000))
-
-    broken.add_user("a", "", "a")
-
-    assert [text for path, text, *_ in broken.files() if path == "etc/passwd"] == [
-        "a:x:100:many:::\n"
-    ]
-    with pytest.raises(NoNumber, match="no number left"):
-        Accounts({"etc/group": full}.get).add_group("one-more")
 
 
 def test_only_newlines_end_lines() -> None:

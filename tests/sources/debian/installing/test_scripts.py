@@ -2,16 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
 from importlib.resources import files
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry
-from artificer.sources.debian.installing.effects import Files, replaced
-from artificer.sources.debian.installing.scripts import Effect, known
+from artificer.sources.debian.installing.commands import Effect
+from artificer.sources.debian.installing.effects import EQUIVALENTS, replaced
+from artificer.sources.debian.installing.scripts import known
+from tests.sources.debian.workbench import files_of
 
 HEAD = "#!/bin/sh\nset -e\n"
 DEBHELPER = """
@@ -31,6 +31,14 @@ if command -v py3compile >/dev/null 2>&1; then
 fi
 # End automatically added section
 """
+DEBHELPER_NOT_ENABLED = """
+	if deb-systemd-helper --user debian-installed 'a.socket'; then
+		if deb-systemd-helper --quiet --user was-enabled 'a.socket'; then
+			deb-systemd-helper --user enable 'a.socket' >/dev/null || true
+		fi
+	fi
+	deb-systemd-helper --user update-state 'a.socket' >/dev/null || true
+"""
 
 
 def effects(text: str) -> tuple[Effect, ...]:
@@ -42,7 +50,14 @@ def effects(text: str) -> tuple[Effect, ...]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (DEBHELPER, ()),
+        (DEBHELPER, (("unit", "system", "a.service"),)),
+        (DEBHELPER_NOT_ENABLED, (("unit-noted", "user", "a.socket"),)),
+        (
+            "update-rc.d a defaults >/dev/null\nupdate-rc.d b defaults-disabled\n",
+            (("runlevels", "a"), ("runlevels", "b", "disabled")),
+        ),
+        ('pam-auth-update --root "$DPKG_ROOT" --package $force\n', (("pam",),)),
+        ("update-shells\nadd-shell /bin/x\n", (("shells",), ("add-shell", "/bin/x"))),
         ("ldconfig\n", (("ldconfig",),)),
         (
             'case "$1" in\n  configure|x)\n    ldconfig\n    ;;\n  *) exit 1 ;;\nesac\n',
@@ -58,7 +73,12 @@ def effects(text: str) -> tuple[Effect, ...]:
         ),
         (
             "useradd -r -M -d / -s /bin/false -g nogroup a\n",
-            (("user", "a", "", "nogroup", "/", "/bin/false", ""),),
+            (("user", "a", "-", "nogroup", "/", "/bin/false", ""),),
+        ),
+        ("groupadd -r a\n", (("group", "a", "-"),)),
+        (
+            "adduser --system --uid 7 --gecos 'A, b' a\n",
+            (("user", "a", "7", "nogroup", "/nonexistent", "/usr/sbin/nologin", "A, b,,"),),
         ),
         (
             "update-alternatives --install /usr/bin/x x /usr/bin/y 10 \\\n"
@@ -94,6 +114,9 @@ def test_commands_of_known_effect_are_understood(text: str, expected: tuple[Effe
         "chown -R a:b /srv\n",
         "chmod u+s /usr/bin/x\n",
         "adduser person\n",
+        "groupadd people\n",
+        "update-rc.d a disable\n",
+        "pam-auth-update --enable x\n",
         "eval $x\n",
         "perl -e 'print 1'\n",
         "for i in a b; do unheard-of $i; done\n",
@@ -114,103 +137,14 @@ def test_any_text_is_read(text: str) -> None:
     known((HEAD + text).encode("utf-8", "surrogatepass"))
 
 
-def entry(path: str, data: bytes | None = b"") -> Entry:
-    kind = DIRECTORY if data is None else FILE
-    return Entry(path, kind, 0o755, 0, 0, len(data or b""), 0, "", data)
+def test_effects_are_had_in_their_order_and_what_triggers_do_in_the_end() -> None:
+    files = files_of()
 
-
-PASSWD = entry("etc/passwd", b"root:*:0:0:root:/root:/bin/bash\nwww:*:33:33::/:/bin/false\n")
-GROUP = entry("etc/group", b"root:*:0:\nadm:*:4:\n")
-
-
-def had(*wanted: Effect, entries: tuple[Entry, ...] = ()) -> Mapping[str, Entry]:
-    files = {one.path: one for one in (PASSWD, GROUP, *entries)}
-
-    def read(path: str) -> bytes:
-        source = files[path].source
-        assert isinstance(source, bytes)
-        return source
-
-    met = Files(files, read, lambda path: path, lambda _: False)
-    return {one.path: one for one in replaced(wanted, met, 7)}
-
-
-def test_users_and_groups_get_the_next_numbers() -> None:
-    made = had(
-        ("group", "a", ""),
-        ("user", "a", "", "a", "/srv", "/bin/sh", "A"),
-        ("user", "b", "", "nogroup", "/", "/bin/sh", ""),
-        ("user", "www", "", "a", "/x", "/bin/sh", ""),
-        ("member", "a", "adm"),
+    replaced(
+        [("ldconfig",), ("text", "/a", "1"), ("copy", "/b", "/a"), ("link", "/c", "b")], files
     )
 
-    assert isinstance(PASSWD.source, bytes)
-    assert made["etc/passwd"].source == PASSWD.source + (
-        b"a:x:100:100:A:/srv:/bin/sh\nb:x:101:65534::/:/bin/sh\n"
-    )
-    assert made["etc/group"].source == b"root:*:0:\nadm:*:4:a\na:x:100:\n"
-
-
-def test_passwords_move_into_shadow_files() -> None:
-    made = had(("shadow",))
-
-    assert made["etc/shadow"].source == b"root:*::0:99999:7:::\nwww:*::0:99999:7:::\n"
-    assert (made["etc/shadow"].mode, made["etc/shadow"].gid) == (0o640, 42)
-    assert made["etc/gshadow"].source == b"root:*::\nadm:*::\n"
-    assert b"root:x:0:0" in (made["etc/passwd"].source or b"")
-
-
-def test_the_alternative_of_the_highest_priority_is_taken() -> None:
-    programs = tuple(entry(f"usr/bin/{name}") for name in ("low", "high"))
-
-    made = had(
-        ("alternative", "/usr/bin/x", "x", "/usr/bin/low", "5"),
-        ("alternative", "/usr/bin/x", "x", "/usr/bin/high", "50", "/usr/m", "m", "/usr/absent"),
-        ("alternative", "/usr/bin/x", "x", "/usr/bin/not-there", "500"),
-        entries=programs,
-    )
-
-    links = {path: one.link for path, one in made.items() if one.kind == SYMLINK}
-    assert links == {
-        "etc/alternatives/x": "/usr/bin/high",
-        "usr/bin/x": "/etc/alternatives/x",
-    }
-    assert made["var/lib/dpkg/alternatives/x"].source == (
-        b"auto\n/usr/bin/x\nm\n/usr/m\n\n/usr/bin/high\n50\n/usr/absent\n/usr/bin/low\n5\n\n\n"
-    )
-
-
-def test_the_bundle_of_certificates_has_each_once_in_the_order_of_names() -> None:
-    pem = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
-    place = "usr/share/ca-certificates/mozilla"
-
-    made = had(
-        ("ca-certificates",),
-        entries=(entry(f"{place}/B.crt", pem % b"b"), entry(f"{place}/A x.crt", pem % b"a")),
-    )
-
-    assert made["etc/ssl/certs/ca-certificates.crt"].source == pem % b"a" + pem % b"b"
-    assert made["etc/ssl/certs/A_x.pem"].link == f"/{place}/A x.crt"
-
-
-def test_files_get_owners_and_modes_and_what_is_there_stays() -> None:
-    made = had(
-        ("directory", "/srv/a", "0750", "www", "adm"),
-        ("file", "/srv/log"),
-        ("owner", "/srv/log", "www", "adm"),
-        ("mode", "/srv/log", "640"),
-        ("copy", "/etc/there", "/usr/x"),
-        ("copy", "/etc/new", "/usr/x"),
-        ("link", "/etc/there", "nowhere"),
-        ("text", "/etc/timezone", "Etc/UTC\n"),
-        entries=(entry("etc/there"), entry("usr/x", b"copied")),
-    )
-
-    assert (made["srv/a"].mode, made["srv/a"].uid, made["srv/a"].gid) == (0o750, 33, 4)
-    assert (made["srv/log"].mode, made["srv/log"].uid, made["srv/log"].gid) == (0o640, 33, 4)
-    assert made["etc/new"].source == b"copied"
-    assert made["etc/timezone"].source == b"Etc/UTC\n"
-    assert "etc/there" not in made
+    assert (files.read("b"), files.read("c")) == (b"1", b"1")
 
 
 def test_the_table_of_judged_scripts_speaks_of_known_effects() -> None:
@@ -220,7 +154,4 @@ def test_the_table_of_judged_scripts_speaks_of_known_effects() -> None:
 
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in table)
     assert all(len(row["script"].split()) == 3 for row in table.values())
-    assert kinds <= {
-        *("alternative", "ca-certificates", "copy", "directory", "file", "group", "ldconfig"),
-        *("link", "mode", "owner", "shadow", "text", "user"),
-    }
+    assert kinds <= EQUIVALENTS.keys()

@@ -20,6 +20,7 @@ from artificer.sources.debian.installing.installation import Options
 from artificer.sources.debian.installing.triggers import (
     interests,
     known_interests,
+    nothing_waits,
     set_off,
     trigger_files,
 )
@@ -114,7 +115,7 @@ class Bookkeeping(NamedTuple):
         ]
         files = trigger_files([*stay, *new])
         if not self.options.runs:
-            return files
+            return {**files, **nothing_waits()}
         return {**files, **set_off(stay, (e.path for one in placed for e in one.entries))}
 
     def auto(self, placed: Sequence[Placed]) -> list[Entry]:

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
+from artificer.sources.debian.installing.commands import Effect
 from artificer.sources.debian.installing.database import Database, Record
 from artificer.sources.debian.installing.installation import Options, ScriptFate
 from artificer.sources.debian.installing.judged import judged, unknown_scripts
 from artificer.sources.debian.installing.restraints import restrained
-from artificer.sources.debian.installing.scripts import Effect
+from artificer.sources.debian.installing.triggers import activated
 from artificer.sources.debian.installing.turns import Turn
 
 _AT_INSTALLATION = ("preinst", "postinst", "triggers")
@@ -35,7 +36,7 @@ def fates_of(
 def effects_of(turns: Sequence[Turn]) -> list[Effect]:
     """What the scripts of *turns* that are known would do, in the order of dpkg."""
     scripts = ("preinst", "postinst")
-    return [
+    found = [
         effect
         for wanted in scripts
         for turn in turns
@@ -43,9 +44,25 @@ def effects_of(turns: Sequence[Turn]) -> list[Effect]:
         if script == wanted
         for effect in judged(data).effects
     ]
+    asked = [
+        effect
+        for turn in turns
+        for script, data in turn.package.scripts
+        if script == "triggers"
+        for effect in _set_off(data)
+    ]
+    return [*found, *dict.fromkeys(asked)]
 
 
 _UNKNOWN = "not known: "
+_TRIGGERS = {"ldconfig": "ldconfig", "update-ca-certificates": "ca-certificates"}
+"""By what is set off: which kind of effect that has."""
+
+
+def _set_off(data: bytes) -> list[Effect]:
+    """What a package's triggers do to others, as far as that is no cache of a program."""
+    names = activated(data)
+    return [(kind,) for name, kind in _TRIGGERS.items() if name in names]
 
 
 def _decision(options: Options) -> _Decide:
@@ -60,6 +77,9 @@ def _run(fate: ScriptFate, _: bytes) -> ScriptFate:
 
 def _replaced(fate: ScriptFate, data: bytes) -> ScriptFate:
     if fate.script == "triggers":
+        kinds = ", ".join(effect[0] for effect in _set_off(data))
+        if kinds:
+            return fate._replace(fate="replaced", how=kinds)
         return fate._replace(fate="skipped", how="caches are made where they are used")
     judgement = judged(data)
     if judgement.unknown:

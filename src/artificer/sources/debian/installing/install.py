@@ -6,12 +6,13 @@ from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
 from artificer.layers.merge import by_components
 from artificer.layers.whiteout import whiteout
 from artificer.sources.debian.deb import Deb
+from artificer.sources.debian.equivalents.files import Files
 from artificer.sources.debian.installing import seeds
 from artificer.sources.debian.installing.actions import Calls
 from artificer.sources.debian.installing.bookkeeping import Bookkeeping
 from artificer.sources.debian.installing.changeover import old_info, vanished, with_conffiles
 from artificer.sources.debian.installing.database import OVERRIDES, Database, Record, database
-from artificer.sources.debian.installing.effects import Files, replaced
+from artificer.sources.debian.installing.effects import replaced
 from artificer.sources.debian.installing.fates import effects_of, fates_of
 from artificer.sources.debian.installing.filters import Filters
 from artificer.sources.debian.installing.installation import Action, Base, Installation, Options
@@ -102,11 +103,12 @@ class _Work:
         removed = self._removed(placed, [*files, *database_entries])
         hidden = [whiteout(path, self.options.epoch) for path in removed]
         put = _each_once([*files, *extra, *database_entries, *temporary])
-        entries = [*hidden, *_ordered(self._with_effects(put))]
+        runs = self.options.runs
+        entries = _ordered(put) if runs else self._with_effects(put, removed)
         before, commands = self._actions()
         return Installation(
             before,
-            tuple(entries),
+            (*hidden, *entries),
             tuple(removed),
             commands,
             fates_of(self.turns, self.leaving, self.known, self.options),
@@ -114,10 +116,8 @@ class _Work:
             _whose(placed),
         )
 
-    def _with_effects(self, entries: Sequence[Entry]) -> list[Entry]:
-        """*entries*, and what scripts would have made of them, where none is run."""
-        if self.options.runs:
-            return list(entries)
+    def _with_effects(self, entries: Sequence[Entry], removed: Sequence[str]) -> list[Entry]:
+        """*entries*, and what scripts would have made of them and of the base."""
         placed = {entry.path: entry for entry in entries}
 
         def read(path: str) -> bytes:
@@ -126,12 +126,15 @@ class _Work:
                 entry = placed.get(entry.link)
             return self._read(path) if entry is None else b"".join(bytes_of(entry))
 
-        def there(path: str) -> bool:
-            return self.tree is not None and self.tree.lookup(path, follow=False) is not None
+        files = Files(placed, read, self.tree, removed, self.options.epoch)
+        replaced(effects_of(self.turns), files)
+        gone = (path for path in files.removed if self._is_there(path))
+        hidden = [whiteout(path, self.options.epoch) for path in sorted(gone)]
+        left = {path: one for path, one in placed.items() if path not in files.removed}
+        return [*hidden, *_ordered((left | files.made).values())]
 
-        met = Files(placed, read, self.layout.real, there)
-        made = replaced(effects_of(self.turns), met, self.options.epoch)
-        return list((placed | {entry.path: entry for entry in made}).values())
+    def _is_there(self, path: str) -> bool:
+        return self.tree is not None and self.tree.lookup(path, follow=False) is not None
 
     def _is_removed(self, record: Record) -> bool:
         names = {record.name, ":".join(record.key)}
@@ -155,12 +158,8 @@ class _Work:
         data = self.known.files.get(OVERRIDES, b"")
         if not data.strip():
             return files
-
-        def text(path: str) -> str | None:
-            there = self.tree is not None and self.tree.lookup(path) is not None
-            return self._read(path).decode("utf-8", "surrogateescape") if there else None
-
-        return overridden(files, overrides(data, self.layout.real, text))
+        base = Files({}, self._read, self.tree)
+        return overridden(files, overrides(data, self.layout.real, base))
 
     def _real_list(self, owner: Owner) -> list[str]:
         found = []

@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from artificer.errors import ArtificerError
+from artificer.sources.debian.installing.commands import Effect
 from artificer.sources.debian.installing.installation import ScriptFate
-from artificer.sources.debian.installing.scripts import Effect, known
+from artificer.sources.debian.installing.scripts import known
 
 _TABLE = os.path.join(os.path.dirname(__file__), "scripts.json")
 
@@ -32,7 +33,7 @@ def judged(data: bytes) -> Judgement:
     if row is None:
         return Judgement(found.effects, _how(found.effects), found.unknown)
     # What people have read is said of what cannot be told otherwise; the rest still holds.
-    effects = tuple(dict.fromkeys((*map(tuple, row["effects"]), *found.effects)))
+    effects = tuple(dict.fromkeys((*found.effects, *map(tuple, row["effects"]))))
     return Judgement(effects, _how(effects))
 
 

@@ -3,27 +3,22 @@
 from collections.abc import Callable, Sequence
 
 from artificer.layers.entry import DIRECTORY, FILE, Entry
-from artificer.sources.debian.installing.accounts import Accounts
+from artificer.sources.debian.equivalents.accounts import numbers
+from artificer.sources.debian.equivalents.files import Files
 from artificer.sources.debian.installing.database import lines_in
 
 Override = tuple[int | None, int | None, int]
 
 
-def overrides(
-    data: bytes, real: Callable[[str], str], text: Callable[[str], str | None]
-) -> dict[str, Override]:
-    """Owner, group and mode by real path, as the file ``statoverride`` says.
-
-    *text* gives the files of accounts by which names have numbers.
-    """
-    accounts = Accounts(text)
+def overrides(data: bytes, real: Callable[[str], str], base: Files) -> dict[str, Override]:
+    """Owner, group and mode by real path, as the file ``statoverride`` of *base* says."""
     found: dict[str, Override] = {}
     for line in lines_in(data):
         words = line.split(" ", 3)
         if len(words) == len(("user", "group", "mode", "path")) and _is_octal(words[2]):
             user, group = (word.removeprefix("#") for word in words[:2])
             path = real(words[3].lstrip("/"))
-            found[path] = (*accounts.numbers(user, group), int(words[2], 8) & 0o7777)
+            found[path] = (*numbers(base, user, group), int(words[2], 8) & 0o7777)
     return found
 
 

@@ -2,19 +2,16 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-Effect = tuple[str, ...]
-"""Its kind (``user``, ``group``, ``alternative``, ``directory`` …), and what it is about."""
-
-_Maker = Callable[[list[str]], list[Effect] | None]
+from artificer.sources.debian.installing.commands import ASKING, MAKERS, UPGRADED, Effect
 
 _QUIET = (
     "[ test true false : exit return set shift local export unset read echo printf cat which "
     "command type getent dpkg dpkg-query dpkg-architecture grep egrep fgrep cut head tail id "
     "uname sort awk md5sum sha256sum cmp tr wc sleep umask getcap mountpoint findmnt stat "
-    "deb-systemd-invoke deb-systemd-helper systemctl systemd-tmpfiles invoke-rc.d update-rc.d "
+    "deb-systemd-invoke systemctl systemd-tmpfiles invoke-rc.d "
     "service start-stop-daemon py3compile py3clean pycompile pyclean dpkg-maintscript-helper "
     "dpkg-trigger . debconf-set-selections update-desktop-database update-mime-database "
     "gtk-update-icon-cache update-menus update-icon-caches install-info update-info-dir "
@@ -22,8 +19,8 @@ _QUIET = (
     "dirname readlink"
 )
 _WITHOUT_EFFECT = frozenset(_QUIET.split())
-"""Services are not started in an image, caches are made where they are used, and what is removed
-on the way from an older version is not there."""
+"""Services are not started in an image, caches of programs are made where they are used, and what
+is removed on the way from an older version is not there."""
 
 _KEYWORDS = frozenset(("if", "then", "elif", "else", "fi", "do", "done", "while", "until"))
 _MARKS = frozenset(("{", "}", "!", "esac"))
@@ -70,7 +67,24 @@ def known(data: bytes) -> Known:
             unknown.append(" ".join(words)[:80])
         else:
             effects += found
-    return Known(tuple(dict.fromkeys(effects)), tuple(dict.fromkeys(unknown)))
+    return Known(tuple(_first_time(dict.fromkeys(effects))), tuple(dict.fromkeys(unknown)))
+
+
+def _first_time(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """*effects* without those of branches that only an upgrade takes, as debhelper writes them.
+
+    A unit that is asked for after it was installed before is enabled then, else noted; one that is
+    enabled is noted where somebody has disabled it.
+    """
+    found = list(effects)
+    later = {effect[1:] for effect in found if effect[0] == UPGRADED}
+    enabled = {effect[1:] for effect in found if effect[0] == "unit"} - later
+    for effect in found:
+        about = effect[1:]
+        again = effect[0] == "unit" and about in later
+        disabled = effect[0] == "unit-noted" and about in enabled
+        if effect[0] != UPGRADED and not again and not disabled:
+            yield effect
 
 
 def _joined(data: bytes) -> str:
@@ -144,7 +158,7 @@ def _effect(words: Sequence[str], functions: set[str]) -> list[Effect] | None:
     if name in _WITHOUT_EFFECT or name in functions or name.startswith("db_"):
         return []
     variable = any(letter in word for word in plain for letter in "$`*?")
-    maker = _ASKING.get(name) or (None if variable else _MAKERS.get(name))
+    maker = ASKING.get(name) or (None if variable else MAKERS.get(name))
     effects = maker(list(plain[1:])) if maker else None
     return effects if effects is not None and all(map(_is_plain, effects)) else None
 
@@ -161,6 +175,8 @@ def _is_plain(effect: Effect) -> bool:
     match kind:
         case "user" | "group" | "member":
             return not any(":" in word for word in words)
+        case "unit" | "unit-noted" | "runlevels":
+            return not any("/" in word for word in words)
         case "alternative":
             return not any("/" in name for name in (words[1], *words[5::3]))
         case "directory":
@@ -184,180 +200,3 @@ def _without_redirections(words: Sequence[str]) -> list[str] | None:
         else:
             plain.append(word)
     return plain
-
-
-def _options(words: Sequence[str], valued: frozenset[str]) -> tuple[dict[str, str], list[str]]:
-    """Part *words* into options, of which *valued* take the next word, and the others."""
-    options: dict[str, str] = {}
-    rest: list[str] = []
-    waiting = iter(words)
-    for word in waiting:
-        if not word.startswith("-") or word == "-":
-            rest.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        options[name] = value if equals else (next(waiting, "") if name in valued else "")
-    return options, rest
-
-
-_USER_WORDS = (
-    "--home --shell --uid --gid --gecos --comment --ingroup --firstuid --lastuid --groups "
-    "--home-dir --base-dir --key -d -s -u -g -c -G -b -K"
-)
-_USER_VALUES = frozenset(_USER_WORDS.split())
-
-
-_OTHER_GROUP = frozenset(("-g", "--gid", "-N", "--no-user-group"))
-
-
-def _adduser(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, _USER_VALUES)
-    if len(rest) == 2:
-        return [("member", rest[0], rest[1])]
-    if len(rest) != 1 or not ({"--system", "-r"} & options.keys()):
-        return None
-    return _user(options, rest[0], own_group="--group" in options)
-
-
-def _useradd(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, _USER_VALUES)
-    if len(rest) != 1 or not ({"--system", "-r"} & options.keys()):
-        return None
-    return _user(options, rest[0], own_group=not _OTHER_GROUP.intersection(options))
-
-
-def _user(options: Mapping[str, str], name: str, *, own_group: bool) -> list[Effect]:
-    def first(*names: str) -> str:
-        return next(filter(None, map(options.get, names)), None) or ""
-
-    group = first("--ingroup", "--gid", "-g") or (name if own_group else "nogroup")
-    home = first("--home", "-d", "--home-dir") or "/nonexistent"
-    shell = first("--shell", "-s") or "/usr/sbin/nologin"
-    made: list[Effect] = [("group", name, "")] if own_group else []
-    made.append(
-        (
-            "user",
-            name,
-            first("--uid", "-u"),
-            group,
-            home,
-            shell,
-            first("--gecos", "--comment", "-c"),
-        )
-    )
-    if not ({"--no-create-home", "-M", "--no-home"} & options.keys()) and home != "/nonexistent":
-        made.append(("directory", home, "0755", name, group))
-    return made
-
-
-def _addgroup(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset({"--gid", "-g"}))
-    if len(rest) == 2:
-        return [("member", rest[0], rest[1])]
-    return (
-        [("group", rest[0], options.get("--gid") or options.get("-g", ""))]
-        if len(rest) == 1
-        else None
-    )
-
-
-_NO_INSTALL = frozenset(("--remove", "--remove-all", "--display", "--query", "--list"))
-
-
-def _alternatives(words: list[str]) -> list[Effect] | None:
-    if "--install" not in words:
-        return [] if _NO_INSTALL.intersection(words) else None
-    parts: list[list[str]] = []
-    for word in words:
-        if word in {"--install", "--slave"}:
-            parts.append([word])
-        elif parts:
-            parts[-1].append(word)
-    main = parts[0][1:]
-    slaves = [part[1:4] for part in parts[1:]]
-    if len(main) < 4 or any(len(slave) != 3 for slave in slaves):
-        return None
-    return [("alternative", *main[:4], *(word for slave in slaves for word in slave))]
-
-
-def _directory(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset({"-m", "-o", "-g", "--mode", "--owner", "--group"}))
-    mode = next((options[one] for one in ("-m", "--mode") if one in options), "0755")
-    owner = options.get("-o", "root"), options.get("-g", "root")
-    return [("directory", path, mode, *owner) for path in rest]
-
-
-def _install(words: list[str]) -> list[Effect] | None:
-    return _directory(words) if "-d" in words or "--directory" in words else None
-
-
-def _owner(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset())
-    if {"-R", "--recursive"} & options.keys() or len(rest) < 2:
-        return None
-    user, _, group = rest[0].partition(":")
-    return [("owner", path, user, group) for path in rest[1:]]
-
-
-def _touched(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset())
-    return None if options else [("file", path) for path in rest]
-
-
-def _copy(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset())
-    if {"-r", "-R", "-a", "--recursive"} & options.keys() or len(rest) != 2:
-        return None
-    return [("copy", rest[1], rest[0])]
-
-
-def _link(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset())
-    if not options or any("s" not in option for option in options) or len(rest) != 2:
-        return None
-    return [("link", rest[1], rest[0])]
-
-
-def _listing(words: list[str]) -> list[Effect] | None:
-    return [] if "--list" in words or "--listpackage" in words else None
-
-
-def _filter(words: list[str]) -> list[Effect] | None:
-    return None if any(word.startswith(("-i", "--in-place")) for word in words) else []
-
-
-def _mode(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset())
-    if rest[:1] == ["+x"]:
-        return []  # for what is executable already
-    if options or len(rest) < 2 or not _OCTAL.fullmatch(rest[0]):
-        return None
-    return [("mode", path, rest[0]) for path in rest[1:]]
-
-
-def _nothing_more(kind: str) -> "_Maker":
-    return lambda _: [(kind,)]
-
-
-_MAKERS: "dict[str, _Maker]" = {
-    "adduser": _adduser,
-    "useradd": _useradd,
-    "addgroup": _addgroup,
-    "groupadd": _addgroup,
-    "update-alternatives": _alternatives,
-    "mkdir": _directory,
-    "install": _install,
-    "chown": _owner,
-    "chmod": _mode,
-    "touch": _touched,
-    "cp": _copy,
-    "ln": _link,
-    "ldconfig": _nothing_more("ldconfig"),
-    "update-ca-certificates": _nothing_more("ca-certificates"),
-}
-_ASKING: "dict[str, _Maker]" = {
-    "dpkg-statoverride": _listing,
-    "dpkg-divert": _listing,
-    "sed": _filter,
-}
-"""Commands that only ask, called in one way: with variables, too."""

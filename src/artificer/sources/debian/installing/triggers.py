@@ -17,6 +17,9 @@ OWN = frozenset((f"{TRIGGERS}/Lock", _UNINCORPORATED))
 _NAME = re.compile(r"/[!-~]*|(?!\.\.?$)[!-.0-~]+")
 
 
+_ACTIVATE = ("activate", "activate-await", "activate-noawait")
+
+
 class Interest(NamedTuple):
     """A package that wants to know: of the trigger *name*, a path if it begins with "/"."""
 
@@ -39,6 +42,12 @@ def interests(package: str, control: bytes) -> tuple[Interest, ...]:
         if asks and _NAME.fullmatch(words[1]):
             found.append(Interest(words[1], package, words[0] != "interest-noawait"))
     return tuple(found)
+
+
+def activated(control: bytes) -> frozenset[str]:
+    """What the file ``triggers`` sets off by itself, whatever the package has."""
+    lines = (line.partition("#")[0].split() for line in lines_in(control))
+    return frozenset(words[1] for words in lines if len(words) == 2 and words[0] in _ACTIVATE)
 
 
 def known_interests(files: Mapping[str, bytes]) -> tuple[Interest, ...]:
@@ -65,6 +74,11 @@ def trigger_files(all_of_them: Iterable[Interest]) -> dict[str, bytes]:
         else:
             lines.setdefault(f"{TRIGGERS}/{one.name}", []).append(one.line)
     return {path: lines_of(text) for path, text in sorted(lines.items())}
+
+
+def nothing_waits() -> dict[str, bytes]:
+    """The file as dpkg leaves it once it has taken up what was set off."""
+    return {_UNINCORPORATED: b""}
 
 
 def set_off(known: Iterable[Interest], paths: Iterable[str]) -> dict[str, bytes]:

@@ -1,0 +1,77 @@
+"""Files, directories and links as scripts make them by themselves."""
+
+from collections.abc import Sequence
+
+from artificer.layers.entry import DIRECTORY
+from artificer.sources.debian.equivalents.accounts import numbers
+from artificer.sources.debian.equivalents.files import Files
+
+_OLD_LIBRARIES = ("lib64", "lib32", "libo32", "libx32")
+_DIVERSIONS = "var/lib/dpkg/diversions"
+
+
+def directory(files: Files, words: Sequence[str]) -> None:
+    """Make a directory, unless there is something: path, mode, owner, group."""
+    path, mode, owner, group = (*words, *("0755", "root", "root")[len(words) - 1 :])
+    uid, gid = numbers(files, owner, group)
+    if files.itself(path) is None:
+        files.put_directory(path, int(mode, 8), uid or 0, gid or 0)
+
+
+def link(files: Files, words: Sequence[str]) -> None:
+    """Make a symbolic link, unless there is something: path, target."""
+    if files.itself(words[0]) is None:
+        files.put_link(words[0], words[1])
+
+
+def link_instead(files: Files, words: Sequence[str]) -> None:
+    """Put a link in the place of an empty directory: path, target."""
+    there = files.itself(words[0])
+    if there is not None and there.kind == DIRECTORY and not files.listdir(words[0]):
+        files.remove(words[0])
+        files.put_link(words[0], words[1])
+
+
+def text(files: Files, words: Sequence[str]) -> None:
+    """Make a file, unless there is something: path, and what it holds."""
+    if files.itself(words[0]) is None:
+        files.put(words[0], "".join(words[1:]))
+
+
+def copy(files: Files, words: Sequence[str]) -> None:
+    """Copy a file, unless there is something: path, the file; another word keeps its time."""
+    files.copy(words[0], words[1], timed=len(words) > 2)
+
+
+def owner(files: Files, words: Sequence[str]) -> None:
+    """Change who owns a file: path, user, group."""
+    uid, gid = numbers(files, words[1], words[2])
+    files.change(words[0], uid=uid, gid=gid)
+
+
+def mode(files: Files, words: Sequence[str]) -> None:
+    """Change what may be done with a file: path, mode."""
+    files.change(words[0], mode=int(words[1], 8))
+
+
+def remove(files: Files, words: Sequence[str]) -> None:
+    """Remove a file: path."""
+    there = files.itself(words[0])
+    if there is not None and there.kind != DIRECTORY:
+        files.remove(words[0])
+
+
+def diverted(files: Files, words: Sequence[str]) -> None:
+    """Note that a path of others goes elsewhere: path, where, for whom. Nothing is moved."""
+    known = files.text(_DIVERSIONS) or ""
+    line = "".join(f"{word}\n" for word in words)
+    if f"\n{words[0]}\n" not in f"\n{known}":
+        files.put(_DIVERSIONS, known + line)
+
+
+def merged_usr(files: Files, _: object = ()) -> None:
+    """Remove links to directories of other word sizes that nobody has anything in."""
+    for name in _OLD_LIBRARIES:
+        if files.itself(name) is not None and not files.listdir(name):
+            files.remove(name)
+            files.remove(f"usr/{name}")
