@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -108,7 +109,8 @@ def _files(root: Path) -> Iterator[IndexFile]:
             link = os.readlink(whole) if os.path.islink(whole) else ""
             kind = SYMLINK if link else DIRECTORY if os.path.isdir(whole) else FILE
             path = os.path.relpath(whole, root)
-            yield IndexFile(path, kind, 0o755, 0, 0, 0, 0, 0, link)
+            mode = stat.S_IMODE(os.lstat(whole).st_mode)
+            yield IndexFile(path, kind, mode, 0, 0, 0, 0, 0, link)
 
 
 def put(root: Path, entries: Iterable[Entry]) -> None:

@@ -52,7 +52,8 @@ class Package(NamedTuple):
     """What the control archive says. *control* and *md5sums* are the files' own bytes.
 
     *scripts* are the names of what dpkg would have run or acted upon, in the order of `SCRIPTS`.
-    *files* are all of the control archive, in its order.
+    *files* are all of the control archive, in its order. *retired* are those of *conffiles* that
+    it has no more, and that go from wherever they are (``remove-on-upgrade``).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Package(NamedTuple):
     scripts: tuple[tuple[str, bytes], ...]
     conffiles: tuple[str, ...]
     files: tuple["ControlFile", ...] = ()
+    retired: frozenset[str] = frozenset()
 
     def field(self, name: str) -> str:
         """The field called *name* in any case, or nothing."""
@@ -256,6 +258,7 @@ def _package(chunks: Iterator[bytes], path: str) -> Package:
             raise BadPackage(
                 f"{path}: its control file names no {name}: {values.get(name, '')[:80]!r}"
             )
+    conffiles = _conffiles(data.get("conffiles", b"").decode("utf-8", "surrogateescape"))
     return Package(
         values["package"],
         values["version"],
@@ -264,8 +267,9 @@ def _package(chunks: Iterator[bytes], path: str) -> Package:
         data["control"],
         data.get("md5sums"),
         tuple((script, data[script]) for script in SCRIPTS if script in data),
-        _conffiles(data.get("conffiles", b"").decode("utf-8", "surrogateescape")),
+        tuple(conffiles),
         tuple(files.values()),
+        frozenset(path for path, flag in conffiles.items() if flag),
     )
 
 
@@ -283,9 +287,14 @@ def _control(chunks: Iterator[bytes], path: str) -> dict[str, ControlFile]:
     return files
 
 
-def _conffiles(text: str) -> tuple[str, ...]:
-    """The paths that a package asks to be kept; ``remove-on-upgrade`` names what it has not."""
-    return tuple(line.strip() for line in text.split("\n") if line.strip().startswith("/"))
+def _conffiles(text: str) -> dict[str, str]:
+    """The paths that a package asks to be kept, each with its flag (``remove-on-upgrade``)."""
+    found = {}
+    for line in text.split("\n"):
+        flag, slash, path = line.strip().partition("/")
+        if slash and flag.strip() in {"", "remove-on-upgrade"}:
+            found[f"/{path}"] = flag.strip()
+    return found
 
 
 def _entry(member: Member) -> Entry:

@@ -105,6 +105,41 @@ def test_an_upgrade_leaves_what_dpkg_leaves(bench: Bench, changed: str) -> None:
     assert tree_at(ours) == tree_at(root)
 
 
+RETIRED = TOOLS._replace(
+    version="1:3.0-2",
+    conffiles=[
+        "remove-on-upgrade /etc/new.conf",
+        "/etc/tool.conf",
+        "remove-on-upgrade /etc/tool.d/one",
+    ],
+    files={path: file for path, file in TOOLS.files.items() if path != "etc/tool.d/one"},
+)
+
+
+@pytest.mark.parametrize("text", [None, "1", "mine"])
+@pytest.mark.parametrize("before", [(), (LIBONE, TOOLS), (LIBONE, TOOLS, RETIRED)])
+def test_a_conffile_that_is_retired_goes_as_with_dpkg(
+    bench: Bench, before: tuple[Made, ...], text: str | None
+) -> None:
+    root = bench.root("dpkg")
+    for package in before:
+        bench.dpkg(root, "--install", *bench.paths(package))
+    conf = root / "etc/tool.d/one"
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.unlink(missing_ok=True)
+    if text is not None:
+        conf.write_text(text)
+    ours = bench.copy(root, "ours")
+    new = [RETIRED] if before else [LIBONE, RETIRED]
+
+    value = installation(bench.debs(*new), base_at(ours), Options())
+    put(ours, [one for one in value.entries if one.path not in value.temporary])
+    bench.dpkg(ours, "--configure", "-a")
+    bench.dpkg(root, "--install", *bench.paths(*new))
+
+    assert tree_at(ours) == tree_at(root)
+
+
 def test_files_that_another_package_takes_leave_the_list_of_the_first(bench: Bench) -> None:
     root = bench.root("dpkg")
     taker = made("taker", files={"usr/share/tools/a b": "taken"}, Replaces="tools (<< 1:9)")

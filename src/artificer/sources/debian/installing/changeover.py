@@ -7,8 +7,8 @@ from typing import NamedTuple
 from artificer.layers.entry import DIRECTORY, FILE, Entry
 from artificer.layers.parents import parents
 from artificer.layers.tree import Tree
-from artificer.sources.debian.installing.database import INFO, Record
-from artificer.sources.debian.installing.stanza import Conffile
+from artificer.sources.debian.installing.database import INFO, Record, file_entry
+from artificer.sources.debian.installing.stanza import REMOVED, Conffile
 from artificer.sources.debian.installing.unpack import Placed, bytes_of
 
 _NOTHING = "newconffile"
@@ -27,10 +27,12 @@ def with_conffiles(
     """The entries of *placed*, its conffiles by dpkg's rules with ``--force-confold``.
 
     One that was not changed since *old* is replaced; of one that was, the new version is put
-    beside it (``.dpkg-dist``), unless it is what *old* had.
+    beside it (``.dpkg-dist``), unless it is what *old* had. One that is retired goes; if it was
+    changed, it stays under another name (``.dpkg-old``).
     """
     before = {one.path: one for one in old.conffiles} if old else {}
-    wanted = {path.lstrip("/"): path for path in placed.package.conffiles}
+    retired = placed.package.retired
+    wanted = {path.lstrip("/"): path for path in placed.package.conffiles if path not in retired}
     found: dict[str, Conffile] = {}
     entries = []
     for name, entry in zip(placed.names, placed.entries, strict=True):
@@ -41,12 +43,14 @@ def with_conffiles(
         found[new.path] = new
         put = _put(entry, new, before.get(new.path), _now(entry.path, tree, read))
         entries += [put] if put else []
+    left = {path: _retired(path, before.get(path)) for path in retired}
+    entries += [one for last in left.values() for one in _set_aside(last, tree, read)]
     noted = [
-        found.get(path) or Conffile(path, _NOTHING)
+        found.get(path) or left.get(path) or Conffile(path, _NOTHING)
         for path in placed.package.conffiles
         if path in found or path.lstrip("/") not in placed.names
     ]
-    gone = [one for path, one in before.items() if path not in wanted.values()]
+    gone = [one for path, one in before.items() if path not in placed.package.conffiles]
     noted += [
         one._replace(flag="obsolete")
         for one in gone
@@ -64,6 +68,23 @@ def _put(entry: Entry, new: Conffile, old: Conffile | None, now: str | None) -> 
     if now == new.md5 or (old is not None and old.md5 == new.md5):
         return None
     return entry._replace(path=f"{entry.path}.dpkg-dist")
+
+
+def _retired(path: str, old: Conffile | None) -> Conffile:
+    """How dpkg notes a conffile that is no more; what it was is forgotten the second time."""
+    known = _NOTHING if old is None or old.flag == REMOVED else old.md5
+    return Conffile(path, known, REMOVED)
+
+
+def _set_aside(last: Conffile, tree: Tree | None, read: Callable[[str], bytes]) -> Iterator[Entry]:
+    """What is kept of a conffile that goes, though somebody has changed it."""
+    file = tree.lookup(last.path.lstrip("/")) if tree is not None else None
+    if file is None or file.kind != FILE:
+        return
+    data = read(file.path)
+    if _md5([data]) != last.md5:
+        kept = file_entry(f"{file.path}.dpkg-old", data, file.mtime, file.mode)
+        yield kept._replace(uid=file.uid, gid=file.gid)
 
 
 def _now(path: str, tree: Tree | None, read: Callable[[str], bytes]) -> str | None:

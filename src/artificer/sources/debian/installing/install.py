@@ -201,7 +201,8 @@ class _Work:
         kept = set(self._owners())
         for one in placed:
             kept |= {self.layout.real(line[1:]) for line in one.listed if line != "/."}
-        old: list[str] = []
+        retired = {path for turn in self.turns for path in turn.package.retired}
+        old = [self.layout.real(path[1:]) for path in sorted(retired)]
         gone: list[str] = []
         records = [turn.upgraded for turn in self.turns]
         if not self.options.runs:

@@ -45,6 +45,9 @@ _LAST = (
 _LEFT_OUT = ("package", "revision", "msdos-filename", "filename", "size", "md5sum", "sha256")
 
 
+REMOVED = "remove-on-upgrade"
+
+
 class Conffile(NamedTuple):
     """A file whose changes dpkg keeps; *flag* may be ``obsolete`` or ``remove-on-upgrade``."""
 
@@ -105,7 +108,7 @@ def conffiles_of(text: str) -> tuple[Conffile, ...]:
     found = []
     for line in text.split("\n"):
         words = line.strip().split(" ")
-        flag = words.pop() if words[-1] in {"obsolete", "remove-on-upgrade"} else ""
+        flag = words.pop() if words[-1] in {"obsolete", REMOVED} else ""
         if len(words) > 1:
             found.append(Conffile(" ".join(words[:-1]), words[-1], flag))
     return tuple(found)
