@@ -37,6 +37,7 @@ SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
         lambda: fields_of(b"A: b\n" + b" a\n" * MANY * 10, "x"),
         lambda: control_fields(b"A: b\n" + b" a\n" * MANY * 10),
         lambda: replaced([("ca-certificates",)], _certificates()),
+        lambda: _links(Layout(None, {})),
     ],
 )
 def test_what_is_long_is_read_in_time(read: Callable[[], object]) -> None:
@@ -45,6 +46,13 @@ def test_what_is_long_is_read_in_time(read: Callable[[], object]) -> None:
     read()
 
     assert time.process_time() - before < 5
+
+
+def _links(layout: Layout) -> None:
+    for number in range(MANY):
+        layout.real(f"{number}/a")
+    for number in range(MANY):
+        layout.learn(str(number), "x")
 
 
 def _certificates() -> Files:

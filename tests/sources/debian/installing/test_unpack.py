@@ -6,11 +6,14 @@ import pytest
 
 from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
+from artificer.sources.debian.deb import BadPackage
 from artificer.sources.debian.installing import ahead
 from artificer.sources.debian.installing.install import installation
 from artificer.sources.debian.installing.installation import Base, Installation, Options
+from artificer.sources.debian.installing.layout import Layout
+from artificer.sources.debian.installing.replacing import replaces
 from artificer.sources.debian.installing.stream import Reading, unpacked
-from artificer.sources.debian.installing.unpack import FileConflict
+from artificer.sources.debian.installing.unpack import FileConflict, Owner, Placement
 from artificer.stop import Stop
 from tests.parts.archive import TIME, File, Made, made
 from tests.sources.debian.workbench import Bench, base_at, text_of
@@ -159,6 +162,49 @@ def test_files_are_put_beside_those_that_are_diverted(bench: Bench) -> None:
 def test_a_directory_where_a_file_is_to_be_is_an_error(bench: Bench) -> None:
     with pytest.raises(FileConflict, match="/usr/a of two is a directory already"):
         installed(bench, made("one", files={"usr/a/b": "1"}), made("two", files={"usr/a": "2"}))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"usr/a": "1", "usr/a/": File()}, {"usr/a": "1", "usr/a/b": "2"}],
+    ids=["itself", "above a file"],
+)
+def test_a_file_that_is_a_directory_too_is_an_error(
+    bench: Bench, files: dict[str, File | str]
+) -> None:
+    with pytest.raises(BadPackage, match="one: /usr/a is a file, and a directory"):
+        installed(bench, made("one", files=files))
+
+
+def test_a_file_where_another_package_has_a_directory_is_an_error(bench: Bench) -> None:
+    one, two = made("one", files={"usr/a": "1"}), made("two", files={"usr/a/b": "2"})
+    placement = Placement(Layout(None, {}), replaces)
+    first, second = bench.debs(one, two)
+    placement.add(first)
+
+    with pytest.raises(FileConflict, match="/usr/a is in two 1 and also in one 1"):
+        placement.add(second)
+
+
+def test_a_file_of_a_base_where_a_directory_is_to_be_is_an_error(bench: Bench) -> None:
+    root = bench.folder / "root"
+    (root / "usr").mkdir(parents=True)
+    (root / "usr/a").touch()
+    layout = Layout(base_at(root).tree, {})
+    owners = {"usr/a": Owner("old", "3", "amd64", same=False)}
+    (deb,) = bench.debs(made("new", files={"usr/a/b": "1"}))
+
+    with pytest.raises(FileConflict, match="/usr/a is in new 1 and also in old 3"):
+        Placement(layout, replaces, owners=owners).add(deb)
+
+
+def test_directories_that_no_package_has_itself_are_none_for_links(bench: Bench) -> None:
+    (deb,) = bench.debs(made("a", files={"usr/a/b": "1", "usr/a": File(link="c")}))
+    bare = deb._replace(entries=tuple(one for one in deb.entries if one.kind != DIRECTORY))
+
+    placed = Placement(Layout(None, {}), replaces).add(bare)
+
+    assert [entry.path for entry in placed.entries] == ["usr/a/b"]
 
 
 def test_owners_modes_and_times_are_the_packages(bench: Bench) -> None:

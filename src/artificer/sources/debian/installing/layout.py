@@ -72,15 +72,18 @@ class Layout:
         """Whether the base has a directory at *path*, or a link to one."""
         return self._tree is not None and self._tree.is_directory(path)
 
+    def has_file(self, path: str) -> bool:
+        """Whether the base has something at *path* that is no directory, nor a link to one."""
+        there = self._tree is not None and self._tree.lookup(path, follow=False) is not None
+        return there and not self.has_directory(path)
+
     def learn(self, path: str, target: str) -> None:
         """Know that *path* is a symbolic link to *target* now."""
         self._links[path] = target
-        if path not in self._asked:
-            return
-        below = f"{path}/"
-        stale = [one for one in self._parents if one == path or one.startswith(below)]
-        for one in stale:
-            del self._parents[one]
+        if path in self._asked:
+            # To look for what is below it takes as long again for each link.
+            self._parents = {"": ""}
+            self._asked.clear()
 
     def _followed(self, path: str) -> str:
         waiting = path.split("/")[::-1]

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 from artificer.errors import ArtificerError
 from artificer.images.parallel import Work, run_all
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
+from artificer.layers.parents import parents
 from artificer.layers.whiteout import is_whiteout
 from artificer.sources.debian.deb import BadPackage, Deb, Package, read_deb
 from artificer.sources.debian.installing.filters import Filters
@@ -117,6 +118,8 @@ class Placement:
         self._before = owners or {}
         self._diversions = diversions or {}
         self._directories: set[str] = {""}
+        # Directories that no package has itself, because of what is in them.
+        self._implied: set[str] = set()
         self._packages: dict[str, Package] = {}
         self._owned: dict[str, tuple[str, Entry]] = {}
         self.lost: list[tuple[Owner, str]] = []
@@ -181,33 +184,52 @@ class Placement:
         """Whether *entry* is put there, and know whose it is from now on."""
         path = entry.path
         if entry.kind == DIRECTORY:
-            return self._takes_directory(path)
-        if path in self._directories or self._layout.has_directory(path):
+            return self._takes_directory(path, package)
+        known = path in self._directories or path in self._implied
+        if known or self._layout.has_directory(path):
             if entry.kind == SYMLINK:
                 return False  # dpkg leaves a directory where a link to one comes
             raise FileConflict(f"/{path} of {package.name} is a directory already")
         key = owner_of(package).key
         if not self._may_take(entry, package, key):
             return False
+        self._imply(path, package)
         self._owned[path] = key, entry
         if entry.kind == SYMLINK:
             self._layout.learn(path, entry.link)
         return True
 
-    def _takes_directory(self, path: str) -> bool:
+    def _takes_directory(self, path: str, package: Package) -> bool:
         if path in self._directories or self._layout.is_link_to_directory(path):
             return False
+        if path in self._owned:
+            raise self._in_the_way(path, package)
+        self._imply(path, package)
         self._directories.add(path)
+        if self._layout.has_file(path):
+            self._take_from_base(path, package)
         return not self._layout.has_directory(path)
+
+    def _imply(self, path: str, package: Package) -> None:
+        """Know that what *path* is in are directories, and no files."""
+        for folder in parents(path):
+            if folder in self._directories or folder in self._implied:
+                return
+            if folder in self._owned:
+                raise self._in_the_way(folder, package)
+            self._implied.add(folder)
+
+    def _in_the_way(self, path: str, package: Package) -> ArtificerError:
+        """Where a package needs a directory, there is a file."""
+        other, _ = self._owned[path]
+        if other == owner_of(package).key:
+            return BadPackage(f"{package.name}: /{path} is a file, and a directory")
+        return _conflict(path, owner_of(package), owner_of(self._packages[other]))
 
     def _may_take(self, entry: Entry, package: Package, key: str) -> bool:
         path = entry.path
-        before = self._before.get(path)
-        if before is not None and path not in self._owned and before.name != package.name:
-            if not self._replaces(package, before):
-                raise _conflict(path, owner_of(package), before)
-            self.lost.append((before, path))
         if path not in self._owned:
+            self._take_from_base(path, package)
             return True
         other, first = self._owned[path]
         holder = self._packages[other]
@@ -220,6 +242,14 @@ class Placement:
             self.lost.append((owner_of(package), path))
             return False
         raise _conflict(path, owner_of(package), owner_of(holder))
+
+    def _take_from_base(self, path: str, package: Package) -> None:
+        """Have what is at *path* in the base, and note who has lost it."""
+        before = self._before.get(path)
+        if before is not None and before.name != package.name:
+            if not self._replaces(package, before):
+                raise _conflict(path, owner_of(package), before)
+            self.lost.append((before, path))
 
     def _shared(self, holder: Package, package: Package, first: Entry, entry: Entry) -> bool:
         """Whether both are one package for several architectures, with one and the same file."""
