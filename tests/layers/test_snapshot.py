@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artificer.layers.entry import Stat, stat_of
+from artificer.layers.entry import pack_stat, stat_of, told
 from artificer.layers.snapshot import Change, Snapshot, changes, racy, unchanged
 
 LONG_AGO = 1_000_000_000_000_000_001
@@ -136,7 +136,9 @@ def test_a_directory_is_told_when_there_is_nothing_else(tree: Path) -> None:
 
 _integers = st.integers(-(2**63), 2**63 - 1)
 _naturals = st.integers(0, 2**64 - 1)
-_stats = st.tuples(_naturals, st.integers(0, 2**63 - 1), _integers, _integers, _naturals)
+_stats = st.builds(
+    pack_stat, _naturals, st.integers(0, 2**63 - 1), _integers, _integers, _naturals
+)
 _paths = st.binary(min_size=1).filter(lambda path: b"\0" not in path).map(os.fsdecode)
 _snapshots = st.builds(
     Snapshot.of, st.text("0123456789abcdef"), st.lists(st.tuples(_paths, _stats)), st.binary()
@@ -159,7 +161,7 @@ def test_a_damaged_record_is_none(snapshot: Snapshot, data: st.DataObject) -> No
 
 
 def test_the_format_is_these_bytes() -> None:
-    seen: list[tuple[str, Stat]] = [("a", (1, 2, -3, 4, 5)), ("b\udcff", (6, 7, 8, 9, 10))]
+    seen = [("a", pack_stat(1, 2, -3, 4, 5)), ("b\udcff", pack_stat(6, 7, 8, 9, 10))]
 
     packed = Snapshot.of("key", seen, b"result").pack()
 
@@ -169,6 +171,13 @@ def test_the_format_is_these_bytes() -> None:
     assert packed[101:] == b"".join(
         n.to_bytes(8, "little", signed=True) for n in (1, 2, -3, 4, 5, 6, 7, 8, 9, 10)
     )
+
+
+def test_a_time_of_a_far_century_makes_a_stat() -> None:
+    times = {"st_mtime_ns": 2**64 + 5, "st_ctime_ns": 7}
+    far = os.stat_result((0o100644, 3, 0, 1, 0, 0, 2, 0, 0, 0), times)
+
+    assert told(stat_of(far)) == (0o100644, 2, 5, 7, 3)
 
 
 NOW = 1_700_000_000_000_000_000
@@ -189,7 +198,9 @@ TICK = 10_000_000
     ],
 )
 def test_what_is_newer_than_a_tick_is_racy(mtime: int, ctime: int, answer: bool) -> None:
-    assert racy([(0, 0, 1, 1, 0), (0o100644, 1, mtime, ctime, 1)], NOW) is answer
+    stats = [pack_stat(0, 0, 1, 1, 0), pack_stat(0o100644, 1, mtime, ctime, 1)]
+
+    assert racy(stats, NOW) is answer
 
 
 def test_a_file_written_just_now_is_racy(tmp_path: Path) -> None:

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from artificer import limits
 from artificer.errors import ArtificerError
 from artificer.events import Event, SocketSkipped, unheard
-from artificer.layers.entry import DIRECTORY, FIFO, FILE, HARDLINK, SYMLINK, Entry, Stat, stat_of
+from artificer.layers.entry import (
+    DIRECTORY,
+    FIFO,
+    FILE,
+    HARDLINK,
+    SYMLINK,
+    Entry,
+    Stat,
+    stat_of,
+    told,
+)
 from artificer.layers.patterns import ignored
 from artificer.layers.rules import Rules, parse_chmod, parse_chown
 from artificer.layers.select import LocalPath, TarFile, entries_of
@@ -121,7 +131,8 @@ def test_an_entry_has_the_stat_that_the_walk_saw(tmp_path: Path) -> None:
     status = path.stat()
     assert entry.size == 5
     assert entry.source == str(path)
-    assert entry.stat == (
+    assert entry.stat is not None
+    assert told(entry.stat) == (
         status.st_mode, 5, status.st_mtime_ns, status.st_ctime_ns, status.st_ino,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple
 from artificer.builder.products import File
 from artificer.builder.targets import SourceFile
 from artificer.errors import ArtificerError, reason
-from artificer.layers.entry import Stat, stat_of
+from artificer.layers.entry import Stat, pack_stat, stat_of, told
 from artificer.layers.snapshot import racy
 from artificer.oci.digest import Digest
 from artificer.stop import Stop
@@ -83,7 +84,7 @@ class Inputs:
             changed, self._changed = sorted(self._changed), set()
             for folder in changed:
                 rows = [
-                    [name, *known.stat, known.digest]
+                    [name, *told(known.stat), known.digest]
                     for name, known in sorted(self._tables[folder].items())
                     if known.lasting
                 ]
@@ -196,8 +197,8 @@ def link_within(path: str, top: str) -> str | None:
 def _parsed(data: bytes) -> _Table:
     try:
         return {
-            name: _Known((mode, size, mtime, ctime, inode), Digest(digest), lasting=True)
-            for name, mode, size, mtime, ctime, inode, digest in json.loads(data)
+            name: _Known(pack_stat(*values), Digest(digest), lasting=True)
+            for name, *values, digest in json.loads(data)
         }
-    except (ValueError, TypeError, ArtificerError):
+    except (ValueError, TypeError, struct.error, ArtificerError):
         return {}

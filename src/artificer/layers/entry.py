@@ -1,6 +1,7 @@
 """One file of a layer: what its tar header says, and where its bytes are."""
 
 import os
+import struct
 from typing import NamedTuple
 
 # The type letters of POSIX tar.
@@ -12,8 +13,25 @@ BLOCK = "4"
 DIRECTORY = "5"
 FIFO = "6"
 
-# (mode with type, size, mtime_ns, ctime_ns, inode) of a file on disk, as the walk saw it.
-Stat = tuple[int, int, int, int, int]
+_STAT = struct.Struct("<QqqqQ")
+STAT_SIZE = _STAT.size
+_NANOSECONDS = 2**63 - 1
+
+Stat = bytes
+"""What tells whether a file on disk is still the one that was seen; see `told`.
+
+Packed, since there is one for every file of a build: as numbers it takes three times the memory.
+"""
+
+
+class Told(NamedTuple):
+    """What a `Stat` says: mode with type, size, times in ns, inode."""
+
+    mode: int
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
 
 
 class Span(NamedTuple):
@@ -51,10 +69,18 @@ class Entry(NamedTuple):
 
 def stat_of(status: os.stat_result) -> Stat:
     """Return what tells whether a file on disk is still the one that was seen."""
-    return (
-        status.st_mode,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_ino,
-    )
+    mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
+    try:
+        return pack_stat(status.st_mode, status.st_size, mtime, ctime, status.st_ino)
+    except struct.error:  # A time after the year 2262.
+        times = (mtime & _NANOSECONDS, ctime & _NANOSECONDS)
+        return pack_stat(status.st_mode, status.st_size, *times, status.st_ino)
+
+
+def told(stat: Stat) -> Told:
+    """Return what *stat* says."""
+    return Told(*_STAT.unpack(stat))
+
+
+pack_stat = _STAT.pack
+"""Make a `Stat` of the values of `Told`."""

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from artificer.errors import ArtificerError, reason
 from artificer.layers.encode import PIECE
-from artificer.layers.entry import FILE, Entry, Span
+from artificer.layers.entry import FILE, Entry, Span, stat_of
 from artificer.layers.pool import ROOM, Pool
 from artificer.layers.tar import BLOCK_SIZE, END, header, padding
 from artificer.stop import Stop
@@ -215,13 +215,7 @@ def _compare(entry: Entry, descriptor: int) -> None:
     if seen is None:
         same = entry.source.__class__ is not str or status.st_size == entry.size
     else:
-        same = seen == (
-            status.st_mode,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-        )
+        same = seen == stat_of(status)
     if not same:
         raise ChangedWhileRead(_path(entry))
 

@@ -5,16 +5,18 @@ import os
 import stat
 import struct
 from collections.abc import Iterable, Iterator
-from itertools import starmap
+from itertools import islice
 from typing import NamedTuple, Self
 
-from artificer.layers.entry import Stat
+from artificer.layers.entry import STAT_SIZE, Stat, Told, told
 
 _MAGIC = b"artificer stat record 1\n"
 _LENGTHS = struct.Struct("<QQQQ")  # of the key, the result, the paths; how many paths
 _STAT = struct.Struct("<QqqqQ")
+_TIMES = struct.Struct("<16xqq8x")
 _CHECKSUM = 32
-_BLOCK = _STAT.size * 1024
+_BLOCK = STAT_SIZE * 1024
+_BATCH = 1024
 
 _TICK = 10_000_000
 _COARSE_TICK = 2_000_000_000
@@ -25,35 +27,55 @@ class Snapshot(NamedTuple):
     """Every path on disk that a step has looked at, as it was, and what came of it.
 
     *key* stands for the step's words and for the directory that relative paths start from;
-    *result* belongs to the builder. Directories that were walked are among the paths: their times
-    tell of names added and removed, so that nothing has to be walked again.
+    *result* belongs to the builder. *names* are the paths with a NUL between them. Directories
+    that were walked are among the paths: their times tell of names added and removed, so that
+    nothing has to be walked again.
     """
 
     key: str
     result: bytes
-    paths: list[bytes]
+    names: bytes
     stats: bytes
 
     @classmethod
     def of(cls, key: str, seen: Iterable[tuple[str, Stat]], result: bytes) -> Self:
         """Make the record of what was *seen*, in that order."""
-        listed = list(seen)
-        # All at once: to encode each by itself is ten times as slow.
-        names = os.fsencode("\0".join([path for path, _ in listed]))
-        stats = b"".join(starmap(_STAT.pack, [values for _, values in listed]))
-        return cls(key, result, names.split(b"\0") if listed else [], stats)
+        names: list[bytes] = []
+        stats: list[bytes] = []
+        waiting = iter(seen)
+        # Many at once: to encode each by itself is ten times as slow.
+        while batch := list(islice(waiting, _BATCH)):
+            names.append(os.fsencode("\0".join([path for path, _ in batch])))
+            stats.append(b"".join([stat for _, stat in batch]))
+        return cls(key, result, b"\0".join(names), b"".join(stats))
+
+    @property
+    def paths(self) -> list[bytes]:
+        """The paths one by one: made anew for whoever asks."""
+        return self.names.split(b"\0") if self.stats else []
+
+    @property
+    def number(self) -> int:
+        """How many paths there are."""
+        return len(self.stats) // STAT_SIZE
 
     def pack(self) -> bytes:
         """Return the record as a file has it: magic, sha256 of the rest, lengths, parts."""
-        key, paths = self.key.encode(), b"\0".join(self.paths)
-        lengths = _LENGTHS.pack(len(key), len(self.result), len(paths), len(self.paths))
-        rest = b"".join((lengths, key, self.result, paths, self.stats))
-        return b"".join((_MAGIC, hashlib.sha256(rest).digest(), rest))
+        key = self.key.encode()
+        lengths = _LENGTHS.pack(len(key), len(self.result), len(self.names), self.number)
+        rest = (lengths, key, self.result, self.names, self.stats)
+        hasher = hashlib.sha256()
+        for part in rest:
+            hasher.update(part)
+        return b"".join((_MAGIC, hasher.digest(), *rest))
 
     def stat(self, number: int) -> Stat:
         """Return what the path with this number was."""
-        mode, size, mtime, ctime, inode = _STAT.unpack_from(self.stats, number * _STAT.size)
-        return mode, size, mtime, ctime, inode
+        return self.stats[number * STAT_SIZE : (number + 1) * STAT_SIZE]
+
+    def racy(self, started: int) -> bool:
+        """Whether any of them was racy."""
+        return racy(map(self.stat, range(self.number)), started)
 
     @classmethod
     def unpack(cls, data: bytes) -> Self | None:
@@ -64,11 +86,11 @@ class Snapshot(NamedTuple):
             return None
         if hashlib.sha256(rest).digest() != data[len(_MAGIC) : start]:
             return None
-        key_length, result_length, paths_length, count = _LENGTHS.unpack_from(rest)
+        key_length, result_length, names_length, _ = _LENGTHS.unpack_from(rest)
         key, rest = rest[_LENGTHS.size :][:key_length], rest[_LENGTHS.size + key_length :]
         result, rest = rest[:result_length], rest[result_length:]
-        paths = bytes(rest[:paths_length]).split(b"\0") if count else []
-        return cls(str(key, "utf-8"), bytes(result), paths, bytes(rest[paths_length:]))
+        names, stats = bytes(rest[:names_length]), bytes(rest[names_length:])
+        return cls(str(key, "utf-8"), bytes(result), names, stats)
 
 
 def unchanged(snapshot: Snapshot) -> bool:
@@ -98,7 +120,7 @@ def racy(stats: Iterable[Stat], started: int) -> bool:
     A file dated in the future is always racy. A network file system's clock must agree with ours.
     """
     fine, coarse = started - _TICK, started - _COARSE_TICK
-    for _, _, mtime, ctime, _ in stats:
+    for mtime, ctime in map(_TIMES.unpack, stats):
         newest = max(mtime, ctime)
         if newest >= fine:
             return True
@@ -133,7 +155,7 @@ _Packed = tuple[bytes, bytes | None, bytes | None]
 
 def _differing(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
     """Yield the paths of which there are not equal stats, and what both records have of them."""
-    if old.paths == new.paths:
+    if old.names == new.names:
         yield from _replaced(old, new)
         return
     before, after = _by_path(old), _by_path(new)
@@ -143,55 +165,55 @@ def _differing(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
 
 def _replaced(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
     # Nearly all is the same, so large blocks are compared first.
+    paths = old.paths
     for start in range(0, len(old.stats), _BLOCK):
         end = start + _BLOCK
         if old.stats[start:end] == new.stats[start:end]:
             continue
-        for at in range(start, min(end, len(old.stats)), _STAT.size):
-            before, after = (each.stats[at : at + _STAT.size] for each in (old, new))
+        for at in range(start, min(end, len(old.stats)), STAT_SIZE):
+            before, after = (each.stats[at : at + STAT_SIZE] for each in (old, new))
             if before != after:
-                yield old.paths[at // _STAT.size], before, after
+                yield paths[at // STAT_SIZE], before, after
 
 
-def _unpacked(data: bytes | None) -> Stat | None:
-    return None if data is None else _STAT.unpack(data)
+def _unpacked(data: Stat | None) -> Told | None:
+    return None if data is None else told(data)
 
 
-def _by_path(snapshot: Snapshot) -> dict[bytes, bytes]:
-    stats, size = snapshot.stats, _STAT.size
-    parts = (stats[at : at + size] for at in range(0, len(stats), size))
-    return dict(zip(snapshot.paths, parts, strict=True))
+def _by_path(snapshot: Snapshot) -> dict[bytes, Stat]:
+    stats = map(snapshot.stat, range(snapshot.number))
+    return dict(zip(snapshot.paths, stats, strict=True))
 
 
-def _only_times(_: bytes, was: Stat | None, now: Stat | None) -> bool:
-    return bool(was and now and was[0] == now[0] and stat.S_ISDIR(now[0]))
+def _only_times(_: bytes, was: Told | None, now: Told | None) -> bool:
+    return bool(was and now and was.mode == now.mode and stat.S_ISDIR(now.mode))
 
 
-def _what(was: Stat | None, now: Stat | None) -> str:
+def _what(was: Told | None, now: Told | None) -> str:
     if was is None:
         return "added"
     if now is None:
         return "removed"
-    kinds = [_KINDS.get(stat.S_IFMT(mode), "something else") for mode in (was[0], now[0])]
+    kinds = [_KINDS.get(stat.S_IFMT(mode), "something else") for mode in (was.mode, now.mode)]
     if kinds[0] != kinds[1]:
         return " → ".join(kinds)
-    if stat.S_ISDIR(now[0]) and was[0] == now[0]:
+    if stat.S_ISDIR(now.mode) and was.mode == now.mode:
         return "names in it"
     words = []
-    if was[1] != now[1]:
-        words.append(f"size {was[1]} → {now[1]}")
-    if was[0] != now[0]:
-        words.append(f"mode {stat.S_IMODE(was[0]):04o} → {stat.S_IMODE(now[0]):04o}")
+    if was.size != now.size:
+        words.append(f"size {was.size} → {now.size}")
+    if was.mode != now.mode:
+        words.append(f"mode {stat.S_IMODE(was.mode):04o} → {stat.S_IMODE(now.mode):04o}")
     if not words:
         words.append(_unseen(was, now))
     return ", ".join(words)
 
 
-def _unseen(was: Stat, now: Stat) -> str:
+def _unseen(was: Told, now: Told) -> str:
     """Name what has changed where size and mode are the same."""
-    if was[2] != now[2]:
+    if was.mtime != now.mtime:
         return "written (same size, other modification time)"
-    if was[4] != now[4]:
+    if was.inode != now.inode:
         return "replaced by another file (same size and modification time)"
     return "touched (links, owner, attributes, or written under the same modification time)"
 

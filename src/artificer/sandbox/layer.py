@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from stat import S_IFMT, S_IFREG
 
-from artificer.layers.entry import FILE, HARDLINK, Entry
+from artificer.layers.entry import FILE, HARDLINK, Entry, told
 from artificer.layers.merge import by_components
 from artificer.layers.parents import parents_of
 from artificer.layers.tar import BLOCK_SIZE, END, header, padding
@@ -78,9 +78,10 @@ def send_tar(entries: Iterable[Entry], to: int) -> None:
 
 def _inode(entry: Entry) -> int:
     """Return what tells a file from others: only of those that have a `stat`, else 0."""
-    if entry.kind != FILE or entry.stat is None or S_IFMT(entry.stat[0]) != S_IFREG:
+    if entry.kind != FILE or entry.stat is None:
         return 0
-    return entry.stat[4]
+    seen = told(entry.stat)
+    return seen.inode if S_IFMT(seen.mode) == S_IFREG else 0
 
 
 def _link(entry: Entry, first: str) -> Entry:

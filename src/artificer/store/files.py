@@ -91,12 +91,13 @@ class Folder:
         """A path in the store's tmp that nobody else uses."""
         return f"{self.root}/{TEMPORARY}/{os.urandom(12).hex()}"
 
-    def replace(self, path: str, data: bytes, *, mode: int = PRIVATE, sync: bool = False) -> None:
+    def replace(self, path: str, *data: bytes, mode: int = PRIVATE, sync: bool = False) -> None:
         """Put *data* at *path* in one step; with *sync*, also across a power cut."""
         fd, temporary = self.temporary(mode)
         try:
             with usable(self.root):
-                write_all(fd, data)
+                for part in data:
+                    write_all(fd, part)
                 if sync:
                     os.fsync(fd)
                 into_place(temporary, path)

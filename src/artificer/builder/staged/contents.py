@@ -5,7 +5,8 @@ changed nothing is listed or read, and when something has, only that is read.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from artificer.builder.keys import key
@@ -19,6 +20,7 @@ from artificer.store.blobs import Store
 _KIND = "context"
 _HEX, _RAW = 64, 32
 _UNKNOWN = bytes(_RAW)
+_ENDS = (b"\0", b"")
 
 
 class Wanted(NamedTuple):
@@ -63,13 +65,17 @@ def _hashed(
     where: OnDisk, sources: Sequence[Source], last: Snapshot | None, words: str, started: int
 ) -> tuple[str, Snapshot]:
     """Return the content's key and the record of it; it counts once all in it has settled."""
-    known = _known(last)
+    known = _Last(last or Snapshot.of("", (), b"")).digest
     disk = where.disk
-    digests: dict[str, str] = {}
+    hashed: dict[str, None] = {}
+    raw = bytearray()
 
     def digest(file: File) -> str:
-        digests[file.path] = found = disk.digest(file, known)
-        return found
+        found = disk.digest(file, known)
+        if file.path not in hashed:
+            hashed[file.path] = None
+            raw.extend(_UNKNOWN if racy((disk.stat(file),), started) else found)
+        return found.hex()
 
     firsts: dict[object, str] = {}
 
@@ -79,44 +85,51 @@ def _hashed(
         return file.link if first == file.path else first
 
     found = _key(sources, digest, link)
-    touched = [path for path in where.files.touched if path not in digests]
-    picked = [one.file.path for one in _all(sources)]
-    rest = dict.fromkeys((*touched, *(path for path in picked if path not in digests)))
-    seen = disk.seen((*digests, *rest))
-    quiet = not racy((stat for _, stat in seen), started)
-    raw = [
-        _UNKNOWN if racy((stat,), started) else bytes.fromhex(text)
-        for (_, stat), text in zip(seen, digests.values(), strict=False)
-    ]
-    result = b"".join((b"1" if quiet else b"0", found.encode(), *raw))
-    return found, Snapshot.of(words, seen, result)
+    paths = chain(where.files.touched, (one.file.path for one in _all(sources)))
+    rest = dict.fromkeys(path for path in paths if path not in hashed)
+    now = Snapshot.of(words, disk.seen(chain(hashed, rest)), b"")
+    quiet = not now.racy(started)
+    return found, now._replace(result=b"".join((b"1" if quiet else b"0", found.encode(), raw)))
 
 
-def _known(last: Snapshot | None) -> Callable[[str, Stat], str | None]:
-    if last is None:
-        return lambda _path, _stat: None
-    raw = last.result[1 + _HEX :]
-    numbers = {path: number for number, path in enumerate(last.paths[: len(raw) // _RAW])}
+class _Last:
+    """What files hashed to the last time, asked mostly in the order that they had then."""
 
-    def known(path: str, stat: Stat) -> str | None:
-        number = numbers.get(path.encode("utf-8", "surrogateescape"))
-        if number is None or last.stat(number) != stat:
+    def __init__(self, last: Snapshot) -> None:
+        self._last = last
+        self._raw = last.result[1 + _HEX :]
+        self._row = self._at = 0
+        self._rows: dict[bytes, int] | None = None
+
+    def digest(self, path: str, stat: Stat) -> bytes | None:
+        """What the file at *path* hashed to, if it was then what it is now."""
+        row = self._row_of(path.encode("utf-8", "surrogateescape"))
+        if row is None or self._last.stat(row) != stat:
             return None
-        found = raw[number * _RAW : (number + 1) * _RAW]
-        return None if found == _UNKNOWN else found.hex()
+        found = self._raw[row * _RAW : (row + 1) * _RAW]
+        return None if found in {_UNKNOWN, b""} else found
 
-    return known
+    def _row_of(self, path: bytes) -> int | None:
+        end = self._at + len(path)
+        names = self._last.names
+        # As long as nothing has come or gone, no table of all names is needed.
+        if self._rows is None and names[self._at : end] == path and names[end : end + 1] in _ENDS:
+            self._at, self._row = end + 1, self._row + 1
+            return self._row - 1
+        if self._rows is None:
+            self._rows = {name: row for row, name in enumerate(self._last.paths)}
+        return self._rows.get(path)
 
 
 def _key(
     sources: Iterable[Source], digest: Callable[[File], str], link: Callable[[File], str]
 ) -> str:
-    return key("content-1", [(s.name, list(_lines(s.picked, digest, link))) for s in sources])
+    return key("content-1", ((s.name, _lines(s.picked, digest, link)) for s in sources))
 
 
 def _lines(
     picked: Iterable[Picked], digest: Callable[[File], str], link: Callable[[File], str]
-) -> Iterable[str]:
+) -> Iterator[str]:
     # No name holds a NUL.
     for file, below in picked:
         target, content = link(file), ""
@@ -125,7 +138,7 @@ def _lines(
         yield f"{below}\0{file.kind}\0{file.mode:o}\0{file.size}\0{target}\0{content}"
 
 
-def _all(sources: Iterable[Source]) -> Iterable[Picked]:
+def _all(sources: Iterable[Source]) -> Iterator[Picked]:
     return (one for source in sources for one in source.picked)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from artificer.builder.staged.disk import DiskFiles, View
@@ -69,7 +69,7 @@ class Provided(Protocol):
     def keeps_owners(self) -> bool:
         """Whether files have owners and times of their own."""
 
-    def entries(self, pairs: Sequence[tuple[File, str]], mtime: int) -> list[Entry]:
+    def entries(self, pairs: Iterable[tuple[File, str]], mtime: int) -> list[Entry]:
         """Return files as entries at other paths, in their order, *mtime* where none is kept."""
 
 
@@ -82,7 +82,7 @@ class OnDisk:
         self.disk = disk
         self.files = View(disk)
 
-    def entries(self, pairs: Sequence[tuple[File, str]], mtime: int) -> list[Entry]:
+    def entries(self, pairs: Iterable[tuple[File, str]], mtime: int) -> list[Entry]:
         """Return files as entries at other paths."""
         return self.disk.entries(pairs, mtime)
 

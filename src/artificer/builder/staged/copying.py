@@ -1,5 +1,6 @@
 """COPY, ADD and WORKDIR as entries: what is selected, where it lands, whose it is."""
 
+from bisect import insort
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO, NamedTuple
@@ -57,8 +58,7 @@ class Tools(NamedTuple):
 def copied(copy: CopyFiles, provided: Provided | None, onto: Onto) -> list[Entry]:
     """Return the entries of COPY; *provided* has its files, None where it names none."""
     onto = _apart(onto) if copy.link else onto
-    sources = _sources(copy, provided)
-    found = landed(sources, copy.inline, copy.dest, onto.tree)
+    found = landed(_sources(copy, provided), copy.inline, copy.dest, onto.tree)
     return _entries(found, provided, _look(copy, onto), onto)
 
 
@@ -175,26 +175,28 @@ def _look(copy: CopyFiles, onto: Onto) -> _Look:
 
 
 def _entries(found: Landed, provided: Provided | None, look: _Look, onto: Onto) -> list[Entry]:
-    pairs = [(found.files[path], path) for path in sorted(found.files, key=order)]
+    pairs = ((found.files[path], path) for path in sorted(found.files, key=order))
     entries = provided.entries(pairs, onto.mtime) if provided is not None else []
     keeps = provided is not None and provided.keeps_owners
     styled = [_styled(entry, look, keeps_owners=keeps) for entry in entries]
-    styled += [
-        _styled(_inline(path, data, onto.mtime), look, keeps_owners=False)
-        for path, data in found.inline.items()
-    ]
+    for path, data in found.inline.items():
+        _insert(styled, _styled(_inline(path, data, onto.mtime), look, keeps_owners=False))
     return _whole(styled, found, look, onto)
 
 
 def _whole(entries: list[Entry], found: Landed, look: _Look, onto: Onto) -> list[Entry]:
-    """Return *entries* in the order of a layer, with the directories that have to be there."""
+    """Return *entries*, in the order of a layer, with the directories that have to be there."""
     owner = look.owner or (0, 0)
-    there = {entry.path for entry in entries}
-    entries += [
-        folder(path, onto.tree, owner, onto.mtime) for path in found.folders if path not in there
-    ]
-    entries.sort(key=lambda entry: order(entry.path))
+    there = {entry.path for entry in entries if entry.kind == DIRECTORY}
+    for path in found.folders:
+        if path not in there:
+            _insert(entries, folder(path, onto.tree, owner, onto.mtime))
     return with_parents(entries, onto.tree, owner, onto.mtime)
+
+
+def _insert(entries: list[Entry], entry: Entry) -> None:
+    """Put *entry* where it belongs; they are few, and to sort anew takes a key for every file."""
+    insort(entries, entry, key=lambda one: order(one.path))
 
 
 def _inline(path: str, data: bytes, mtime: int) -> Entry:

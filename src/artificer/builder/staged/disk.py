@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from artificer.builder.staged.ignore import Ignore, leaves_out
 from artificer.events import Report, SocketSkipped
@@ -15,6 +15,7 @@ from artificer.layers.entry import (
     FIFO,
     FILE,
     HARDLINK,
+    STAT_SIZE,
     SYMLINK,
     Entry,
     Stat,
@@ -27,6 +28,8 @@ from artificer.layers.walk import Identity, Seen, Unfit, unreadable, with_xattrs
 from artificer.layers.whiteout import PREFIX
 
 _CHUNK = 1 << 18
+_DIGEST = 32
+_NO_DIGEST = bytes(_DIGEST)
 _MOST_LINKS = 40  # as Linux
 _KINDS = {
     stat.S_IFREG: FILE,
@@ -50,20 +53,24 @@ class DiskFiles:
         self.normal = normal
         self._report = report
         self._lock = threading.RLock()
-        self._nodes: dict[str, File | None] = {"": File("", DIRECTORY, 0o755, 0, 0, 0, 0, 0)}
+        self._table = _Table()
+        self._missing: set[str] = set()
+        self._top = File("", DIRECTORY, 0o755, 0, 0, 0, 0, 0)
+        self._others: dict[str, Stat] = {}
         self._children: dict[str, list[File]] = {}
         self._runs: dict[str, int] = {"": 0}
-        self._stats: dict[str, Stat] = {}
         self._passed: dict[str, list[str]] = {}
         self._identities: dict[str, Identity] = {}
-        self._digests: dict[str, str] = {}
 
     def node(self, path: str) -> File | None:
         """Return the file at *path*, in which there are no links; None if it is left out."""
         with self._lock:
-            if path not in self._nodes:
-                self._nodes[path] = self._looked_up(path)
-            return self._nodes[path]
+            if not path:
+                return self._top
+            row = self._table.rows.get(path)
+            if row is not None:
+                return self._table.files[row]
+            return None if path in self._missing else self._looked_up(path)
 
     def children(self, path: str) -> list[File]:
         """Return what is in the directory *path*, sorted by the bytes of names."""
@@ -76,10 +83,9 @@ class DiskFiles:
         """Return the directories below *path* that were looked through to list it."""
         return self._passed.get(path, [])
 
-    def seen(self, paths: Iterable[str]) -> list[Seen]:
+    def seen(self, paths: Iterable[str]) -> Iterator[Seen]:
         """Return what the system said of *paths*, for a record."""
-        with self._lock:
-            return [(self.path_of(path), self._stat(path)) for path in paths]
+        return ((self.path_of(path), self._stat(path)) for path in paths)
 
     def path_of(self, path: str) -> str:
         """Return where *path* is on this machine."""
@@ -89,19 +95,23 @@ class DiskFiles:
         """Return what other names of the file at *path* share, if it may have any."""
         return self._identities.get(path)
 
-    def digest(self, file: File, known: Callable[[str, Stat], str | None]) -> str:
+    def stat(self, file: File) -> Stat:
+        """Return what the system said of *file*."""
+        return self._table.stat(self._table.rows[file.path])
+
+    def digest(self, file: File, known: Callable[[str, Stat], bytes | None]) -> bytes:
         """Return what the bytes and attributes of *file* hash to; *known* may have an answer."""
-        found = self._digests.get(file.path)
+        row = self._table.rows[file.path]
+        found = self._table.digest(row)
         if found is None:
-            found = known(self.path_of(file.path), self._stats[file.path])
-            found = found or self._hashed(file)
-            self._digests[file.path] = found
+            found = known(self.path_of(file.path), self._table.stat(row)) or self._hashed(file)
+            self._table.set_digest(row, found)
         return found
 
-    def entries(self, pairs: Sequence[tuple[File, str]], mtime: int) -> list[Entry]:
+    def entries(self, pairs: Iterable[tuple[File, str]], mtime: int) -> list[Entry]:
         """Return files as entries at other paths; of one file's names the first has the bytes."""
         firsts: dict[Identity, str] = {}
-        return with_xattrs([self._entry(file, dest, mtime, firsts) for file, dest in pairs])
+        return with_xattrs(self._entry(file, dest, mtime, firsts) for file, dest in pairs)
 
     def _entry(self, file: File, dest: str, mtime: int, firsts: dict[Identity, str]) -> Entry:
         if file.kind in {CHAR, BLOCK}:
@@ -123,12 +133,16 @@ class DiskFiles:
         if file.kind != FILE:
             return Entry(*base, 0, mtime, file.link, None)
         where = self.path_of(file.path)
-        return Entry(*base, file.size, mtime, "", where, stat=self._stats[file.path])
+        return Entry(*base, file.size, mtime, "", where, stat=self.stat(file))
 
     def _stat(self, path: str) -> Stat:
-        if path not in self._stats:
-            self._stats[path] = stat_of(os.lstat(self.path_of(path)))
-        return self._stats[path]
+        row = self._table.rows.get(path)
+        if row is not None:
+            return self._table.stat(row)
+        with self._lock:
+            if path not in self._others:
+                self._others[path] = stat_of(os.lstat(self.path_of(path)))
+            return self._others[path]
 
     def _run(self, path: str) -> int:
         if path not in self._runs:
@@ -140,6 +154,7 @@ class DiskFiles:
         try:
             status = os.lstat(self.path_of(path))
         except (FileNotFoundError, NotADirectoryError):
+            self._missing.add(path)
             return None
         except OSError as error:
             raise unreadable(error) from error
@@ -162,7 +177,6 @@ class DiskFiles:
             path = prefix + name
             decided = above if run is None else run(path, above)
             file = self._file(path, status, decided)
-            self._nodes[path] = file
             if file is not None:
                 files.append(file)
             if leaves_out(decided) and path in self._children:
@@ -175,16 +189,19 @@ class DiskFiles:
         mode = status.st_mode
         kind = _KINDS.get(stat.S_IFMT(mode))
         if leaves_out(run) and (kind != DIRECTORY or not self._takes_in(path, run)):
+            self._missing.add(path)
             return None
         if kind is None:
+            self._missing.add(path)
             self._report(SocketSkipped(self.path_of(path)))
             return None
         link = os.readlink(self.path_of(path)) if kind == SYMLINK else ""
-        self._stats[path] = stat_of(status)
         if kind == FILE and status.st_nlink > 1:
             self._identities[path] = (status.st_dev, status.st_ino)
         size = status.st_size if kind == FILE else 0
-        return File(path, kind, self._mode(kind, mode), 0, 0, size, 0, 0, link)
+        file = File(path, kind, self._mode(kind, mode), 0, 0, size, 0, 0, link)
+        self._table.add(file, stat_of(status))
+        return file
 
     def _mode(self, kind: str, mode: int) -> int:
         if kind == SYMLINK:
@@ -200,8 +217,8 @@ class DiskFiles:
         self._runs[path] = run
         return bool(self.children(path))
 
-    def _hashed(self, file: File) -> str:
-        path, seen = self.path_of(file.path), self._stats[file.path]
+    def _hashed(self, file: File) -> bytes:
+        path, seen = self.path_of(file.path), self.stat(file)
         hasher = hashlib.sha256()
         try:
             with open(path, "rb", buffering=0) as opened:
@@ -215,7 +232,36 @@ class DiskFiles:
         for name, value in with_xattrs([probe])[0].xattrs:
             hasher.update(b"\0%d %b=%d " % (len(name), os.fsencode(name), len(value)))
             hasher.update(value)
-        return hasher.hexdigest()
+        return hasher.digest()
+
+
+class _Table:
+    """What was looked at, a row each: in columns, which take a third of the memory of values.
+
+    A file that was looked at twice has two rows, of which the last counts.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        self.files: list[File] = []
+        self._stats = bytearray()
+        self._digests = bytearray()
+
+    def add(self, file: File, stat: Stat) -> None:
+        self.rows[file.path] = len(self.files)
+        self.files.append(file)
+        self._stats += stat
+        self._digests += _NO_DIGEST
+
+    def stat(self, row: int) -> Stat:
+        return bytes(self._stats[row * STAT_SIZE : (row + 1) * STAT_SIZE])
+
+    def digest(self, row: int) -> bytes | None:
+        found = bytes(self._digests[row * _DIGEST : (row + 1) * _DIGEST])
+        return None if found == _NO_DIGEST else found
+
+    def set_digest(self, row: int, digest: bytes) -> None:
+        self._digests[row * _DIGEST : (row + 1) * _DIGEST] = digest
 
 
 class View:

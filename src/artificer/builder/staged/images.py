@@ -1,6 +1,6 @@
 """The files of a stage or an image as what can be copied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from artificer.images.files import entries_at, tree_of
 from artificer.images.reach import Reach
@@ -19,6 +19,6 @@ class OfImage:
         self._reach = reach
         self.files = tree_of(image, reach)
 
-    def entries(self, pairs: Sequence[tuple[File, str]], mtime: int) -> list[Entry]:
+    def entries(self, pairs: Iterable[tuple[File, str]], mtime: int) -> list[Entry]:
         """Return files as entries at other paths; only layers that hold any are read."""
         return entries_at(self._image, self.files, pairs, self._reach)
