@@ -73,7 +73,7 @@ def test_the_lists_are_kept_for_those_who_are_offline(cli: Cli, small: SmallArch
         (("web", "--exclude", "web"), "web is asked for and excluded", "leave"),
         (("web", "--pin", "web"), "not a pin: 'web'", "PACKAGE PRIORITY PATTERN"),
         (("web", "--pin", "web -1 version *"), "web is pinned away", "there is 1"),
-        (("./web.deb",), "./web.deb: no such file or directory", ""),
+        (("./web.deb",), "./web.deb: no such file or directory", "is the path right?"),
     ],
 )
 def test_what_cannot_be_is_an_error_with_a_way_out(
@@ -85,6 +85,12 @@ def test_what_cannot_be_is_an_error_with_a_way_out(
     assert done.stdout == ""
     assert f"error: {error}" in done.stderr
     assert hint in done.stderr
+
+
+def test_nothing_at_all_is_no_empty_line(cli: Cli, tmp_path: Path) -> None:
+    bare = SmallArchive(tmp_path / "bare").publish()
+
+    assert cli("packages", "resolve", "--archive", bare.line()).stdout == ""
 
 
 def test_a_conflict_is_shown_as_a_tree(cli: Cli, sources: str) -> None:

@@ -90,7 +90,9 @@ def print_resolved(args: Namespace, session: Session) -> int:
         web = open_web(args, session, store)
         universe = open_universe(archives, architectures, web, pins=pins, files=wanted.files)
         solution = resolve(wanted, universe, (), architectures[0], architectures[1:])
-        session.out(_page(solution, architectures[0], as_json=args.format == "json"))
+        page = _page(solution, architectures[0], as_json=args.format == "json")
+        if page:
+            session.out(page)
     return 0
 
 

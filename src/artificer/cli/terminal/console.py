@@ -199,7 +199,8 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.ScriptDecided(_, _, "run", ""):
             return []
         case events.ScriptDecided(package, script, fate, how):
-            return [f"{package}: {script} is {fate}{f': {how}' if how else ''}"]
+            verb = "are" if script == "triggers" else "is"
+            return [f"{package}: {script} {verb} {fate}{f': {how}' if how else ''}"]
         case events.CommandOutput(label, line):
             return [f"{_named(label)} {without_colours(line)}"]
         case _:

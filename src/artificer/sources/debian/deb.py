@@ -179,7 +179,7 @@ def _opened(path: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise BadPackage(f"{path}: {reason(error)}") from error
+        raise BadPackage(f"{path}: {reason(error)}", hint="is the path right?") from error
 
 
 def _parts(file: BinaryIO, path: str) -> Iterator[tuple[str, int, int]]:

@@ -238,9 +238,10 @@ def _check_native(
 ) -> None:
     if suites and not any(wish.read_for == architectures[0] for wish in found):
         has = [name for one in suites if one is not None for name in one.release.architectures]
+        named = [name for name in dict.fromkeys(has) if name != "all"]
         raise NotListed(
             f"no archive has packages for {architectures[0]}",
-            hint=f"there are {', '.join(dict.fromkeys(has))}" if has else None,
+            hint=f"there are {', '.join(named)}" if named else None,
         )
 
 
