@@ -467,7 +467,7 @@ def test_a_component_that_is_not_there_says_which_are(small: SmallArchive, web: 
 
 
 def test_an_architecture_that_is_not_there_says_which_are(small: SmallArchive, web: Web) -> None:
-    small.publish(architectures=("all", "amd64"))
+    small.publish(architectures=("all", "amd64"), No_Support_for_Architecture_all="Packages")
 
     with pytest.raises(NotListed, match="no archive has packages for s390x") as caught:
         open_universe([small.archive()], ["s390x"], web, trust=TRUST)
