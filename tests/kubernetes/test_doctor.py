@@ -116,3 +116,44 @@ def test_what_a_submitter_may_not_look_at_is_no_failure() -> None:
         ("user namespaces", "warn"),
     ]
     assert "they are usual in this version" in found[-1].text
+
+
+class Mine(Server):
+    """A cluster that lets us do anything, and has no node; *fs_group* is what it gives pods."""
+
+    def __init__(self, fs_group: int | None) -> None:
+        super().__init__(SUBMITTER)
+        self._group = {} if fs_group is None else {"fsGroup": fs_group}
+
+    def create(self, document: Document, *, dry_run: bool = False) -> Document:
+        if document["kind"] != "Pod":
+            return super().create(document)
+        security = {**document["spec"]["securityContext"], **self._group}
+        return {**document, "spec": {**document["spec"], "securityContext": security}}
+
+    def find(self, kind: Kind, name: str) -> Document | None:
+        return None
+
+    def listed(self, kind: Kind, selector: Selector) -> tuple[Document, ...]:
+        return ()
+
+
+def test_what_is_not_there_is_named() -> None:
+    found = list(examined(Mine(None), job()))
+
+    assert [one.text for one in found if one.state == "fail"] == [
+        "there is no namespace builds",
+        "there is no Secret regcred",
+    ]
+    assert found[-1].text == "there is no node yet that could have them"
+
+
+@pytest.mark.parametrize(("group", "state"), [(None, "fail"), (1000680000, "ok")])
+def test_a_user_that_nobody_chose_needs_a_group_for_secrets(group: int | None, state: str) -> None:
+    one = job()
+    any_user = one.options._replace(security=Security(None, None))
+
+    found = list(examined(Mine(group), one._replace(options=any_user)))
+
+    pod = next(one for one in found if one.topic == "pod")
+    assert (pod.state, "--group" in pod.hint) == (state, state == "fail")

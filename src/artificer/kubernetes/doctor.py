@@ -35,6 +35,11 @@ _OLDEST = (1, 29)
 _USER_NAMESPACES = (1, 33)
 _PUSHES = "kubernetes.io/dockerconfigjson"
 _LEVEL = "pod-security.kubernetes.io/enforce"
+_SINGLE = {
+    "namespaces": "namespace",
+    "secrets": "Secret",
+    "serviceaccounts": "ServiceAccount",
+}
 _EVERY = Selector()
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 
@@ -110,7 +115,7 @@ def _version(version: str, job: Job) -> Checked:
 def _namespace(cluster: Cluster, name: str) -> Checked:
     found = _looked(cluster, "namespaces", name)
     if isinstance(found, Checked):
-        return found._replace(text=f"{name}; {found.text}")
+        return found
     labels = found.get("metadata", {}).get("labels", {})
     level = labels.get(_LEVEL, "privileged, as nothing is said")
     return Checked("namespace", "ok", f"{name}; Pod Security level: {level}")
@@ -122,14 +127,14 @@ def _looked(cluster: Cluster, kind: Kind, name: str) -> "Document | Checked":
     try:
         found = cluster.find(kind, name)
     except Forbidden:
-        return Checked(topic, "warn", f"{kind} cannot be looked at by you")
+        return Checked(topic, "warn", f"{name}: {kind} cannot be looked at by you")
     if found is None:
         hints = {
             "namespaces": "name another with `--namespace`, or create it",
             "secrets": f"make it: `artificer job secret --name {name} …`",
             "serviceaccounts": "create it, or name another with `--service-account`",
         }
-        return Checked(topic, "fail", f"there is no {name}", hints[kind])
+        return Checked(topic, "fail", f"there is no {_SINGLE[kind]} {name}", hints[kind])
     return found
 
 
@@ -143,12 +148,17 @@ def _pod(cluster: Cluster, job: Job, namespace: str) -> Checked:
         "spec": template["spec"],
     }
     try:
-        cluster.create(document, dry_run=True)
+        pod = cluster.create(document, dry_run=True)
     except Forbidden:
         hint = "with the right to create pods, a pod could be tried without running it"
         return Checked("pod", "warn", "whether pods are let in cannot be tried by you", hint)
     except (Refused, NotFound) as error:
         return Checked("pod", "fail", error.message, error.hint or "")
+    security = job.options.security
+    given = pod.get("spec", {}).get("securityContext", {}).get("fsGroup")
+    if security.user is None and given is None and job.options.registry.secret:
+        hint = "OpenShift gives one; elsewhere leave `--user any` out, or add `--group GID`"
+        return Checked("pod", "fail", "its user is of no group that can read Secrets", hint)
     return Checked("pod", "ok", "a pod of such a Job is let in (tried, not run)")
 
 
@@ -160,7 +170,7 @@ def _account(cluster: Cluster, name: str) -> Checked:
 def _secret(cluster: Cluster, name: str) -> Checked:
     found = _looked(cluster, "secrets", name)
     if isinstance(found, Checked):
-        return found._replace(text=f"{name}: {found.text}")
+        return found
     kind = found.get("type", "Opaque")
     if kind != _PUSHES:
         hint = f"it must be of the type {_PUSHES}: `artificer job secret` makes one"
@@ -175,6 +185,8 @@ def _user_namespaces(cluster: Cluster, version: str) -> Checked:
         known = _numbers(version) >= _USER_NAMESPACES
         told = "they are usual in this version" if known else "this version may have none"
         return Checked("user namespaces", "warn", f"nodes cannot be looked at by you; {told}")
+    if not nodes:
+        return Checked("user namespaces", "warn", "there is no node yet that could have them")
     able = sum(map(_has_user_namespaces, nodes))
     if able == len(nodes):
         return Checked("user namespaces", "ok", f"all {able} nodes have them")

@@ -82,7 +82,11 @@ def _forbidden(text: str) -> ArtificerError:
             hint="leave away what it forbids (`--commands`, `--user`), or use another namespace",
         )
     if "exceeded quota" in text or "cannot" not in text:
-        return Refused(f"the cluster refuses it: {text}")
+        return Refused(
+            f"the cluster refuses it: {text}",
+            hint="a quota or a policy of the namespace forbids it: ask for less (`--cpu`, "
+            "`--memory`, `--parallelism`), wait until others are done, or ask who set it",
+        )
     return Forbidden(
         f"not allowed: {text}",
         hint="whoever submits needs a Role: jobs create, get, list, watch, delete; pods get, "
