@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from artificer.cli.job.submit import created
 from artificer.errors import ArtificerError, Cancelled
 from artificer.events import CommandOutput, Event, Note, TargetDone
 from artificer.kubernetes.batch import Batch, marked
@@ -26,6 +25,7 @@ from artificer.kubernetes.job import Job, JobOptions, Pace, Resources, Work, Wor
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, kubectl_of
 from artificer.kubernetes.manifest import manifest
 from artificer.kubernetes.run import Circumstances, Submission, Watch, cancel, submission_of
+from artificer.kubernetes.submit import created
 from artificer.stop import Stop
 
 CONFIG = os.environ.get("ARTIFICER_TEST_KUBECONFIG", "")

@@ -14,6 +14,7 @@ from artificer.kubernetes.graph import (
     packed,
     ready,
     unpacked,
+    waves,
 )
 from artificer.kubernetes.job import Work
 from artificer.kubernetes.objects import ranges
@@ -25,7 +26,8 @@ def graphs(draw: st.DrawFn) -> Graph:
     nodes = []
     for number in range(count):
         needs = draw(st.sets(st.integers(0, number - 1))) if number else set[int]()
-        nodes.append(Node(Work(f"//:t{number}", ("build", "é", "")), tuple(sorted(needs))))
+        work = Work(f"//:t{number}", ("build", "é", ""), draw(st.sampled_from(("", "linux/arm"))))
+        nodes.append(Node(work, tuple(sorted(needs)), draw(st.booleans())))
     most = draw(st.none() | st.integers(0, 5))
     return Graph(tuple(nodes), draw(st.integers(1, 50)), most)
 
@@ -38,6 +40,16 @@ def test_all_targets_come_after_what_they_need(graph: Graph) -> None:
         assert found
         assert all(need in done for one in found for need in graph.nodes[one].needs)
         done |= set(found)
+
+
+@given(graphs())
+def test_a_wave_needs_only_those_before_it(graph: Graph) -> None:
+    done: set[int] = set()
+    for wave in waves(graph):
+        assert all(set(graph.nodes[one].needs) <= done for one in wave)
+        done |= set(wave)
+
+    assert done == set(range(len(graph.nodes)))
 
 
 @given(graphs())

@@ -1,5 +1,6 @@
 """Jobs submitted to a replayed server and watched, over a `kubectl` whose streams break."""
 
+import hashlib
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from artificer.kubernetes.graph import Graph, LostGraph, Node, ready
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from artificer.kubernetes.manifest import manifest
 from artificer.kubernetes.run import Circumstances, Submission, Watch, submission_of
+from artificer.kubernetes.submit import created
 from artificer.stop import Stop
 from tests.kubernetes.recordings import WATCHES, Fake, each, whole
 
@@ -267,6 +269,17 @@ def test_a_target_starts_when_its_bases_are_done(fake: Fake) -> None:
     ]
 
 
+def test_what_only_others_need_is_no_result(fake: Fake) -> None:
+    fake.plan(**each())
+    graph = graph_of(2, t1=(0,))
+    graph = graph._replace(nodes=(graph.nodes[0]._replace(inner=True), graph.nodes[1]))
+
+    told = watched(fake, graph)
+
+    assert [one.label for one in told.of(TargetDone)] == ["//:t0", "//:t1"]
+    assert len(told.built) == 1
+
+
 def test_what_is_upon_a_failure_is_not_started(fake: Fake) -> None:
     fake.plan(**each(), bad={"//:t0": "exit-64"})
 
@@ -291,6 +304,42 @@ def test_who_was_killed_is_resumed_from_what_is_on_the_job(fake: Fake) -> None:
 
     assert len(told.built) == 3
     assert [one.label for one in told.of(TargetDone)] == ["//:t0", "//:t1", "//:t2"]
+
+
+def _long(count: int) -> Graph:
+    """Targets whose words are not to be made shorter, all upon the first."""
+    noise = [hashlib.sha512(str(number).encode()).hexdigest() for number in range(count)]
+    return Graph(
+        tuple(
+            Node(Work(f"//{word[:90]}:t", ("run", f"--define=x={word}")), (0,) if number else ())
+            for number, word in enumerate(noise)
+        )
+    )
+
+
+def test_two_thousand_targets_are_resumed_however_long_their_words_are(fake: Fake) -> None:
+    fake.plan(**each())
+    graph, told = _long(2000), Told(fake)
+    job = Job(JobOptions("registry.example/builder:1"), (graph.nodes[0].work,), Workspace())
+    submission = created(told.cluster, job, graph, run="r1")
+
+    found = submission_of(told.cluster, submission.names[0])
+
+    maps = [one for one in fake.created() if one["kind"] == "ConfigMap"]
+    assert found.graph == graph
+    assert [one["metadata"]["name"] for one in maps] == ["artificer-graph-r1-0"]
+    assert all(one["metadata"]["ownerReferences"][0]["kind"] == "Job" for one in maps)
+
+
+def test_a_graph_that_was_never_kept_is_said_to_be_lost(fake: Fake) -> None:
+    fake.plan(**each())
+    told, graph = Told(fake), _long(2000)
+    submitted(told, graph)
+
+    with pytest.raises(LostGraph, match="there is no ConfigMap artificer-graph-r1-0") as caught:
+        submission_of(told.cluster, "build-00001")
+
+    assert "submit again" in str(caught.value.hint)
 
 
 def test_the_targets_of_a_job_are_read_from_its_pods_words(fake: Fake) -> None:
@@ -352,6 +401,7 @@ def test_what_may_not_be_watched_is_said(fake: Fake) -> None:
         Watch(submission, told.around()).follow()
 
     assert caught.value.message == f"not allowed: {said}"
+    assert told.events[-1] == Note("the Job goes on; `artificer job cancel build-00001` ends it")
 
 
 def test_a_job_that_somebody_deletes_is_said_to_be_gone(fake: Fake) -> None:

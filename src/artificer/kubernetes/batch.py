@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from artificer.kubernetes.check import InvalidJob
 from artificer.kubernetes.cluster import Cluster, Document, Forbidden
 from artificer.kubernetes.graph import Graph, LostGraph, Node, packed, unpacked
 from artificer.kubernetes.job import (
@@ -13,15 +14,25 @@ from artificer.kubernetes.job import (
     WORK_VARIABLE,
     WORK_VOLUME,
     Work,
+    work_of,
 )
-from artificer.kubernetes.manifest import work_text
+from artificer.kubernetes.manifest import MAP_BYTES, config_map, work_text
 from artificer.kubernetes.objects import ranges
 
 RUN = "artificer/run"
 """The label of all Jobs and pods of one submission."""
 GRAPH = "artificer/graph"
+GRAPH_MAPS = "artificer/graph-maps"
+"""The ConfigMaps that have the graph one after the other, where it is too long for GRAPH."""
 NODES = "artificer/nodes"
 """Which targets of the graph a Job has: index *i* is the *i*-th of them."""
+ANNOTATION_BYTES = 200_000
+"""Of a graph that is kept in the Job itself; the API takes 256 KiB of annotations."""
+GRAPH_FILE = "graph"
+WAVE = "artificer/wave"
+"""The label of Jobs that are to be applied after those of lower numbers."""
+_SYNC_WAVE = "argocd.argoproj.io/sync-wave"
+_MOST_MAPS = 16
 _OF_THE_SERVER = ("controller-uid", "job-name")
 
 
@@ -33,11 +44,11 @@ class Batch(NamedTuple):
 
 
 def marked(document: Document, run: str, graph: Graph, numbers: Sequence[int]) -> Document:
-    """The Job *document* with what tells later which targets it has."""
+    """The Job *document* with what tells later which targets it has: with `graph_maps`."""
     metadata, template = document["metadata"], document["spec"]["template"]
     notes = dict(metadata.get("annotations", {}))
     if not graph.flat:
-        notes |= {GRAPH: packed(graph), NODES: spans(numbers)}
+        notes |= {**_kept(graph, run), NODES: spans(numbers)}
     about = {**template.get("metadata", {})}
     about["labels"] = {**about.get("labels", {}), RUN: run}
     return {
@@ -48,6 +59,48 @@ def marked(document: Document, run: str, graph: Graph, numbers: Sequence[int]) -
             **({"annotations": notes} if notes else {}),
         },
         "spec": {**document["spec"], "template": {**template, "metadata": about}},
+    }
+
+
+def graph_maps(graph: Graph, run: str, namespace: str) -> tuple[Document, ...]:
+    """What keeps *graph* where a Job of its own cannot: nothing if it can."""
+    return tuple(
+        config_map(name, namespace, {GRAPH_FILE: part})
+        for name, part in zip(_map_names(graph, run), _parts(graph), strict=True)
+    )
+
+
+def _kept(graph: Graph, run: str) -> dict[str, str]:
+    names = _map_names(graph, run)
+    return {GRAPH_MAPS: ",".join(names)} if names else {GRAPH: packed(graph)}
+
+
+def _map_names(graph: Graph, run: str) -> list[str]:
+    return [f"artificer-graph-{run}-{number}" for number in range(len(_parts(graph)))]
+
+
+def _parts(graph: Graph) -> list[str]:
+    if graph.flat or len(text := packed(graph)) <= ANNOTATION_BYTES:
+        return []
+    parts = [text[at : at + MAP_BYTES] for at in range(0, len(text), MAP_BYTES)]
+    if len(parts) > _MOST_MAPS:
+        raise InvalidJob(
+            f"{len(graph.nodes)} targets, which need each other, are too many to be remembered",
+            hint="name fewer of them, and make several jobs",
+        )
+    return parts
+
+
+def in_wave(document: Document, number: int) -> Document:
+    """*document* with what says, to people and to Argo CD, when it is to be applied."""
+    about = document["metadata"]
+    return {
+        **document,
+        "metadata": {
+            **about,
+            "labels": {**about.get("labels", {}), WAVE: str(number)},
+            "annotations": {_SYNC_WAVE: str(number), **about.get("annotations", {})},
+        },
     }
 
 
@@ -134,8 +187,9 @@ def graph_of(document: Document, cluster: Cluster) -> tuple[Graph, Batch]:
     metadata, spec = document["metadata"], document["spec"]
     notes = metadata.get("annotations", {})
     name, count = str(metadata["name"]), int(spec.get("completions", 1))
-    if notes.get(GRAPH):
-        graph, numbers = unpacked(notes[GRAPH]), tuple(sorted(ranges(notes.get(NODES, ""))))
+    text = notes.get(GRAPH) or _of_maps(notes.get(GRAPH_MAPS, ""), cluster)
+    if text:
+        graph, numbers = unpacked(text), tuple(sorted(ranges(notes.get(NODES, ""))))
         if len(numbers) != count or numbers[-1] >= len(graph.nodes):
             raise LostGraph(f"the annotations of the Job {name} are about other targets")
         return graph, Batch(name, numbers)
@@ -143,6 +197,20 @@ def graph_of(document: Document, cluster: Cluster) -> tuple[Graph, Batch]:
     works += [Work(f"{name}[{number}]", ()) for number in range(len(works), count)]
     graph = Graph(tuple(map(Node, works)), int(spec.get("parallelism", 1)))
     return graph, Batch(name, tuple(range(count)))
+
+
+def _of_maps(names: str, cluster: Cluster) -> str:
+    parts = []
+    for name in filter(None, names.split(",")[:_MOST_MAPS]):
+        found = cluster.find("configmaps", name)
+        if found is None:
+            raise LostGraph(
+                f"there is no ConfigMap {name}, which says what the Job is a part of",
+                hint="it goes with the first Job, or its submitter was killed before it was made; "
+                "submit again: what is done is not done twice",
+            )
+        parts.append(str(found.get("data", {}).get(GRAPH_FILE, "")))
+    return "".join(parts)
 
 
 def _works(document: Document, cluster: Cluster) -> list[Work]:
@@ -158,9 +226,11 @@ def _works(document: Document, cluster: Cluster) -> list[Work]:
     if not text and WORK_FILE_VARIABLE in told:
         text = _of_map(spec, cluster)
     try:
-        return [Work(str(one["target"]), tuple(map(str, one["argv"]))) for one in json.loads(text)]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        found = json.loads(text)
+    except (ValueError, RecursionError):
         return []
+    works = list(map(work_of, found)) if isinstance(found, list) else []
+    return [one for one in works if one is not None] if None not in works else []
 
 
 def _of_map(spec: Document, cluster: Cluster) -> str:

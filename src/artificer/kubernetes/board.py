@@ -1,11 +1,12 @@
 """What is told of a submission while it runs, each thing once; and whether it can still end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from artificer.events import Note, Report, TargetDone, TargetFailed, TargetStarted, Warned
 from artificer.kubernetes.cluster import Change, Listed
 from artificer.kubernetes.failure import Failure, Stuck, stuck_job
+from artificer.kubernetes.graph import Node
 from artificer.kubernetes.logs import Logs, Source
 from artificer.kubernetes.state import Index, Place, State, folded, index_at, places, result_at
 
@@ -32,16 +33,19 @@ class Board:
         self._clock = clock
         self._state = State()
         self._labels: dict[Place, str] = {}
+        self._inner: set[Place] = set()
         self._seen: dict[Place, Index] = {}
         self._since: dict[tuple[str, str], float] = {}
         self._unsure: dict[Place, float] = {}
         self.results: dict[Place, Result] = {}
         self.failures: dict[Place, Failure] = {}
 
-    def expect(self, job: str, labels: tuple[str, ...]) -> None:
-        """A Job is there, whose indexes are called *labels*; what was heard of it counts."""
-        for number, label in enumerate(labels):
-            self._labels[job, number] = label
+    def expect(self, job: str, nodes: Sequence[Node]) -> None:
+        """A Job is there, whose indexes are *nodes*; what was heard of it counts."""
+        for number, node in enumerate(nodes):
+            self._labels[job, number] = node.work.target
+            if node.inner:
+                self._inner.add((job, number))
             self._look((job, number))
 
     def hear(self, news: Change | Listed) -> None:
@@ -140,6 +144,8 @@ class Board:
         label = self._labels[place]
         result = self.results[place] = result_at(index, label)
         self._tellers.report(TargetDone(label, result.seconds, "known" if result.cached else ""))
+        if place in self._inner:
+            return
         if not result.references:
             hint = "the pod is gone, or its last words were no result; the registry has it"
             self._tellers.report(Warned(f"{label}: done, but its digest is not known", hint))

@@ -8,12 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from artificer.errors import ArtificerError
-from artificer.kubernetes.job import Work
+from artificer.kubernetes.job import Work, work_of
 from artificer.kubernetes.manifest import WORK_BYTES, work_text
 from artificer.limits import KUBERNETES_BYTES
-
-ANNOTATION_BYTES = 200_000
-"""Of a graph that is kept in a Job; the API takes 256 KiB of annotations."""
 
 
 class LostGraph(ArtificerError):
@@ -25,6 +22,8 @@ class Node(NamedTuple):
 
     work: Work
     needs: tuple[int, ...] = ()
+    inner: bool = False
+    """Nobody asked for it but others that need it."""
 
 
 class Graph(NamedTuple):
@@ -47,6 +46,14 @@ def ready(graph: Graph, done: Collection[int], taken: Collection[int]) -> tuple[
         for number, node in enumerate(graph.nodes)
         if number not in taken and all(need in done for need in node.needs)
     )
+
+
+def waves(graph: Graph) -> Iterator[tuple[int, ...]]:
+    """All targets, in parts that need nothing but those before them."""
+    done: set[int] = set()
+    while found := ready(graph, done, done):
+        yield found
+        done.update(found)
 
 
 def blocked(graph: Graph, failed: Collection[int]) -> dict[int, int]:
@@ -79,15 +86,14 @@ def batches(graph: Graph, numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def packed(graph: Graph) -> str:
-    """*graph* as the text of an annotation; empty if it does not fit."""
+    """*graph* as a short text, for `unpacked`."""
     document = {
-        "nodes": [[*node.work, list(node.needs)] for node in graph.nodes],
+        "nodes": [[node.work.document(), node.needs, node.inner] for node in graph.nodes],
         "parallelism": graph.parallelism,
         "max_failed": graph.max_failed,
     }
     data = gzip.compress(json.dumps(document).encode(), mtime=0)
-    text = base64.b64encode(data).decode()
-    return text if len(text) <= ANNOTATION_BYTES else ""
+    return base64.b64encode(data).decode()
 
 
 def unpacked(text: str) -> Graph:
@@ -96,10 +102,17 @@ def unpacked(text: str) -> Graph:
         with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(text, validate=True))) as file:
             document: Any = json.loads(file.read(KUBERNETES_BYTES))
         nodes = tuple(
-            Node(Work(str(target), tuple(map(str, argv))), tuple(map(int, needs)))
-            for target, argv, needs in document["nodes"]
+            Node(_work(work), tuple(map(int, needs)), bool(inner))
+            for work, needs, inner in document["nodes"]
         )
         most = document["max_failed"]
         return Graph(nodes, int(document["parallelism"]), None if most is None else int(most))
     except (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise LostGraph("the Job's annotation with its graph cannot be read") from error
+        raise LostGraph("what the Job says of its targets cannot be read") from error
+
+
+def _work(document: object) -> Work:
+    found = work_of(document)
+    if found is None:
+        raise ValueError("no work of a target")
+    return found

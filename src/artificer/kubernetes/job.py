@@ -1,12 +1,12 @@
 """What a Job is to do, from which source, in which kind of pod: values, and the words of the pod.
 
 A pod learns its work from `WORK_VARIABLE`, or, where that would not fit, from the file that
-`WORK_FILE_VARIABLE` names: a JSON list of ``{"target": …, "argv": […]}``, of which it takes the
-one at its completion index. It tells the outcome in its termination message, a JSON object of
-`RESULT_FIELDS`.
+`WORK_FILE_VARIABLE` names: a JSON list of ``{"target": …, "argv": […]}``, perhaps with a
+``"member"``, of which it takes the one at its completion index. It tells the outcome in its
+termination message, a JSON object of `RESULT_FIELDS`.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 WORK_VARIABLE = "ARTIFICER_JOB"
 WORK_FILE_VARIABLE = "ARTIFICER_JOB_FILE"
@@ -51,6 +51,26 @@ class Work(NamedTuple):
     """For people, and to tell the indexes apart: a label, or the reference that is pushed."""
     argv: tuple[str, ...]
     """The words after ``artificer``, run where the source is."""
+    member: str = ""
+    """Of the several platforms that `argv` names, the one whose image is made, for the cache
+    repository alone; empty: all, and their index is sent."""
+
+    def document(self) -> dict[str, Any]:
+        """It as JSON."""
+        told = {"target": self.target, "argv": list(self.argv)}
+        return {**told, "member": self.member} if self.member else told
+
+
+def work_of(document: object) -> Work | None:
+    """The work that *document* says, if it says one."""
+    match document:
+        case {"target": str(target), "argv": [*argv], **rest}:
+            member = rest.get("member", "")
+            if isinstance(member, str) and all(isinstance(word, str) for word in argv):
+                return Work(target, tuple(argv), member)
+        case _:
+            pass
+    return None
 
 
 class GitSource(NamedTuple):
@@ -188,6 +208,11 @@ class Cache(NamedTuple):
 
     repository: str = ""
     read_only: bool = False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what one pod made is there for another."""
+        return bool(self.repository) and not self.read_only
 
 
 class Placement(NamedTuple):

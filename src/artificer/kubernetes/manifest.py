@@ -70,9 +70,24 @@ def manifest(job: Job, run: str = "") -> Document:
     }
 
 
+def config_map(name: str, namespace: str, data: dict[str, str]) -> Document:
+    """A ConfigMap that nobody changes any more."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            **({"namespace": namespace} if namespace else {}),
+            "labels": {MANAGED_BY: MANAGER},
+        },
+        "immutable": True,
+        "data": data,
+    }
+
+
 def work_text(works: Sequence[Work]) -> str:
     """What the pods read: one line for each index, so that a change is one line in Git, too."""
-    lines = (json.dumps(work._asdict(), ensure_ascii=False) for work in works)
+    lines = (json.dumps(work.document(), ensure_ascii=False) for work in works)
     # Kubernetes expands `$` in a variable, and does not in a file: so there is none.
     return ("[\n" + ",\n".join(lines) + "\n]\n").replace("$", "\\u0024")
 
@@ -92,17 +107,7 @@ def _work_map(options: JobOptions, text: str, run: str) -> Document:
             f"the work of {text.count(chr(10)) - 2} targets does not fit into one ConfigMap",
             hint="name fewer of them, and make several jobs",
         )
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": _map_name(text, run),
-            **({"namespace": options.namespace} if options.namespace else {}),
-            "labels": {MANAGED_BY: MANAGER},
-        },
-        "immutable": True,
-        "data": {WORK_FILE: text},
-    }
+    return config_map(_map_name(text, run), options.namespace, {WORK_FILE: text})
 
 
 def _named(options: JobOptions) -> Document:

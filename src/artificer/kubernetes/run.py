@@ -171,6 +171,7 @@ class Watch:
             name = self._submission.batches[0].name
             hint = f"the Job goes on without us; `artificer job wait {name}` watches it again"
             return type(error)(f"lost sight of the Job: {error.message}", hint=hint)
+        self._goes_on()
         return error
 
     def _refresh(self) -> None:
@@ -240,18 +241,21 @@ class Watch:
 
     def _expect(self, batch: Batch) -> None:
         nodes = self._submission.graph.nodes
-        self._board.expect(batch.name, tuple(nodes[one].work.target for one in batch.numbers))
+        self._board.expect(batch.name, [nodes[one] for one in batch.numbers])
 
     def _cancelled(self) -> None:
         if not self._around.cancels:
-            name = self._submission.names[0]
-            self._around.report(Note(f"the Job goes on; `artificer job cancel {name}` ends it"))
+            self._goes_on()
             return
         try:
             cancel(self._around.cluster, self._submission.names, self._around.report)
         except ArtificerError as error:
             hint = f"by hand: `kubectl delete job {' '.join(self._submission.names)}`"
             self._around.report(Warned(f"the Job may go on: {error.message}", hint))
+
+    def _goes_on(self) -> None:
+        name = self._submission.names[0]
+        self._around.report(Note(f"the Job goes on; `artificer job cancel {name}` ends it"))
 
     def _judge(self) -> None:
         graph, failures = self._submission.graph, self._board.failures

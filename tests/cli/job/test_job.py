@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from artificer.cli.job.submit import created
 from artificer.errors import ArtificerError
 from artificer.kubernetes.graph import Graph, Node
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
+from artificer.kubernetes.submit import created
 from tests.cli.outside import Cli
 from tests.kubernetes.recordings import Fake, each, fake_kubectl, whole
 
@@ -166,7 +166,7 @@ def test_the_doctor_says_what_is_there_and_what_is_not(cli: Cli, fake: Fake) -> 
         "ok    namespace: builds; Pod Security level: restricted",
         "ok    permissions: jobs, pods, logs and events: all that a submitter needs",
         "ok    pod: a pod of such a Job is let in (tried, not run)",
-        "fail  account: there is no nobody",
+        "fail  account: there is no ServiceAccount nobody",
         "      create it, or name another with `--service-account`",
         "fail  secret: regcred is of the type Opaque",
         "      it must be of the type kubernetes.io/dockerconfigjson: `artificer job secret` "
@@ -182,7 +182,7 @@ def test_the_doctor_knows_a_server_that_is_too_old(cli: Cli, fake: Fake) -> None
 
     assert "fail  server: v1.27.3 has no retries for each index" in done.stdout
     assert "fail  permissions: not allowed to watch pods" in done.stdout
-    assert "fail  namespace: builds; there is no builds" in done.stdout
+    assert "fail  namespace: there is no namespace builds" in done.stdout
 
 
 def _long(count: int) -> tuple[Job, Graph]:
@@ -214,16 +214,21 @@ def test_a_job_whose_work_cannot_be_created_is_not_left(fake: Fake, tmp_path: Pa
     assert fake.calls()[-1][:3] == ["delete", "jobs", "long"]
 
 
-def test_who_cannot_be_resumed_is_told_before(cli: Cli, fake: Fake) -> None:
+def test_what_does_not_fit_into_a_job_is_kept_beside_it(cli: Cli, fake: Fake) -> None:
     _workspace(cli, BUILD)
     words = (*SUBMIT, "--no-preflight", "--cache-repo", "registry.example/c")
     source = ("--git", f"https://git.example/shop#{COMMIT}")
     noise = "".join(secrets.token_hex(100_000))
 
     with_noise = ("--", "run", "//:push-x", "//:push-y", f"--define=x={noise}")
-    done = job(cli, fake, *words, *source, *with_noise, **each())
+    name = job(cli, fake, *words, "--detach", *source, *with_noise, **each()).stdout.strip()
 
-    assert "`job wait` cannot go on without us" in done.stderr
+    done = job(cli, fake, "job", "wait", name)
+
+    maps = [one for one in fake.created() if one["kind"] == "ConfigMap"]
+    work, graph = (one["metadata"]["name"] for one in maps)
+    assert (work[:15], graph[:16]) == ("artificer-work-", "artificer-graph-")
+    assert "submitted the Job build-push-x-00004: 1 more target" in done.stderr
 
 
 BUILD = """\

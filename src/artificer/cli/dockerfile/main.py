@@ -10,12 +10,14 @@ from artificer.cli.dockerfile.grammar import dockerfile_parser, plain_words
 from artificer.cli.dockerfile.request import Request, request_of
 from artificer.cli.dockerfile.send import check_outputs, deliver
 from artificer.cli.dockerfile.sources import opener_of, sources_of
+from artificer.cli.results import made
 from artificer.cli.session import Session
 from artificer.cli.words import store_limit
 from artificer.errors import Misused
 from artificer.frontends.dockerfile.parse import dockerfile
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
+from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
 
 _PROGRESS = {"tty": "auto", "rawjson": "json", "none": "quiet"}
@@ -38,6 +40,21 @@ def image_of(words: Sequence[str], session: Session, reach: Reach) -> Image:
     opened = opener.open(request.words)
     site = Site(args, request, sources_of(args, request, reach, session), opener, session)
     return built(dockerfile(opened.text, opened.name), opened, site).images[0]
+
+
+def make_member(words: Sequence[str], platform: Platform, session: Session) -> None:
+    """Make, of the index that *words* describe, the image for *platform*: for its cache alone."""
+    args = parsed_dockerfile(words[1:], session)
+    request = checked_request(args, session)
+    own = tuple(one for one in request.annotations if one.scope == "manifest")
+    request = request._replace(platforms=(platform,), annotations=own)
+    reach = open_reach(args, session, request.outputs.references)
+    with reach.store.in_use():
+        opener = opener_of(args, request, reach, session)
+        opened = opener.open(request.words)
+        site = Site(args, request, sources_of(args, request, reach, session), opener, session)
+        result = built(dockerfile(opened.text, opened.name), opened, site)
+    session.made += made(result.content, ())
 
 
 def parsed_dockerfile(words: Sequence[str], session: Session) -> Namespace:

@@ -18,18 +18,27 @@ def graph_of(job: Job, asked: Asked) -> Graph:
     on; otherwise each pod makes what it needs.
     """
     pace = job.options.pace
-    if not asked.ids:
-        return Graph(tuple(map(Node, job.works)), pace.parallelism, pace.max_failed)
+    nodes = _nodes(job, asked) if asked.ids else _platforms(job, asked)
+    return Graph(nodes, pace.parallelism, pace.max_failed)
+
+
+def _platforms(job: Job, asked: Asked) -> tuple[Node, ...]:
+    members = tuple(Node(work, inner=True) for work in asked.members)
+    return (*members, *(Node(work, tuple(range(len(members)))) for work in job.works))
+
+
+def _nodes(job: Job, asked: Asked) -> tuple[Node, ...]:
     below = _Below(asked.graph)
-    shared = _shared(asked, below) if job.options.cache.repository else ()
+    shared = _shared(asked, below) if job.options.cache.keeps else ()
     ids = (*shared, *asked.ids)
     works = (*(_work(one, job.works[0]) for one in shared), *job.works)
+    inners = [True] * len(shared) + [False] * len(job.works)
     numbers = {one: number for number, one in enumerate(ids)}
-    nodes = tuple(
-        Node(work, tuple(sorted(numbers[need] for need in below.of(one) if need in numbers)))
-        for one, work in zip(ids, works, strict=True)
+    needs = (sorted(numbers[need] for need in below.of(one) if need in numbers) for one in ids)
+    return tuple(
+        Node(work, tuple(need), inner)
+        for work, need, inner in zip(works, needs, inners, strict=True)
     )
-    return Graph(nodes, pace.parallelism, pace.max_failed)
 
 
 class _Below:

@@ -21,9 +21,11 @@ from artificer.kubernetes.job import (
     WORK_FILE_VARIABLE,
     WORK_VARIABLE,
     Work,
+    work_of,
 )
 from artificer.limits import MIB
 from artificer.oci.document import InvalidDocument, dump, parse
+from artificer.oci.platform import Platform
 
 TERMINATION_BYTES = 4096
 """Of a container's message the kubelet keeps no more."""
@@ -56,10 +58,10 @@ def _parser() -> Parser:
 
 
 def _do(args: Namespace, session: Session) -> int:
-    work = work_of(session.environ)
+    work = asked_work(session.environ)
     session.console = heard = _Heard(session)
     try:
-        code = dispatch(list(work.argv), session)
+        code = _made(work, session)
     except ArtificerError as error:
         if error.exit_code not in _OF_TESTS:
             raise
@@ -74,7 +76,19 @@ def _do(args: Namespace, session: Session) -> int:
     return 0
 
 
-def work_of(environ: Mapping[str, str]) -> Work:
+def _made(work: Work, session: Session) -> int:
+    if not work.member:
+        return dispatch(list(work.argv), session)
+    platform = Platform.parse(work.member)
+    if work.argv[0] == "build":
+        from artificer.cli.dockerfile.main import make_member
+    else:
+        from artificer.cli.oneline.main import make_member
+    make_member(work.argv, platform, session)
+    return 0
+
+
+def asked_work(environ: Mapping[str, str]) -> Work:
     """What the environment says that is to be done here."""
     works = parse(
         b'{"works":' + _text(environ) + b"}", limit=_WORK_BYTES, what="the work of the job"
@@ -130,13 +144,12 @@ def _text(environ: Mapping[str, str]) -> bytes:
 
 
 def _work(document: object) -> Work:
-    if isinstance(document, dict):
-        target, words = document.get("target"), document.get("argv")
-        if isinstance(target, str) and isinstance(words, list) and words:
-            if not all(isinstance(word, str) for word in words) or words[0] == "job":
-                raise InvalidDocument(f"the work for {target} is no command line")
-            return Work(target, tuple(words))
-    raise InvalidDocument("the work for this index has no target and no words")
+    found = work_of(document)
+    if found is None or not found.argv:
+        raise InvalidDocument("the work for this index has no target, or no command line")
+    if found.argv[0] == "job":
+        raise InvalidDocument(f"the work for {found.target} is no command line")
+    return found
 
 
 class _Heard(Console):

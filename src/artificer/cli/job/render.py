@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
-from artificer.cli.job.grammar import job_options, job_parser, split
+from artificer.cli.job.grammar import GENERATED, job_options, job_parser, split
+from artificer.cli.job.graph import graph_of
 from artificer.cli.job.source import source_of
 from artificer.cli.job.works import Asked, asked
 from artificer.cli.session import Session
 from artificer.errors import Misused
 from artificer.events import Warned
+from artificer.kubernetes.batch import in_wave
 from artificer.kubernetes.document import yaml_of
+from artificer.kubernetes.graph import waves
 from artificer.kubernetes.job import GitSource, Job, JobOptions, Work
-from artificer.kubernetes.manifest import manifests
+from artificer.kubernetes.manifest import Document, manifests
 
 _ABOUT = """\
 Print the Job that builds targets on a Kubernetes cluster, as YAML: one pod for each target.
@@ -25,12 +28,17 @@ LABEL is a target or a pattern of the BUILD files here; a push pushes, an image 
 cache repository. COMMAND LINE is any other build: `-b BASE -f FILE -t TARGET`,
 `build . -t NAME --push`, `kaniko …`, `copy A B`.
 
+With a cache repository, targets that need each other are a job for each wave: one after the other
+by Argo CD's sync waves, or by the label artificer/wave.
+
 The name says what the job does: the same words give the same document, others another job. With
 --generate-name the server chooses it (`kubectl create`, not `apply`).
 """
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SECRET = re.compile(r"(?:TOKEN|PASSWORD|SECRET|API_?KEY|CREDENTIALS?)$", re.I)
 _LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+_PLACE = re.compile("[@ ]")
+"""Behind a target's name: a digest, a platform."""
 _UNNAMED = re.compile(r"[^a-z0-9]+")
 _STEM = 36
 _MARK = 10
@@ -47,7 +55,7 @@ def _parser() -> Parser:
 
 
 def _render(args: Namespace, command: Sequence[str], session: Session) -> int:
-    job = job_of(args, command, session)
+    job, found = wanted(args, command, session)
     if isinstance(job.source, GitSource) and not _COMMIT.fullmatch(job.source.revision):
         said = job.source.revision or "the default branch"
         session.report(
@@ -56,20 +64,38 @@ def _render(args: Namespace, command: Sequence[str], session: Session) -> int:
                 hint="name a commit: `--git URL#COMMIT`",
             )
         )
-    if not args.name and not args.generate_name:
-        job = job._replace(options=job.options._replace(name=name_of(job)))
-    session.out(yaml_of(manifests(job)).rstrip("\n"))
+    documents = _ordered(job, found) if job.options.cache.keeps else manifests(_named(job))
+    session.out(yaml_of(documents).rstrip("\n"))
     return 0
 
 
-def job_of(args: Namespace, command: Sequence[str], session: Session) -> Job:
-    """The Job that *args* and the *command* line behind ``--`` ask for; without a name of its own
-    it has one that is generated."""
-    return wanted(args, command, session)[0]
+def _ordered(job: Job, found: Asked) -> Sequence[Document]:
+    """The documents of *job*; of targets that need each other, those of a Job for each wave."""
+    graph = graph_of(job, found)
+    if graph.flat:
+        return manifests(_named(job))
+    documents: list[Document] = []
+    for number, wave in enumerate(waves(graph)):
+        works = tuple(graph.nodes[one].work for one in wave)
+        name = job.options.name
+        options = job.options._replace(name=f"{name}-{number}" if name else "")
+        part = _named(job._replace(works=works, options=options))
+        documents += [in_wave(one, number) for one in manifests(part)]
+    return documents
+
+
+def _named(job: Job) -> Job:
+    """*job* with a name, if the server is not to choose it."""
+    if job.options.name or job.options.generate_name != GENERATED:
+        return job
+    return job._replace(options=job.options._replace(name=name_of(job)))
 
 
 def wanted(args: Namespace, command: Sequence[str], session: Session) -> tuple[Job, Asked]:
-    """The same, and what its indexes are among the targets of BUILD files."""
+    """The Job that *args* and the *command* line behind ``--`` ask for, and what its indexes are.
+
+    Without a name of its own it has one that is generated.
+    """
     if args.labels and command:
         raise Misused(
             f"{args.labels[0]} before `--` and a command line behind it",
@@ -100,5 +126,5 @@ def name_of(job: Job) -> str:
 
 def stem_of(works: Sequence[Work]) -> str:
     """Of one target its own name; of several the first one's, for it has to be some name."""
-    name = works[0].target.rpartition("/")[2].partition("@")[0] if works else ""
+    name = _PLACE.split(works[0].target)[0].rpartition("/")[2] if works else ""
     return _UNNAMED.sub("-", name.lower())[:_STEM].strip("-")

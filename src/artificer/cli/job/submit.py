@@ -11,16 +11,11 @@ from artificer.cli.job.graph import graph_of
 from artificer.cli.job.open import add_cluster_options, circumstances, open_cluster
 from artificer.cli.job.render import stem_of, wanted
 from artificer.cli.session import Session
-from artificer.errors import ArtificerError
-from artificer.events import Note, Warned
-from artificer.kubernetes.batch import Batch, marked, owned
+from artificer.events import Note
 from artificer.kubernetes.check import check
-from artificer.kubernetes.cluster import Cluster
 from artificer.kubernetes.doctor import preflight
-from artificer.kubernetes.graph import Graph, packed, ready
-from artificer.kubernetes.job import Job
-from artificer.kubernetes.manifest import manifests
-from artificer.kubernetes.run import Submission, Watch
+from artificer.kubernetes.run import Watch
+from artificer.kubernetes.submit import created
 
 _ABOUT = """\
 Build targets on a Kubernetes cluster, one pod for each, and watch them to their end: logs and
@@ -59,11 +54,6 @@ def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
         job = job._replace(options=job.options._replace(generate_name=prefix))
     check(job)
     graph = graph_of(job, found)
-    if not graph.flat and not packed(graph):
-        hint = (
-            "what waits for others is submitted by us: stay until the end, or name fewer targets"
-        )
-        session.report(Warned("so many targets that `job wait` cannot go on without us", hint))
     cluster = open_cluster(args, session)
     if not args.no_preflight:
         preflight(cluster, job, session.report)
@@ -79,20 +69,3 @@ def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
     session.farewell = f"the Job goes on: `artificer job cancel {name}` ends it"
     Watch(submission, circumstances(cluster, session)).follow()
     return 0
-
-
-def created(cluster: Cluster, job: Job, graph: Graph, *, run: str) -> Submission:
-    """The first Job of *graph*, made like *job*, on the cluster."""
-    numbers = ready(graph, (), ())
-    works = tuple(graph.nodes[number].work for number in numbers)
-    *maps, document = manifests(job._replace(works=works), run)
-    first = cluster.create(marked(document, run, graph, numbers))
-    name = str(first["metadata"]["name"])
-    for one in maps:
-        # After the Job, which it is to go with: until it is there, pods wait for it.
-        try:
-            cluster.create(owned(one, first))
-        except ArtificerError:
-            cluster.delete("jobs", name)
-            raise
-    return Submission(graph, (Batch(name, numbers),), first)

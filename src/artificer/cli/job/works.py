@@ -9,6 +9,7 @@ from artificer.cli.job.kept import nowhere, shared_words
 from artificer.cli.session import Session
 from artificer.errors import Misused
 from artificer.kubernetes.job import Cache, Work
+from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
 
 _COMMANDS = ("build", "run", "test", "kaniko", "copy")
@@ -22,6 +23,8 @@ class Asked(NamedTuple):
     needs_source: bool = True
     ids: tuple[TargetId, ...] = ()
     graph: Mapping[TargetId, Declared] = {}
+    members: tuple[Work, ...] = ()
+    """The platforms of an index, each for a pod of its own before the work that needs them all."""
 
 
 def asked(words: Sequence[str], cache: Cache, session: Session) -> Asked:
@@ -81,8 +84,9 @@ def _one_line(words: Sequence[str], cache: Cache, session: Session) -> Asked:
     if any(text == "-" or text.startswith("-:") for text in args.tar):
         raise Misused("--tar -: a pod has no standard input", hint="name the archive as a file")
     needs = any((args.files, args.tar, args.env_file, args.ignore_file, args.locked))
-    argv = (*words, *shared_words(args.cache_repo, cache))
-    return Asked((Work(str(names[0]), argv),), needs_source=needs)
+    work = Work(str(names[0]), (*words, *shared_words(args.cache_repo, cache)))
+    parts = cache.keeps and args.cache_repo is None and not args.no_cache
+    return Asked((work,), needs, members=_members(work, args.platform) if parts else ())
 
 
 def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
@@ -97,8 +101,24 @@ def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
     if not names:
         raise nowhere("the image", "`-t REGISTRY/NAME:TAG --push`")
     needs = args.context is None or not is_remote(args.context)
-    argv = (*words, *shared_words(args.cache_repo, cache))
-    return Asked((Work(str(names[0]), argv),), needs_source=needs)
+    work = Work(str(names[0]), (*words, *shared_words(args.cache_repo, cache)))
+    parts = cache.keeps and args.cache_repo is None
+    if args.no_cache or args.no_cache_filter or args.call:
+        parts = False  # What others made is not wanted.
+    return Asked((work,), needs, members=_members(work, args.platform) if parts else ())
+
+
+def _members(work: Work, given: Sequence[str]) -> tuple[Work, ...]:
+    """*work* for each platform that is *given* alone, if they are several."""
+    texts = [text for one in given for text in one.split(",") if text]
+    if "local" in texts:
+        return ()  # Whatever the pod's node is.
+    platforms = dict.fromkeys(map(Platform.parse, texts))
+    several = len(platforms) > 1
+    return tuple(
+        work._replace(target=f"{work.target} ({one})", member=str(one))
+        for one in (platforms if several else ())
+    )
 
 
 def _kaniko(words: Sequence[str], session: Session) -> Asked:

@@ -12,7 +12,7 @@ from artificer.builder.shared import share
 from artificer.cli.connect import open_reach
 from artificer.cli.oneline.grammar import build_parser, with_stdin
 from artificer.cli.oneline.target import target_of
-from artificer.cli.results import tell
+from artificer.cli.results import made, tell
 from artificer.cli.session import Session
 from artificer.cli.words import store_limit, today
 from artificer.errors import Misused
@@ -21,6 +21,7 @@ from artificer.images.push import Delivery, push
 from artificer.images.reach import Reach
 from artificer.oci.digest import Digest
 from artificer.oci.image import Content, Layer
+from artificer.oci.platform import Platform
 from artificer.oci.reference import (
     Layout,
     Named,
@@ -75,6 +76,24 @@ def run(words: Sequence[str], session: Session) -> int:
         keep_within(limit, reach.store, session)
     session.say("Done.")
     return 0
+
+
+def make_member(words: Sequence[str], platform: Platform, session: Session) -> None:
+    """Make, of the index that *words* describe, the image for *platform*: for its cache alone."""
+    args = build_parser("artificer").parse_args(with_stdin(words))
+    target = target_of(args, session.environ)
+    own = tuple(one for one in target.annotations if one.scope == "manifest")
+    target = target._replace(platforms=(platform,), annotations=own)
+    references = references_of(args)
+    reach = open_reach(args, session, references)
+    with reach.store.in_use():
+        cache = cache_of(args)
+        sources = sources_of(args, references, cache, reach, session)
+        base = sources.base(target.base)
+        built = build(upon(base, target, sources), base, sources)
+        if cache is not None:
+            share(cache, built.fresh, reach)
+    session.made += made(built.content, ())
 
 
 def parsed(

@@ -1,0 +1,27 @@
+"""The first Job of a submission, created with all that its pods and later watchers need."""
+
+from artificer.errors import ArtificerError
+from artificer.kubernetes.batch import Batch, graph_maps, marked, owned
+from artificer.kubernetes.cluster import Cluster
+from artificer.kubernetes.graph import Graph, ready
+from artificer.kubernetes.job import Job
+from artificer.kubernetes.manifest import manifests
+from artificer.kubernetes.run import Submission
+
+
+def created(cluster: Cluster, job: Job, graph: Graph, *, run: str) -> Submission:
+    """The first Job of *graph*, made like *job*, on the cluster."""
+    numbers = ready(graph, (), ())
+    works = tuple(graph.nodes[number].work for number in numbers)
+    *maps, document = manifests(job._replace(works=works), run)
+    maps += graph_maps(graph, run, job.options.namespace)
+    first = cluster.create(marked(document, run, graph, numbers))
+    name = str(first["metadata"]["name"])
+    for one in maps:
+        # After the Job, which it is to go with: until it is there, pods wait for it.
+        try:
+            cluster.create(owned(one, first))
+        except ArtificerError:
+            cluster.delete("jobs", name)
+            raise
+    return Submission(graph, (Batch(name, numbers),), first)

@@ -1,0 +1,82 @@
+"""Several platforms built by several pods: as many processes, each with an empty store."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.outside import Cli, Done
+from tests.parts.registries import Registry
+
+RENDER = ("job", "render", "--image", "registry.example/builder:1", "--workspace", "/workspace")
+PLATFORMS = "linux/amd64,linux/arm64"
+DOCKERFILE = "FROM scratch AS data\nCOPY data /data\nFROM scratch\nCOPY --from=data /data /d\n"
+
+ONE_LINE = ("-b", "scratch", "-f", "data", "--platform", PLATFORMS, "-t")
+OF_DOCKERFILE = ("build", ".", "-f", "Dockerfile", "--platform", PLATFORMS, "--push", "-t")
+
+
+@pytest.fixture
+def site(cli: Cli) -> Cli:
+    (cli.directory / "data").write_text("data")
+    (cli.directory / "Dockerfile").write_text(DOCKERFILE)
+    return cli
+
+
+def waves(cli: Cli, *words: str) -> list[list[str]]:
+    """What the pods of each rendered Job are told."""
+    documents: list[dict[str, Any]] = list(yaml.safe_load_all(cli(*RENDER, *words).stdout))
+    found = []
+    for document in documents:
+        build = document["spec"]["template"]["spec"]["containers"][0]
+        text = next(one["value"] for one in build["env"] if one["name"] == "ARTIFICER_JOB")
+        found.append([json.dumps([work]) for work in json.loads(text)])
+    return found
+
+
+def pod(cli: Cli, name: str, told: str) -> Done:
+    environ = {"ARTIFICER_JOB": told, "JOB_COMPLETION_INDEX": "0"}
+    return cli.machine(name)("job", "index", environ=environ)
+
+
+@pytest.mark.parametrize("line", [ONE_LINE, OF_DOCKERFILE], ids=["one-line", "dockerfile"])
+def test_pods_of_platforms_come_to_the_index_of_a_local_build(
+    site: Cli, line: tuple[str, ...], fresh_repository: str, open_registry: Registry
+) -> None:
+    cache, target = f"{fresh_repository}/cache", f"{fresh_repository}/app:1"
+    *members, whole = waves(site, "--cache-repo", cache, "--", *line, target)
+
+    made = [pod(site, f"pod-{at}", told) for at, told in enumerate(members[0])]
+    path = f"{fresh_repository.partition('/')[2]}/app/"
+    sent = [one for one in open_registry.requests() if path in one and one[:3] == "PUT"]
+    last = pod(site, "pod-last", whole[0])
+
+    local = site.machine("local")(*line, f"{fresh_repository}/local:1")
+    digest = local.stdout.strip().partition("@")[2]
+    assert [len(members), len(members[0]), len(whole), sent] == [1, 2, 1, []]
+    assert all(one.stdout == "" for one in made)
+    assert last.stdout == f"{fresh_repository}/app@{digest}\n"
+    assert " became " in made[0].stderr
+    assert " became " not in last.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--", *ONE_LINE, "registry.example/app:1"),
+        ("--cache-repo", "registry.example/c", "--cache-readonly", "--", *ONE_LINE, "r.example/a"),
+        ("--cache-repo", "registry.example/c", "--", *ONE_LINE, "r.example/a", "--no-cache"),
+        ("--cache-repo", "registry.example/c", "--", *OF_DOCKERFILE, "r.example/a", "--no-cache"),
+        (
+            *("--cache-repo", "registry.example/c", "--", "build", ".", "--push"),
+            *("-t", "registry.example/app:1", "--platform", "linux/arm64,local"),
+        ),
+        ("--cache-repo", "r.example/c", "--", "-b", "x.example/x", "-t", "r.example/a"),
+    ],
+    ids=["no cache", "read-only", "anew", "anew Dockerfile", "of the node", "one"],
+)
+def test_what_nobody_could_hand_on_is_the_work_of_one_pod(
+    site: Cli, words: tuple[str, ...]
+) -> None:
+    assert [len(wave) for wave in waves(site, *words)] == [1]
