@@ -86,17 +86,9 @@ def test_containerd_is_sent_the_changed_layer_alone(
 ) -> None:
     program = Program(("ctr", "--address", str(containerd.socket)), {"PATH": SEARCH})
 
-    # containerd may collect what it has between the two loads: then all of it is rightly sent.
-    for number in (3, 4, 5):
-        try:
-            image, _ = load_twice(Containerd(program), tmp_path / f"store{number}", number)
-        except AssertionError:
-            if number == 5:
-                raise
-        else:
-            break
+    image, _ = load_twice(Containerd(program), tmp_path / "store", 3)
 
-    listed = containerd.run("images", "ls", f"name==docker.io/bazel/engine:{number}").stdout
+    listed = containerd.run("images", "ls", "name==docker.io/bazel/engine:3").stdout
     assert image.digest in listed
 
 

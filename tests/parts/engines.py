@@ -127,6 +127,8 @@ def containerd(folder: Path, environ: Mapping[str, str]) -> Iterator[Containerd]
         f'version = 2\nroot = "{folder}/root"\nstate = "{folder}/state"\n'
         'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
         f'[grpc]\naddress = "{socket}"\n[ttrpc]\naddress = "{socket}.ttrpc"\n'
+        # It collects what nothing refers to soon after its start, even what is being imported.
+        '[plugins."io.containerd.gc.v1.scheduler"]\nstartup_delay = "1h"\nschedule_delay = "1h"\n'
     )
     ctr = command("ctr", "--address", str(socket), environ=environ)
     words = [found("containerd"), "--config", str(config)]

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple, assert_never
 
 from artificer.events import EngineLoaded
@@ -24,6 +25,8 @@ from artificer.oci.platform import Platform, select
 from artificer.oci.reference import Daemon, Named, OciArchive
 
 _CONTAINERD_NAME = "io.containerd.image.name"
+_NOT_FOUND = "not found"
+_IMPORTS = 3  # the last one with all blobs
 _DIRECTORY_VERSION = "Directory Transport Version: 1.1\n"
 
 
@@ -159,33 +162,33 @@ def _write(path: str, data: bytes) -> None:
 
 
 def _into_containerd(content: Content, name: Named, ctr: Program, reach: Reach) -> None:
-    """Import an archive without the blobs that containerd has in this namespace."""
+    """Import an archive without the blobs that containerd has in this namespace.
+
+    Nothing refers to a blob, or to what was unpacked of it, once its image is removed, or before
+    that is written: containerd may collect either at any time, and does not find it then.
+    """
     parts = parts_of(content)
-    there = frozenset(_digests(ctr.run("content", "ls", "--quiet").split()))
     annotations = {_CONTAINERD_NAME: str(name)}
+    words = ("images", "import", "--all-platforms", "-")
     sent = _Counted()
-    for without in (there, frozenset[Digest]()):
-        archive = oci_parts(
-            content, OciArchive(""), reach, annotations=annotations, without=without
-        )
-        data = sent.counting(tarred(archive, reach))
-        words = ("images", "import", "--all-platforms", "-")
-        said = ctr.ask(*words, data=data)
+    for left in reversed(range(_IMPORTS)):
+        there = _digests(ctr.run("content", "ls", "--quiet")) if left else frozenset[Digest]()
+        archive = oci_parts(content, OciArchive(""), reach, annotations=annotations, without=there)
+        said = ctr.ask(*words, data=sent.counting(tarred(archive, reach)))
         if not said.code:
             break
-        # Nothing refers to a blob whose image was just removed: it may go at any time.
-        if not any(blob.digest in without for blob in parts.blobs):
+        if not (left and (there or _NOT_FOUND in said.err)):
             raise ctr.failure(words, said)
     size = sum(blob.descriptor.size for blob in parts.blobs)
     reach.report(EngineLoaded(f"containerd:{name}", content.digest, sent.bytes, size))
 
 
-def _digests(words: Iterable[str]) -> Iterator[Digest]:
-    for word in words:
-        try:
-            yield Digest(word)
-        except InvalidDigest:
-            continue
+def _digests(lines: str) -> frozenset[Digest]:
+    found = set()
+    for line in lines.split():
+        with suppress(InvalidDigest):
+            found.add(Digest(line))
+    return frozenset(found)
 
 
 def _into_nerdctl(image: Image, name: Named, nerdctl: Program, reach: Reach) -> None:
