@@ -49,6 +49,7 @@ def test_words_are_translated() -> None:
     assert "--platform=linux/arm64" in translated(["build", "--cpu=aarch64", "//a"])
     assert translated(["cquery", "deps(//a)"])[0] == "query"
     assert translated(["version"]) == ["version"]
+    assert translated(["help"]) == translated(["--help"]) == translated([]) == ["--help"]
     assert translated([]) == ["--help"]
     run = translated(["run", "//a", "-j4", "--", "--dst=x"])
     assert run[-2:] == ["--", "--dst=x"]

@@ -84,6 +84,8 @@ def translated(words: Sequence[str], directory: str = "", home: str = "") -> lis
 
     They are given in *directory*; rc files are read there, and in *home*, where these are told.
     """
+    if list(words[:1]) in (["--help"], ["-h"]):
+        return ["--help"]
     startup = _startup(words)
     rest = startup.rest
     if not rest:
