@@ -14,7 +14,13 @@ from artificer.builder.inputs import Inputs
 from artificer.builder.known import Known
 from artificer.builder.make import made, output, second_store, share_all, shared_product, swept
 from artificer.builder.outcome import Failure, Outcome, Timing
-from artificer.builder.package_targets import Debs, DebsLock, DebsTar
+from artificer.builder.package_targets import (
+    Debs,
+    DebsLock,
+    DebsTar,
+    ManifestDebs,
+    ManifestLock,
+)
 from artificer.builder.products import Files, Layers, Passed, Product
 from artificer.builder.results import Kept, Made, NotPortable, packed, unpacked
 from artificer.builder.target_key import Key, target_key
@@ -234,7 +240,7 @@ def _looks_itself(target: Target) -> bool:
     if isinstance(target, Debs):
         # What is not locked is whatever archives have now.
         return target.lock is None
-    return isinstance(target, Pull | DebsLock | DebsTar) or (
+    return isinstance(target, Pull | DebsLock | DebsTar | ManifestDebs | ManifestLock) or (
         isinstance(target, Imported) and target.dockerfile is not None
     )
 

@@ -75,6 +75,36 @@ class InstalledDebs(NamedTuple):
     after: str = ""
 
 
+class ManifestDebs(NamedTuple):
+    """The files of what a *manifest* of rules_distroless comes to now, for *architecture*.
+
+    Of one *package* alone, or with all that it *needs*; without a name, of all. Of several
+    architectures that of the build is taken where none is said. Not *transitive*, nothing comes
+    but what the manifest names. *called* is its repository. Yields Files: .deb files.
+    """
+
+    manifest: Source
+    architecture: str = ""
+    package: str = ""
+    needs: bool = True
+    transitive: bool = True
+    called: str = ""
+
+
+class ManifestLock(NamedTuple):
+    """The lock of a *manifest*, which belongs at *path*: *old* while it is of the same request.
+
+    Otherwise as `DebsLock`, and in the form of rules_distroless.
+    """
+
+    manifest: SourceFile
+    path: str
+    old: SourceFile | None = None
+    anew: bool = False
+    update: tuple[str, ...] = ()
+    transitive: bool = True
+
+
 class TarPart(NamedTuple):
     """What the tar or package *archive* has at and below each of *paths*. Yields Files: a tar."""
 
@@ -119,12 +149,14 @@ PackageTarget = (
     | ListedDeb
     | DebsTar
     | InstalledDebs
+    | ManifestDebs
+    | ManifestLock
     | TarPart
     | Certificates
     | KeyStore
     | Controls
 )
 PACKAGE_TARGETS = (
-    *(Debs, DebsLock, ListedDeb, DebsTar, InstalledDebs),
+    *(Debs, DebsLock, ListedDeb, DebsTar, InstalledDebs, ManifestDebs, ManifestLock),
     *(TarPart, Certificates, KeyStore, Controls),
 )

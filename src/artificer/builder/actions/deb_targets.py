@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from artificer.builder.actions import distroless
+from artificer.builder.actions import distroless, manifest
 from artificer.builder.actions.deb_files import debs_tar, installed, listed_deb
 from artificer.builder.actions.packages import lock_file, package_layers
 from artificer.builder.package_targets import (
@@ -14,6 +14,8 @@ from artificer.builder.package_targets import (
     InstalledDebs,
     KeyStore,
     ListedDeb,
+    ManifestDebs,
+    ManifestLock,
     PackageTarget,
     TarPart,
 )
@@ -34,14 +36,19 @@ def made_of_packages(target: PackageTarget, task: Task) -> Product:
             return installed(target, task)
         case ListedDeb():
             return listed_deb(target, task)
-        case TarPart() | Certificates() | KeyStore() | Controls():
-            return _of_files(target, task)
         case _:
-            assert_never(target)
+            return _of_files(target, task)
 
 
-def _of_files(target: TarPart | Certificates | KeyStore | Controls, task: Task) -> Product:
+def _of_files(
+    target: ManifestDebs | ManifestLock | TarPart | Certificates | KeyStore | Controls, task: Task
+) -> Product:
+    """What rules_distroless has."""
     match target:
+        case ManifestDebs():
+            return manifest.debs(target, task)
+        case ManifestLock():
+            return manifest.lock(target, task)
         case TarPart():
             return distroless.tar_part(target, task)
         case Certificates():

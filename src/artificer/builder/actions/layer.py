@@ -74,7 +74,8 @@ def content_layer(
 
 def tar_layers(target: TarLayers, task: Task) -> Layers:
     """A layer for each tar, whose bytes stay as they are."""
-    files = [file for tar in target.tars for file in task.files(tar)]
+    # What several packages need is named by each of them, and as in Bazel it is one layer.
+    files = list(dict.fromkeys(file for tar in target.tars for file in task.files(tar)))
     layers = tuple(_tar_layer(file, task) for file in files)
     return Layers(layers, tuple(line_of(task) for _ in layers))
 

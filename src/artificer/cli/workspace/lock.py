@@ -10,7 +10,7 @@ from artificer.cli.grammar import Parser
 from artificer.cli.session import Session
 from artificer.cli.workspace.lock_debs import package_locks
 from artificer.cli.workspace.open import Workspace, opened
-from artificer.cli.workspace.options import spelled, target_parser
+from artificer.cli.workspace.options import check_patterns, spelled, target_parser
 from artificer.errors import ArtificerError, Misused
 from artificer.frontends.buildfile.load import load_repositories
 from artificer.frontends.buildfile.rules.book import BOOK
@@ -27,9 +27,10 @@ digests, URLs without a hash to hashes, branches and tags of git to commits. Wha
 it, and pins of what nothing names any more are removed; with --update everything is looked up
 anew.
 
-Debian packages of `apt` and `debs` targets with a lock have it beside their BUILD file: it is
-written where it is missing or of another request, and with --update anew; with names behind
---update, other packages keep their versions as far as they can.
+Debian packages of `apt` and `debs` targets with a lock have it beside their BUILD file, those of
+apt.install where its `lock` says, or beside the manifest. It is written where it is missing or of
+another request, and with --update anew; with names behind --update, other packages keep their
+versions as far as they can. With TARGETs, only locks of packages that these need are looked at.
 
 With --check nothing is written: it is an error if a pin is missing or one too many, and with
 --update also if something has moved.
@@ -47,7 +48,9 @@ def run_in_workspace(words: Sequence[str], session: Session) -> int:
 
 def parser() -> Parser:
     """The words that it takes."""
-    made = target_parser("lock", "[--check] [--update [PACKAGE…]] [options]", _ABOUT)
+    usage = "[TARGET…] [--check] [--update [PACKAGE…]] [options]"
+    made = target_parser("lock", usage, _ABOUT)
+    made.add_argument("targets", nargs="*", metavar="TARGET")
     group = made.add_argument_group("lock")
     group.add_argument("--check", action="store_true", help="write nothing; fail if it is stale")
     group.add_argument(
@@ -62,24 +65,15 @@ def parser() -> Parser:
 def _lock(args: Namespace, session: Session) -> int:
     if args.offline:
         raise Misused("a lock is made of what is there now: --offline cannot ask")
+    _sort_words(args)
     with opened(args, session) as workspace:
         before = workspace.lock
         options = workspace.load_options(keep_going=True)
         graph = load_repositories(workspace.root, options, BOOK).graph
         old = EMPTY if args.update == [] else before
-        images = {image_key(one): _digest(one, old, workspace) for one in _tags(graph)}
-        urls = {url: _hash(url, old, workspace) for url in _urls(graph)}
-        commits = {
-            commit_key(shown_url(one.remote), one.ref): _commit(one, old, workspace)
-            for one in _revisions(graph)
-        }
-        after = before._replace(
-            images=dict(sorted(images.items())),
-            urls=dict(sorted(urls.items())),
-            commits=dict(sorted(commits.items())),
-        )
+        after = before if args.targets else _pinned(graph, before, old, workspace)
         told = list(before.differences(after))
-        locks = package_locks(workspace)
+        locks = package_locks(workspace, graph)
         told += [line for one in locks for line in one.told]
         stale = [*(["artificer.lock"] if after != before else []), *(one.name for one in locks)]
         if args.check and stale:
@@ -97,6 +91,30 @@ def _lock(args: Namespace, session: Session) -> int:
     said = f"{', '.join(stale)} is written" if stale else "artificer.lock is up to date"
     session.say(f"{said}.")
     return 0
+
+
+def _sort_words(args: Namespace) -> None:
+    """Take labels behind --update for the targets that they are; other words are none."""
+    targets = [one for one in args.update or () if one.startswith(("//", "@", ":"))]
+    if targets:
+        args.update = [one for one in args.update if one not in targets]
+        args.targets += targets
+    if args.targets:
+        check_patterns(args.targets, "lock")
+
+
+def _pinned(graph: Graph, before: Lock, old: Lock, workspace: Workspace) -> Lock:
+    images = {image_key(one): _digest(one, old, workspace) for one in _tags(graph)}
+    urls = {url: _hash(url, old, workspace) for url in _urls(graph)}
+    commits = {
+        commit_key(shown_url(one.remote), one.ref): _commit(one, old, workspace)
+        for one in _revisions(graph)
+    }
+    return before._replace(
+        images=dict(sorted(images.items())),
+        urls=dict(sorted(urls.items())),
+        commits=dict(sorted(commits.items())),
+    )
 
 
 def _tags(graph: Graph) -> Iterator[Named]:

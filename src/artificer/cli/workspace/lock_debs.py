@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from artificer.builder.lock import write_text
 from artificer.builder.package_lock import LockedSet, differences, read_packages
-from artificer.builder.package_targets import Debs, DebsLock
+from artificer.builder.package_targets import Debs, DebsLock, ManifestLock
 from artificer.builder.products import Files
-from artificer.builder.targets import Declared, SourceFile, TargetId
+from artificer.builder.targets import Declared, Graph, SourceFile, Target, TargetId
 from artificer.cli.workspace.open import Workspace, pinned
 from artificer.errors import Misused
 from artificer.frontends.buildfile.load import load_graph
@@ -23,17 +24,18 @@ class PackageLock(NamedTuple):
     told: tuple[str, ...]
 
 
-def package_locks(workspace: Workspace) -> list[PackageLock]:
-    """The locks of all targets of *workspace* with packages that have to be written."""
-    found = load_graph(workspace.root, ["//..."], workspace.load_options(keep_going=True), BOOK)
-    graph = pinned(found.graph, workspace.lock)
+def package_locks(workspace: Workspace, repositories: Graph) -> list[PackageLock]:
+    """The locks of targets of *workspace*, and of its *repositories*, that have to be written.
+
+    All of them, unless the command line names targets.
+    """
+    graph, locks = _meant(workspace, repositories)
     update = workspace.args.update
     known: set[str] = set()
     wishes = {
         TargetId(f"{one.label}.lock", one.platform): (declared, wish)
-        for one, declared in graph.items()
-        if isinstance(declared.target, Debs)
-        and (wish := _wish(declared.target, update, known)) is not None
+        for one, declared in locks.items()
+        if (wish := _wish(declared.target, update, known)) is not None
     }
     if lost := set(update or ()) - known:
         raise Misused(
@@ -51,25 +53,88 @@ def package_locks(workspace: Workspace) -> list[PackageLock]:
     made = {}
     for one, (declared, _) in wishes.items():
         product = outcome.products[one]
-        if isinstance(product, Files) and isinstance(declared.target, Debs):
+        if isinstance(product, Files):
             made[_path(declared.target)] = product.files[0].path
     return list(_changed(made, workspace.root))
 
 
-def _wish(target: Debs, update: list[str] | None, known: set[str]) -> DebsLock | None:
+def write_lock(declared: Declared, graph: Graph, workspace: Workspace) -> int:
+    """Write the lock of a manifest anew, as ``bazel run @NAME//:lock`` does."""
+    target, one = declared.target, declared.id
+    if not isinstance(target, ManifestLock):
+        raise TypeError("not a lock")
+    anew = declared._replace(target=target._replace(anew=True))
+    outcome = workspace.make([one], {**graph, one: anew})
+    outcome.check()
+    product, session = outcome.products[one], workspace.session
+    made = {target.path: product.files[0].path} if isinstance(product, Files) else {}
+    name = os.path.relpath(target.path, workspace.root)
+    said = "is up to date"
+    for lock in _changed(made, workspace.root):
+        write_text(lock.path, lock.text)
+        said = "is written"
+        for line in lock.told:
+            session.out(line)
+    session.say(f"{name} {said}.")
+    if not declared.attributes.get("lock"):
+        folder, _, file = name.rpartition("/")
+        session.say(f'Add `lock = "//{folder}:{file}"` at {declared.place}.')
+    return 0
+
+
+def _meant(workspace: Workspace, repositories: Graph) -> tuple[Graph, Graph]:
+    """All targets that are needed, and those of them that are of a lock."""
+    asked = workspace.args.targets
+    found = load_graph(
+        workspace.root, asked or ["//..."], workspace.load_options(keep_going=not asked), BOOK
+    )
+    names = {one.label.partition("//")[0] for one in found.graph}
+    manifests = {
+        one: declared
+        for one, declared in repositories.items()
+        if isinstance(declared.target, ManifestLock)
+        and (not asked or one.label.partition("//")[0] in names)
+        and not (declared.attributes.get("nolock") and not declared.attributes.get("lock"))
+    }
+    graph = pinned({**found.graph, **manifests}, workspace.lock)
+    locks = {
+        one: declared
+        for one, declared in graph.items()
+        if isinstance(declared.target, Debs | ManifestLock)
+    }
+    return graph, locks
+
+
+def _wish(
+    target: Target, update: list[str] | None, known: set[str]
+) -> DebsLock | ManifestLock | None:
     """What makes the lock of *target*; names that it has are added to *known*."""
-    if not _path(target):
+    if isinstance(target, ManifestLock):
+        names = _names(target.old, known) if update else set()
+        asked = tuple(one for one in update or () if one in names)
+        return target._replace(anew=update == [], update=asked)
+    if not isinstance(target, Debs) or not _path(target):
         return None
     bare = target._replace(lock=None, unlocked="")
-    if not update or target.lock is None:
+    if not update or not isinstance(target.lock, SourceFile):
         return DebsLock(bare, target.lock, update == [])
-    there = read_packages(target.lock.path).packages.values()
-    names = {one.name for packages in there for one in packages}
-    known |= names
+    names = _names(target.lock, known)
     return DebsLock(bare, target.lock, update=tuple(one for one in update if one in names))
 
 
-def _path(target: Debs) -> str:
+def _names(lock: SourceFile | None, known: set[str]) -> set[str]:
+    """The packages of *lock*, which are added to *known*."""
+    there = read_packages(lock.path).packages.values() if lock is not None else ()
+    names = {one.name for packages in there for one in packages}
+    known |= names
+    return names
+
+
+def _path(target: Target) -> str:
+    if isinstance(target, ManifestLock):
+        return target.path
+    if not isinstance(target, Debs):
+        return ""
     return target.lock.path if isinstance(target.lock, SourceFile) else target.unlocked
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from artificer.builder.outcome import Outcome
+from artificer.builder.package_targets import ManifestLock
 from artificer.builder.products import Files, Images, Layers, Product
 from artificer.builder.running import Where, insecure_registries, pushed
 from artificer.builder.targets import (
@@ -26,6 +27,7 @@ from artificer.cli.engines import Engines
 from artificer.cli.grammar import Once, Parser
 from artificer.cli.results import made
 from artificer.cli.session import Made, Session
+from artificer.cli.workspace.lock_debs import write_lock
 from artificer.cli.workspace.open import Workspace, opened
 from artificer.cli.workspace.options import check_patterns, spelled, target_parser
 from artificer.cli.workspace.outputs import copy, put_other
@@ -38,6 +40,7 @@ _ABOUT = """\
 Make a target, and do what it is for. An image or a bundle is loaded into the container engine
 that is found, as bazel/PACKAGE:NAME, and the command that starts it is printed; it is started
 when there are ARGS, or its rule says so. A push target pushes. A program is started.
+@NAME//:lock of apt.install writes its lock.
 
 ARGS after `--` are those of the program; of a push: --dst=REFERENCE, -r REPOSITORY, -t TAG; of
 an image: options of `docker run`, then a second `--`, then what the container is given.
@@ -93,9 +96,13 @@ def _run(args: Namespace, words: tuple[str, ...], session: Session) -> int:
         loaded = workspace.load(args.targets)
         if len(loaded.roots) != 1:
             raise Misused(f"run takes one target, and these are {len(loaded.roots)}")
+        one = _meant(loaded.roots[0], loaded.graph)
+        if isinstance(loaded.graph[one].target, ManifestLock):
+            if words:
+                raise Misused(f"{words[0]}: a lock is written, and no other file is changed")
+            return write_lock(loaded.graph[one], loaded.graph, workspace)
         outcome = workspace.make(loaded.roots, loaded.graph)
         outcome.check()
-        one = _meant(loaded.roots[0], loaded.graph)
         return _act(loaded.graph[one], words, outcome, loaded.graph, workspace)
 
 

@@ -335,7 +335,11 @@ class Loader:
                 lines += [f'load("{bundled.SKYLIB}", _{name} = "{name}")', f"{name} = _{name}"]
                 continue
             key = rule_key(self._rulebook, module, name)
-            if key:
+            field, equals, inner = (key or "").partition("=")
+            if equals:
+                lines.append(bundled.rule_text(f"_{field}", inner, "declare"))
+                lines.append(f"{name} = struct({field} = _{field})")
+            elif key:
                 lines.append(bundled.rule_text(name, key, "declare"))
             elif key == "":
                 lines.append(f"def {name}(*args, **attributes):\n    pass\n")

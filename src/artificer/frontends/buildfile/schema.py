@@ -242,9 +242,10 @@ class Rulebook(NamedTuple):
     """All rules that there are, and how files come by them.
 
     *native* are there without a load in BUILD files, *workspace* in WORKSPACE files, *module* in
-    MODULE.bazel. *modules* say which rule a load gives, name → rule's key in *rules*: by
-    ``@repo//pkg:file.bzl``, or by ``@repo`` for all other files of it. A name of a known
-    repository that is in neither is taken from *rules* if it is there. *extensions* do so for
+    MODULE.bazel. *modules* say which rule a load gives, name → rule's key in *rules* (a struct
+    with it where that is ``FIELD=KEY``): by ``@repo//pkg:file.bzl``, or by ``@repo`` for all its
+    other files. A name of a known repository that is in neither is taken from *rules* if it is
+    there. *extensions* do so for
     ``use_extension``: ``@rules_oci//oci:extensions.bzl%oci`` → tag → rule's key.
     """
 

@@ -1,6 +1,7 @@
 """All rules, and which file of which rule set gives them."""
 
 from artificer.frontends.buildfile.rules import (
+    apt_install,
     cc,
     debian,
     debian_lists,
@@ -40,6 +41,7 @@ RULES = {
     **tar_bzl.RULES,
     **debian.RULES,
     **debian_lists.RULES,
+    **apt_install.RULES,
     **distroless.RULES,
     **distroless_files.RULES,
 }
@@ -118,6 +120,8 @@ _MODULES = {
     "@distroless_rules": {},
     "@distroless": {},
     "@rules_distroless": distroless_files.NAMES,
+    "@rules_distroless//apt:apt.bzl": {"apt": "install=apt_install"},
+    "@rules_distroless//apt:index.bzl": {"deb_index": "apt_install"},
     "@io_bazel_rules_python": {},
     "@rules_python": {},
     "@rules_java": {},

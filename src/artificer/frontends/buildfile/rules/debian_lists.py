@@ -3,22 +3,18 @@
 import re
 from collections.abc import Mapping
 
-from artificer.builder.naming import Output, Source, SourceFile, TargetId
-from artificer.builder.package_lock import read_packages
+from artificer.builder.naming import Output, Source
 from artificer.builder.package_targets import Debs, DebsTar, InstalledDebs, ListedDeb
 from artificer.builder.recipe import AddDebs
 from artificer.builder.targets import (
-    Archive,
     Content,
     Fetch,
-    Group,
     ImageTarget,
     Put,
-    Refused,
     Target,
     Wishes,
 )
-from artificer.errors import ArtificerError, Misused
+from artificer.errors import Misused
 from artificer.frontends.buildfile.rules.docker import CREATED_BY
 from artificer.frontends.buildfile.rules.values import rules_of
 from artificer.frontends.buildfile.schema import (
@@ -28,7 +24,6 @@ from artificer.frontends.buildfile.schema import (
     Repository,
     Rule,
     Synthetic,
-    flag,
     label,
     labels,
     string,
@@ -36,7 +31,7 @@ from artificer.frontends.buildfile.schema import (
 )
 from artificer.sources.debian.archives.sourceslist import archive_of
 from artificer.sources.debian.values import Archive as Repo
-from artificer.sources.debian.values import Locked, Wanted
+from artificer.sources.debian.values import Wanted
 
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
 _LIST = "file:Packages.json"
@@ -103,69 +98,6 @@ def _files_of(call: Call) -> dict[str, str]:
     return {f"{_UNUSUAL.sub('_', name)}.deb": name for name in names}
 
 
-def _install(call: Call, context: Context) -> Mapping[str, Repository]:
-    """What a lock of rules_distroless has: ``@NAME//PACKAGE/ARCH``, and all of them at once."""
-    if not call.value("lock"):
-        target = Refused(
-            "apt.install",
-            f"@{call.name} has no lock",
-            "add `lock = …`, or use `apt(packages = […], lock = …)` and `artificer lock`",
-        )
-        return {call.name: Synthetic(dict.fromkeys((f":{call.name}", ":flat"), target))}
-    source = context.source(call.string("lock"))
-    if not isinstance(source, SourceFile):
-        context.fail(call, "lock", "the lock is made by a target", "name a file of the workspace")
-    try:
-        locked = read_packages(source.path).packages
-    except ArtificerError as error:
-        context.fail(call, "lock", error.message, error.hint)
-    platform = context.platform.architecture if context.platform else ""
-    own = platform if platform in locked else next(iter(sorted(locked)), "")
-    targets: dict[str, Target] = {}
-    for architecture, packages in locked.items():
-        for one in packages:
-            targets |= _package(one, architecture, call.name)
-    for one in locked.get(own, ()):
-        targets[f"{one.name}:{one.name}"] = _group(call.name, f"{one.name}/{own}:data")
-        targets[f"{one.name}:control"] = _group(call.name, f"{one.name}/{own}:deb")
-    names = [f"{one.name}/{own}:deb" for one in locked.get(own, ())]
-    return {call.name: Synthetic(targets | _together(call.name, names))}
-
-
-def _package(one: Locked, architecture: str, name: str) -> dict[str, Target]:
-    place = f"{one.name}/{architecture}"
-    fetched = Fetch(one.urls, f"{one.name}_{architecture}.deb", sha256=one.sha256)
-    debs = (Put(_output(name, f"{place}:deb")),)
-    return {
-        f"{place}:deb": fetched,
-        f"{place}:control": _group(name, f"{place}:deb"),
-        f"{place}:data": Archive(Content(debs=debs, keep_times=True), "data.tar"),
-        f"{place}:{architecture}": _group(name, f"{place}:data"),
-    }
-
-
-def _together(name: str, debs: list[str]) -> dict[str, Target]:
-    puts = tuple(Put(_output(name, one)) for one in debs)
-    flat = Archive(Content(debs=puts, keep_times=True), "flat.tar")
-    data_files = tuple(_output(name, f"{one.removesuffix(':deb')}:data") for one in debs)
-    # Each tar says in status.d what is in it.
-    nothing = Archive(Content(), "dpkg_status.tar")
-    return {
-        ":flat": flat,
-        ":packages": Group(data_files),
-        f":{name}": Group(data_files),
-        ":dpkg_status": nothing,
-    }
-
-
-def _group(name: str, place: str) -> Group:
-    return Group((_output(name, place),))
-
-
-def _output(name: str, place: str) -> Output:
-    return Output(TargetId(f"@{name}//{place}"))
-
-
 def _download(call: Call, context: Context) -> Target:
     """The packages that an image lacks, with all that they need, out of its own archives."""
     packages = call.strings("packages")
@@ -217,18 +149,6 @@ RULES = rules_of(
         {"packages": ANY, "sources": labels()},
         repository=_list,
         starlark=_packages_file,
-    ),
-    Rule(
-        "apt_install",
-        {
-            "manifest": label(),
-            "lock": label(),
-            "nolock": flag(),
-            "resolve_transitive": flag(default=True),
-            "mergedusr": flag(),
-            "package_template": label(refused="targets of packages are what they are"),
-        },
-        repository=_install,
     ),
     Rule(
         "download_pkgs",
