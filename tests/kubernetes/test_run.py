@@ -15,7 +15,7 @@ from artificer.kubernetes.cluster import Forbidden, NotFound
 from artificer.kubernetes.graph import Graph, LostGraph, Node, ready
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from artificer.kubernetes.manifest import manifest
-from artificer.kubernetes.run import Circumstances, Submission, Watch, submission_of
+from artificer.kubernetes.run import Circumstances, Submission, Watch, names_of, submission_of
 from artificer.kubernetes.submit import created
 from artificer.stop import Stop
 from tests.kubernetes.recordings import WATCHES, Fake, each, whole
@@ -340,6 +340,7 @@ def test_a_graph_that_was_never_kept_is_said_to_be_lost(fake: Fake) -> None:
         submission_of(told.cluster, "build-00001")
 
     assert "submit again" in str(caught.value.hint)
+    assert names_of(told.cluster, "build-00001") == ("build-00001",)
 
 
 def test_the_targets_of_a_job_are_read_from_its_pods_words(fake: Fake) -> None:

@@ -182,21 +182,29 @@ def _told(container: Document, works: Sequence[Work]) -> list[Document]:
     return [*others, {"name": WORK_VARIABLE, "value": work_text(works)}]
 
 
-def graph_of(document: Document, cluster: Cluster) -> tuple[Graph, Batch]:
-    """The graph that a Job is a part of, and which part: of its annotations, or of its work."""
+def graph_of(document: Document, cluster: Cluster) -> Graph:
+    """The graph that a Job is a part of: of its annotations, or of its work."""
     metadata, spec = document["metadata"], document["spec"]
     notes = metadata.get("annotations", {})
-    name, count = str(metadata["name"]), int(spec.get("completions", 1))
     text = notes.get(GRAPH) or _of_maps(notes.get(GRAPH_MAPS, ""), cluster)
     if text:
-        graph, numbers = unpacked(text), tuple(sorted(ranges(notes.get(NODES, ""))))
-        if len(numbers) != count or numbers[-1] >= len(graph.nodes):
-            raise LostGraph(f"the annotations of the Job {name} are about other targets")
-        return graph, Batch(name, numbers)
+        return unpacked(text)
+    name, count = str(metadata["name"]), int(spec.get("completions", 1))
     works = _works(document, cluster)[:count]
     works += [Work(f"{name}[{number}]", ()) for number in range(len(works), count)]
-    graph = Graph(tuple(map(Node, works)), int(spec.get("parallelism", 1)))
-    return graph, Batch(name, tuple(range(count)))
+    return Graph(tuple(map(Node, works)), int(spec.get("parallelism", 1)))
+
+
+def batch_of(document: Document, graph: Graph) -> Batch:
+    """Which part of *graph* a Job is."""
+    metadata, count = document["metadata"], int(document["spec"].get("completions", 1))
+    name, notes = str(metadata["name"]), metadata.get("annotations", {})
+    if graph.flat:
+        return Batch(name, tuple(range(count)))
+    numbers = tuple(sorted(ranges(notes.get(NODES, ""))))
+    if len(numbers) != count or numbers[-1] >= len(graph.nodes):
+        raise LostGraph(f"the annotations of the Job {name} are about other targets")
+    return Batch(name, numbers)
 
 
 def _of_maps(names: str, cluster: Cluster) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import Note, Report, TargetFailed, Warned
-from artificer.kubernetes.batch import RUN, Batch, following, graph_of
+from artificer.kubernetes.batch import RUN, Batch, batch_of, following, graph_of
 from artificer.kubernetes.board import Board, Tellers
 from artificer.kubernetes.cluster import (
     Change,
@@ -68,24 +68,40 @@ class Submission(NamedTuple):
 
 def submission_of(cluster: Cluster, name: str) -> Submission:
     """What a Job and those submitted with it are, as the cluster keeps it."""
-    first = cluster.find("jobs", name)
-    if first is None:
+    first = _found(cluster, name)
+    graph, run = graph_of(first, cluster), _run_of(first)
+    alone = graph.flat or not run
+    jobs = (first,) if alone else cluster.listed("jobs", Selector(labels=f"{RUN}={run}"))
+    return Submission(graph, tuple(batch_of(one, graph) for one in jobs), first)
+
+
+def names_of(cluster: Cluster, name: str) -> tuple[str, ...]:
+    """A Job and those submitted with it, also when nobody knows any more what they are."""
+    run = _run_of(_found(cluster, name))
+    if not run:
+        return (name,)
+    jobs = cluster.listed("jobs", Selector(labels=f"{RUN}={run}"))
+    return tuple(str(one["metadata"]["name"]) for one in jobs)
+
+
+def _found(cluster: Cluster, name: str) -> Document:
+    found = cluster.find("jobs", name)
+    if found is None:
         raise NotFound(
             f"there is no Job {name} in the namespace {cluster.namespace()}",
             hint="`kubectl get jobs -l app.kubernetes.io/managed-by=artificer` lists them; "
             "a finished one is kept for the time of `--keep`",
         )
-    graph, batch = graph_of(first, cluster)
-    run = first["metadata"].get("labels", {}).get(RUN)
-    if graph.flat or not run:
-        return Submission(graph, (batch,), first)
-    jobs = cluster.listed("jobs", Selector(labels=f"{RUN}={run}"))
-    return Submission(graph, tuple(graph_of(one, cluster)[1] for one in jobs), first)
+    return found
+
+
+def _run_of(job: Document) -> str:
+    return str(job["metadata"].get("labels", {}).get(RUN, ""))
 
 
 def selectors(submission: Submission) -> dict[Kind, Selector]:
     """What to watch of *submission*: Jobs and pods by label, and of events the warnings."""
-    run = submission.first["metadata"].get("labels", {}).get(RUN)
+    run = _run_of(submission.first)
     warnings = Selector(fields="type=Warning")
     if run:
         mine = Selector(labels=f"{RUN}={run}")

@@ -62,6 +62,25 @@ def test_pods_of_platforms_come_to_the_index_of_a_local_build(
 
 
 @pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--name", "web"), [("name", "web-0"), ("name", "web-1")]),
+        (("--generate-name", "build-"), [("generateName", "build-")] * 2),
+    ],
+)
+def test_each_wave_has_a_name_of_its_own(
+    site: Cli, words: tuple[str, ...], names: list[tuple[str, str]]
+) -> None:
+    line = ("--", *ONE_LINE, "registry.example/app:1")
+
+    printed = site(*RENDER, *words, "--cache-repo", "registry.example/c", *line).stdout
+
+    found = [one["metadata"] for one in yaml.safe_load_all(printed)]
+    assert [next(iter(one.items())) for one in found] == names
+    assert [one["labels"]["artificer/wave"] for one in found] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("--", *ONE_LINE, "registry.example/app:1"),

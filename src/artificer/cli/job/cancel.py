@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from artificer.cli.command import run_command
 from artificer.cli.job.open import named_parser, open_cluster
 from artificer.cli.session import Session
-from artificer.kubernetes.run import cancel, submission_of
+from artificer.kubernetes.run import cancel, names_of
 
 _ABOUT = """\
 Delete a Job, and those that were submitted with it, and wait until their pods have ended: each is
@@ -22,6 +22,6 @@ def run(words: Sequence[str], session: Session) -> int:
 def _cancel(args: Namespace, session: Session) -> int:
     cluster = open_cluster(args, session)
     session.farewell = f"the Job may go on: `kubectl delete job {args.name}`"
-    cancel(cluster, submission_of(cluster, args.name).names, session.report)
+    cancel(cluster, names_of(cluster, args.name), session.report)
     session.say(f"cancelled {args.name}")
     return 0

@@ -3,11 +3,11 @@
 import hashlib
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from artificer.cli.command import run_command
 from artificer.cli.grammar import Parser
-from artificer.cli.job.grammar import GENERATED, job_options, job_parser, split
+from artificer.cli.job.grammar import job_options, job_parser, split
 from artificer.cli.job.graph import graph_of
 from artificer.cli.job.source import source_of
 from artificer.cli.job.works import Asked, asked
@@ -16,7 +16,7 @@ from artificer.errors import Misused
 from artificer.events import Warned
 from artificer.kubernetes.batch import in_wave
 from artificer.kubernetes.document import yaml_of
-from artificer.kubernetes.graph import waves
+from artificer.kubernetes.graph import Graph, waves
 from artificer.kubernetes.job import GitSource, Job, JobOptions, Work
 from artificer.kubernetes.manifest import Document, manifests
 
@@ -64,31 +64,33 @@ def _render(args: Namespace, command: Sequence[str], session: Session) -> int:
                 hint="name a commit: `--git URL#COMMIT`",
             )
         )
-    documents = _ordered(job, found) if job.options.cache.keeps else manifests(_named(job))
+    named = _named if not args.name and not args.generate_name else _as_it_is
+    graph = graph_of(job, found)
+    # Without a cache each pod makes what it needs: nobody waits for anybody.
+    waiting = job.options.cache.keeps and not graph.flat
+    documents = _ordered(job, graph, named) if waiting else manifests(named(job))
     session.out(yaml_of(documents).rstrip("\n"))
     return 0
 
 
-def _ordered(job: Job, found: Asked) -> Sequence[Document]:
-    """The documents of *job*; of targets that need each other, those of a Job for each wave."""
-    graph = graph_of(job, found)
-    if graph.flat:
-        return manifests(_named(job))
+def _ordered(job: Job, graph: Graph, named: Callable[[Job], Job]) -> Sequence[Document]:
+    """The documents of a Job for each wave of *graph*, all like *job*."""
     documents: list[Document] = []
     for number, wave in enumerate(waves(graph)):
         works = tuple(graph.nodes[one].work for one in wave)
         name = job.options.name
         options = job.options._replace(name=f"{name}-{number}" if name else "")
-        part = _named(job._replace(works=works, options=options))
+        part = named(job._replace(works=works, options=options))
         documents += [in_wave(one, number) for one in manifests(part)]
     return documents
 
 
 def _named(job: Job) -> Job:
-    """*job* with a name, if the server is not to choose it."""
-    if job.options.name or job.options.generate_name != GENERATED:
-        return job
     return job._replace(options=job.options._replace(name=name_of(job)))
+
+
+def _as_it_is(job: Job) -> Job:
+    return job
 
 
 def wanted(args: Namespace, command: Sequence[str], session: Session) -> tuple[Job, Asked]:
