@@ -285,6 +285,9 @@ def test_roots_are_kept_and_further_layers_put_upon_them(
         done = roots.ran(root, "cat /more; ls -d /srv 2>&1; echo x > /x")
         layer = roots.adopted(root, done)
         roots.ran(root, "true")
+    # Who served it looks whether anything was changed, and then gives it back.
+    state = Path(roots.state_of("chroot", sandbox_folder))
+    wait_until(lambda: not list(state.glob("roots/*/work-*")))
     with pod.at((base, more, layer)) as root:
         assert roots.ran(root, "cat /x").said == "x\n"
 
