@@ -96,12 +96,16 @@ class BlobSent(NamedTuple):
 
 
 class BlobProgress(NamedTuple):
-    """*done* of *total* bytes of a blob are through; *verb* says what is done with them."""
+    """*done* of *total* bytes of a blob are through; *verb* says what is done with them.
+
+    *name* is what people call it, where that is not the digest.
+    """
 
     digest: Digest
     done: int
     total: int
     verb: str
+    name: str = ""
 
 
 class ManifestSent(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from artificer.errors import ArtificerError, Misused, Transient
-from artificer.events import Event, Warned
+from artificer.events import BlobProgress, Event, Warned
 from artificer.http.request import Request, Response
 from artificer.oci.digest import Digest
 from artificer.sources.url import NotFetched, Web, WrongHash, fetch, wanted
@@ -135,6 +135,23 @@ def test_a_broken_download_goes_on_where_it_broke(web: Callable[..., Web]) -> No
     assert [request.headers.get("Range") for request in server.asked] == [
         None, "bytes=1000-", "bytes=71000-",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [(URL, "file.deb"), (f"https://me:word@files.example/by-hash/{HASH}", "files.example")],
+)
+def test_a_large_download_is_told_by_its_name_and_to_its_end(
+    web: Callable[..., Web], told: list[Event], url: str, name: str
+) -> None:
+    data = DATA * 20
+
+    fetch(wanted([url]), web(Server({url: data})))
+
+    seen = [event for event in told if isinstance(event, BlobProgress)]
+    assert {event.name for event in seen} == {name}
+    assert 0 < seen[0].done < len(data)
+    assert seen[-1].done == seen[-1].total == len(data)
 
 
 def test_a_download_that_always_breaks_is_given_up(web: Callable[..., Web]) -> None:

@@ -144,10 +144,15 @@ def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:
 
 def _watched(chunks: Iterable[bytes], descriptor: Descriptor, reach: Reach) -> Iterator[bytes]:
     done = told = 0
-    for chunk in chunks:
-        reach.stop.check()
-        done += len(chunk)
-        if done - told >= _PROGRESS:
-            told = done
-            reach.report(BlobProgress(descriptor.digest, done, descriptor.size, "read"))
-        yield chunk
+    try:
+        for chunk in chunks:
+            reach.stop.check()
+            done += len(chunk)
+            if done - told >= _PROGRESS:
+                told = done
+                reach.report(BlobProgress(descriptor.digest, done, descriptor.size, "read"))
+            yield chunk
+    finally:
+        if told:
+            # Nothing more is read, also where that is not all.
+            reach.report(BlobProgress(descriptor.digest, done, done, "read"))

@@ -292,7 +292,7 @@ class _Upload:
                     break
                 at += len(piece)
                 self._read += len(piece)
-                if at - told >= _REPORTED:
+                if at - told >= _REPORTED or at == self._descriptor.size >= _REPORTED:
                     told = at
                     self._tell(at)
                 yield piece

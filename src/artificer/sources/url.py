@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 _KIND = "url"
 _CHUNK = 1 << 18
 _TRIES = 4
-_PROGRESS = 8 * limits.MIB
+_PROGRESS = limits.MIB
+_HASH = re.compile(r"[0-9a-f]{64}")
 _OK, _PARTIAL = 200, 206
 _NO_MIRRORS, _NO_LOGINS = Mirrors(), Logins()
 _REFUSED = (401, 403)
@@ -275,7 +277,7 @@ def _read(path: str) -> Iterator[bytes]:
 
 def _download(url: str, web: Web) -> Iterator[bytes]:
     """Yield the bytes at *url*; where a connection breaks, the rest is asked for."""
-    offset, tag, failures = 0, "", 0
+    offset, tag, failures, told = 0, "", 0, 0
     while True:
         headers = {"Range": f"bytes={offset}-", "If-Range": tag} if offset else {}
         try:
@@ -287,14 +289,25 @@ def _download(url: str, web: Web) -> Iterator[bytes]:
                 total = int(response.headers.get("content-length", "0") or 0) + offset
                 for chunk in response.chunks():
                     offset += len(chunk)
-                    if offset % _PROGRESS < len(chunk):
-                        web.report(BlobProgress(Digest.of(url.encode()), offset, total, "fetch"))
+                    if offset - told >= _PROGRESS:
+                        told = offset
+                        web.report(_progress(url, offset, total))
                     yield chunk
+                if told:
+                    web.report(_progress(url, offset, offset))
                 return
         except Transient:
             failures += 1
             if failures == _TRIES or not tag:
                 raise
+
+
+def _progress(url: str, done: int, total: int) -> BlobProgress:
+    parts = urlsplit(redacted(url))
+    name = parts.path.rpartition("/")[2]
+    # What is named by its hash says less than whose it is.
+    shown = parts.hostname or "" if _HASH.fullmatch(name) else name
+    return BlobProgress(Digest.of(url.encode()), done, total, "fetch", shown)
 
 
 def check_status(response: Response, url: str, web: Web, *, partial: bool = False) -> None:

@@ -68,3 +68,14 @@ def test_a_bar_is_gone_before_data_is_printed() -> None:
 
     assert "data\n" in screen.getvalue()
     assert screen.getvalue().partition("data\n")[2] == after == ""
+
+
+def test_a_bar_has_the_name_that_people_know_and_no_markup() -> None:
+    screen = Terminal()
+    session = Session({"TERM": "xterm"}, io.StringIO(), screen, screen)
+    session.console.choose("auto")
+
+    session.report(BlobProgress(Digest.of(b""), 1, 2, "fetch", "a[/b]\x1b[2J"))
+    session.close()
+
+    assert "fetch a[/b]\\x1b[2J" in screen.getvalue()

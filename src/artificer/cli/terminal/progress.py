@@ -12,6 +12,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from artificer.cli.terminal.console import visible
 from artificer.events import BlobProgress
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Bars:
     def __init__(self, stream: TextIO) -> None:
         self._tasks: dict[tuple[Digest, str], TaskID] = {}
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -37,7 +38,7 @@ class Bars:
         """Draw how far a blob has come; a finished one's bar goes."""
         key = (event.digest, event.verb)
         if key not in self._tasks:
-            title = f"{event.verb} {event.digest.short}"
+            title = f"{event.verb} {visible(event.name) or event.digest.short}"
             self._tasks[key] = self._progress.add_task(title, total=event.total)
         if event.done >= event.total:
             self._progress.remove_task(self._tasks.pop(key))

@@ -189,6 +189,7 @@ def acquire(locked: Sequence[Locked], web: Web) -> dict[Locked, str]:
     found: dict[Locked, str] = {}
     total = sum(one.size for one in locked)
     name = Digest.of(b"".join(one.sha256.encode() for one in locked))
+    shown = f"{len(locked)} package{'' if len(locked) == 1 else 's'}"
     lock = threading.Lock()
     done = 0
 
@@ -198,7 +199,7 @@ def acquire(locked: Sequence[Locked], web: Web) -> dict[Locked, str]:
         with lock:
             found[package] = path
             done += package.size
-            web.report(BlobProgress(name, done, total, "fetch"))
+            web.report(BlobProgress(name, done, total, "fetch", shown))
 
     _all([_work(one, number, package) for number, package in enumerate(locked)], web)
     return {package: found[package] for package in locked}
