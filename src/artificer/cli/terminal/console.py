@@ -119,7 +119,7 @@ class Console:
             from artificer.cli.terminal.progress import Bars
 
             self._bars = Bars(self._stream)
-        self._bars.move(event)
+        self._bars.move(event._replace(name=visible(event.name)))
 
     def _line(self, text: str) -> None:
         if self._bars is not None:

@@ -12,7 +12,6 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from artificer.cli.terminal.console import visible
 from artificer.events import BlobProgress
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Bars:
         """Draw how far a blob has come; a finished one's bar goes."""
         key = (event.digest, event.verb)
         if key not in self._tasks:
-            title = f"{event.verb} {visible(event.name) or event.digest.short}"
+            title = f"{event.verb} {event.name or event.digest.short}"
             self._tasks[key] = self._progress.add_task(title, total=event.total)
         if event.done >= event.total:
             self._progress.remove_task(self._tasks.pop(key))
