@@ -13,6 +13,7 @@ Status: install ok installed
 Architecture: amd64
 Source: glibc
 Version: 2.36-9
+Installed-Size: 12699
 """
 BASH = LIBC.replace("libc6", "bash").replace("Source: glibc\n", "").replace("2.36-9", "5.2-15")
 
@@ -22,7 +23,9 @@ def image(cli: Cli, work: Path, reference: str, *stanzas: str) -> str:
     database.parent.mkdir(parents=True, exist_ok=True)
     database.write_text("\n".join(stanzas))
     (work / "etc").mkdir(exist_ok=True)
-    (work / "etc/os-release").write_text('ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"\n')
+    (work / "etc/os-release").write_text(
+        'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"\nVERSION_CODENAME=bookworm\n'
+    )
     cli("-b", "scratch", "-f", "var", "etc", "-t", reference)
     return reference
 
@@ -47,7 +50,12 @@ def test_an_image_lists_its_packages_wherever_it_is(cli: Cli, work: Path, kind: 
 
     told = json.loads(cli("packages", "list", it, "--format", "json").stdout)
 
-    assert told["distribution"] == {"id": "debian", "version": "12", "name": "Debian 12"}
+    assert told["distribution"] == {
+        "id": "debian",
+        "version": "12",
+        "name": "Debian 12",
+        "codename": "bookworm",
+    }
     assert told["packages"] == [
         {
             "name": "libc6",
@@ -56,6 +64,9 @@ def test_an_image_lists_its_packages_wherever_it_is(cli: Cli, work: Path, kind: 
             "source": "glibc",
             "source_version": "2.36-9",
             "status": "installed",
+            "purl": "pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=bookworm",
+            "installed_size": 13003776,
+            "read_from": "/var/lib/dpkg/status",
         }
     ]
 

@@ -1,17 +1,23 @@
 """Lists of packages as images have them."""
 
+import pytest
+
 from artificer.layers.entry import DIRECTORY, FILE, SYMLINK
 from artificer.layers.index import File, Index
 from artificer.layers.tree import Tree
 from artificer.sources.debian.listing import (
     Changed,
+    Distribution,
     changes,
     distribution,
     files_of,
     installed,
+    listed,
     release_of,
+    size_of,
     source_of,
 )
+from artificer.sources.debian.purl import purl_of
 
 STATUS = b"""\
 Package: libc6
@@ -34,6 +40,11 @@ Architecture: amd64
 Source: shells (5.2)
 Version: 5.2-1+b1
 """
+
+
+JESSIE = "pkg:deb/debian/curl@7.50.3-1?arch=i386&distro=jessie"
+STRETCH = "pkg:deb/debian/dpkg@1.19.0.4?arch=amd64&distro=stretch"
+UBUNTU = "pkg:deb/ubuntu/g%2B%2B@4:12~1%2Bb1?arch=all&distro=Ubuntu-22.04"
 
 
 def tree(*paths: str, links: tuple[tuple[str, str], ...] = ()) -> Tree:
@@ -82,6 +93,59 @@ def test_of_a_package_that_two_files_list_the_first_counts() -> None:
     assert [one.version for one in found] == ["2"]
 
 
+def test_a_package_is_where_it_is_there_and_was_not_removed() -> None:
+    found = listed(
+        {
+            "status": STATUS,
+            "status.d/old": b"Package: old\nVersion: 2\nArchitecture: amd64\n",
+            "status.d/libc6": b"Package: libc6\nVersion: 2\nArchitecture: amd64\n",
+        }
+    )
+
+    assert [(one.package.name, one.package.version, one.path) for one in found] == [
+        ("bash", "5.2-1+b1", "status"),
+        ("libc6", "2.36-9", "status"),
+        ("old", "2", "status.d/old"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("Installed-Size: 12\n", 12288),
+        ("installed-size: 1\n", 1024),
+        ("", None),
+        ("Installed-Size: -1\n", None),
+        (f"Installed-Size: {'9' * 5000}\n", None),
+    ],
+)
+def test_a_size_is_what_the_package_says_in_bytes(text: str, size: int | None) -> None:
+    (one,) = installed({"a": b"Package: a\nVersion: 1\n" + text.encode()})
+
+    assert size_of(one) == size
+
+
+@pytest.mark.parametrize(
+    ("stanza", "system", "purl"),
+    [
+        # The examples of the specification.
+        ("curl 7.50.3-1 i386", Distribution("debian", codename="jessie"), JESSIE),
+        ("dpkg 1.19.0.4 amd64", Distribution("debian", codename="stretch"), STRETCH),
+        ("g++ 4:12~1+b1 all", Distribution("Ubuntu", "22.04"), UBUNTU),
+        ("a 1 ", Distribution("debian"), "pkg:deb/debian/a@1"),
+        ("a 1 all", Distribution(), None),
+    ],
+)
+def test_a_package_has_a_url_of_its_own(
+    stanza: str, system: Distribution, purl: str | None
+) -> None:
+    name, version, architecture = stanza.split(" ")
+    text = f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
+    (one,) = installed({"a": text.encode()})
+
+    assert purl_of(one, system) == purl
+
+
 def test_both_places_of_packages_are_read_without_the_sums() -> None:
     it = tree("var/lib/dpkg/status", "var/lib/dpkg/status.d/a", "var/lib/dpkg/status.d/a.md5sums")
 
@@ -104,9 +168,12 @@ def test_os_release_is_found_through_its_link() -> None:
 
 
 def test_os_release_is_read_as_a_shell_would() -> None:
-    found = distribution(b'# it\nID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian \\"12\\""\nodd\n')
+    found = distribution(
+        b'# it\nID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian \\"12\\""\nodd\n'
+        b"VERSION_CODENAME=bookworm\n"
+    )
 
-    assert found == ("debian", "12", 'Debian "12"')
+    assert found == ("debian", "12", 'Debian "12"', "bookworm")
 
 
 def test_changes_are_what_was_added_removed_and_upgraded() -> None:

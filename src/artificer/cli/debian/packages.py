@@ -20,18 +20,23 @@ from artificer.oci.image import Image
 from artificer.oci.reference import parse_reference
 from artificer.sources.debian.listing import (
     Distribution,
+    Listed,
     distribution,
     files_of,
-    installed,
+    listed,
     release_of,
+    size_of,
     source_of,
 )
+from artificer.sources.debian.purl import purl_of
 from artificer.sources.debian.values import Installed
 
 _LIST = """\
 List the Debian packages of an image: name, version, architecture, and the source package that
-each was built from. They are read from dpkg's database, or from status.d where there is no dpkg;
-nothing is unpacked.
+each was built from. They are read from dpkg's database and from status.d, where images without
+dpkg have them; a package that both have is listed once, as the database has it. Nothing is
+unpacked. As JSON each has its package URL, its size as it says itself, and the file it was read
+from, too.
 """
 
 
@@ -43,11 +48,11 @@ def run(words: Sequence[str], session: Session) -> int:
 def packages_of(image: Image, reach: Reach) -> tuple[Installed, ...]:
     """The packages of *image*, sorted."""
     tree = tree_of(image, reach)
-    return _packages(image, tree, reach)
+    return tuple(one.package for one in _packages(image, tree, reach))
 
 
-def _packages(image: Image, tree: Tree, reach: Reach) -> tuple[Installed, ...]:
-    return installed(read_files(image, tree, files_of(tree), limits.STATUS_BYTES, reach))
+def _packages(image: Image, tree: Tree, reach: Reach) -> tuple[Listed, ...]:
+    return listed(read_files(image, tree, files_of(tree), limits.STATUS_BYTES, reach))
 
 
 def _distribution(image: Image, tree: Tree, reach: Reach) -> Distribution:
@@ -76,11 +81,11 @@ def _list(args: Namespace, session: Session) -> int:
     if args.format == "json":
         document = {
             "distribution": system._asdict() if system.id else None,
-            "packages": [_document(one) for one in packages],
+            "packages": [_document(one, system) for one in packages],
         }
         session.out(json.dumps(document, indent=2))
     elif packages:
-        rows = [(one.name, one.version, one.architecture, _shown_source(one)) for one in packages]
+        rows = [(*one.package[:3], _shown_source(one.package)) for one in packages]
         session.out(table(("NAME", "VERSION", "ARCHITECTURE", "SOURCE"), rows))
     if not packages:
         what = f" ({system.name or system.id})" if system.id else ""
@@ -88,7 +93,8 @@ def _list(args: Namespace, session: Session) -> int:
     return 0
 
 
-def _document(package: Installed) -> dict[str, Any]:
+def _document(one: Listed, system: Distribution) -> dict[str, Any]:
+    package = one.package
     source, version = source_of(package)
     return {
         "name": package.name,
@@ -97,6 +103,9 @@ def _document(package: Installed) -> dict[str, Any]:
         "source": source,
         "source_version": version,
         "status": package.status,
+        "purl": purl_of(package, system),
+        "installed_size": size_of(package),
+        "read_from": f"/{one.path}",
     }
 
 

@@ -17,6 +17,7 @@ PIECES = "var/lib/dpkg/status.d"
 RELEASES = ("etc/os-release", "usr/lib/os-release")
 
 _NO_STANZA = (".md5sums", ".list", ".conffiles", ".triggers")
+_DIGITS = 16
 _GONE = frozenset({"not-installed", "config-files"})
 
 
@@ -26,6 +27,14 @@ class Distribution(NamedTuple):
     id: str = ""
     version: str = ""
     name: str = ""
+    codename: str = ""
+
+
+class Listed(NamedTuple):
+    """A package that an image has, and the *path* of the file that says so."""
+
+    package: Installed
+    path: str
 
 
 class Changed(NamedTuple):
@@ -54,17 +63,28 @@ def _is_file(tree: Tree, path: str) -> bool:
 
 
 def installed(files: Mapping[str, bytes]) -> tuple[Installed, ...]:
-    """The packages that *files* list, sorted; of one that is there twice, what came first.
+    """The packages that *files* list, sorted; of one that is there twice, what came first."""
+    return tuple(one.package for one in listed(files))
+
+
+def listed(files: Mapping[str, bytes]) -> tuple[Listed, ...]:
+    """`installed`, with the file that each package was found in.
 
     What was removed and left its configuration behind is none.
     """
-    found: dict[tuple[str, str], Installed] = {}
+    found: dict[tuple[str, str], Listed] = {}
     for path, data in files.items():
         for fields in stanzas(data, f"/{path}"):
             one = _installed(fields)
-            if one is not None:
-                found.setdefault((one.name, one.architecture), one)
-    return tuple(found[key] for key in sorted(found) if found[key].status not in _GONE)
+            if one is not None and one.status not in _GONE:
+                found.setdefault((one.name, one.architecture), Listed(one, path))
+    return tuple(found[key] for key in sorted(found))
+
+
+def size_of(package: Installed) -> int | None:
+    """What *package* says its files take, in bytes; it is an estimate, in steps of 1024."""
+    text = package.field("Installed-Size").strip()
+    return int(text) * 1024 if text.isdecimal() and len(text) < _DIGITS else None
 
 
 def _installed(fields: Mapping[str, str]) -> Installed | None:
@@ -98,7 +118,10 @@ def distribution(data: bytes) -> Distribution:
         if equals and not key.startswith("#"):
             found[key] = _unquoted(value.strip())
     return Distribution(
-        found.get("ID", ""), found.get("VERSION_ID", ""), found.get("PRETTY_NAME", "")
+        found.get("ID", ""),
+        found.get("VERSION_ID", ""),
+        found.get("PRETTY_NAME", ""),
+        found.get("VERSION_CODENAME", ""),
     )
 
 
