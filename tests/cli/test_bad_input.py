@@ -22,6 +22,7 @@ import pytest
 from tests.cli.outside import Cli, Done, Seen
 from tests.parts.images import BaseImage, Layout, busybox_tar, layer_of
 from tests.parts.registries import LockedRegistry, Registry, TokenRegistry, registry
+from tests.parts.waiting import PATIENCE
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SECRET = "s3cr3t-w0rd"
@@ -617,7 +618,7 @@ def stalling() -> Iterator[tuple[str, threading.Event]]:
 
         def do_PATCH(self) -> None:
             begun.set()
-            time.sleep(60)
+            time.sleep(1000)
 
         do_PUT = do_PATCH  # noqa: N815
 
@@ -646,13 +647,11 @@ def test_a_signal_ends_a_build_at_once_and_leaves_nothing_half_done(
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert begun.wait(20)
-        started = time.monotonic()
+        assert begun.wait(PATIENCE)
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == code, err
-    assert time.monotonic() - started < 3
     assert out == ""
     assert "error: cancelled" in err
     assert "Traceback" not in err

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.cli.outside import Cli
 from tests.parts.commands import Command
+from tests.parts.waiting import PATIENCE, lifetime, processes_with, wait_until
 
 pytestmark = [
     pytest.mark.usefixtures("alpine"),
@@ -203,7 +203,8 @@ def test_podman_runs_what_was_built(hub: Cli, app: Path, podman: Command) -> Non
 
 
 def test_cancelling_ends_the_command_and_leaves_nothing(hub: Cli, app: Path) -> None:
-    dockerfile(app, "RUN echo begun; sleep 1000 & sleep 1001\n")
+    life = lifetime()
+    dockerfile(app, f"RUN echo begun; sleep {life} & sleep {life}\n")
     process = subprocess.Popen(
         [sys.executable, "-m", "artificer", "build", "--progress=plain", "app"],
         cwd=hub.directory,
@@ -218,12 +219,10 @@ def test_cancelling_ends_the_command_and_leaves_nothing(hub: Cli, app: Path) -> 
 
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(10) == 130
+    assert process.wait(PATIENCE) == 130
     process.stderr.close()
-    time.sleep(0.5)
-    assert str(hub.store) not in Path("/proc/self/mountinfo").read_text()
-    listed = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True)
-    assert "sleep 1001" not in listed.stdout.splitlines()
+    wait_until(lambda: not processes_with(life))
+    wait_until(lambda: str(hub.store) not in Path("/proc/self/mountinfo").read_text())
 
 
 def test_verify_finds_the_file_that_is_another_one_each_time(hub: Cli, app: Path) -> None:
