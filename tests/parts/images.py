@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -128,9 +129,9 @@ def _digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def layer_of(tar: bytes) -> Layer:
+def layer_of(tar: bytes, *, level: int = 6) -> Layer:
     """The tar as a layer, the same bytes every time."""
-    return Layer(tar, gzip.compress(tar, 6, mtime=0))
+    return Layer(tar, gzip.compress(tar, level, mtime=0))
 
 
 def busybox_tar() -> bytes:
@@ -280,11 +281,19 @@ def _sources() -> str:
 
 
 def debian_layout(folder: Path) -> Layout:
-    """The Debian base as `bookworm`."""
-    layout = Layout(folder)
-    config = {"Env": [PATH], "Cmd": ["bash"]}
-    layout.name(layout.image(layer_of(debian_tar().read_bytes()), config=config), "bookworm")
-    return layout
+    """The Debian base as `bookworm`, compressed once and kept between runs."""
+    tar = debian_tar()
+    kept = cache_folder() / f"bookworm-layout-{tar.stat().st_mtime_ns}"
+    with alone(cache_folder()):
+        if not kept.exists():
+            partial = Layout(kept.with_name(f"partial-{os.getpid()}"))
+            shutil.rmtree(partial.path, ignore_errors=True)
+            layer = layer_of(tar.read_bytes(), level=1)
+            config = {"Env": [PATH], "Cmd": ["bash"]}
+            partial.name(partial.image(layer, config=config), "bookworm")
+            partial.path.rename(kept)
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    return Layout(folder)
 
 
 def tools_layout(folder: Path) -> None:
