@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from artificer.errors import ArtificerError
-from artificer.kubernetes.graph import Graph, Node
+from artificer.kubernetes.graph import Graph, Node, unpacked
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from artificer.kubernetes.submit import created
 from tests.cli.outside import Cli
@@ -269,6 +269,28 @@ def test_targets_start_when_the_images_below_them_are_done(cli: Cli, fake: Fake)
     job(cli, fake, *SUBMIT, "--no-preflight", *source, "//:push-x", "//:push-y", **each())
 
     assert list(map(_works, fake.created())) == [["//:base"], ["//:push-x", "//:push-y"]]
+
+
+CHAIN = """\
+load("@io_bazel_rules_docker//container:container.bzl", "container_image")
+
+container_image(name = "t0", files = ["file"])
+[container_image(
+    name = "t%d" % (number + 1),
+    base = ":t%d" % number,
+    files = ["file"],
+) for number in range(3)]
+"""
+
+
+def test_a_target_waits_for_those_next_to_it_alone(cli: Cli, fake: Fake) -> None:
+    _workspace(cli, CHAIN)
+    source = ("--git", f"https://git.example/shop#{COMMIT}", "--cache-repo", "registry.example/c")
+
+    job(cli, fake, *SUBMIT, "--no-preflight", "--detach", *source, "//:all", **each())
+
+    graph = unpacked(fake.created()[0]["metadata"]["annotations"]["artificer/graph"])
+    assert [node.needs for node in graph.nodes] == [(), (0,), (1,), (2,)]
 
 
 def test_without_a_shared_cache_each_pod_makes_what_it_needs(cli: Cli, fake: Fake) -> None:

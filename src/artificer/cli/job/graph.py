@@ -1,6 +1,6 @@
 """Which targets of a Job wait for which others: those they are made of, as BUILD files say."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from artificer.builder.dependencies import dependencies
 from artificer.builder.targets import Declared, ImageTarget, IndexTarget, TargetId
@@ -34,10 +34,9 @@ def _nodes(job: Job, asked: Asked) -> tuple[Node, ...]:
     works = (*(_work(one, job.works[0]) for one in shared), *job.works)
     inners = [True] * len(shared) + [False] * len(job.works)
     numbers = {one: number for number, one in enumerate(ids)}
-    needs = (sorted(numbers[need] for need in below.of(one) if need in numbers) for one in ids)
     return tuple(
-        Node(work, tuple(need), inner)
-        for work, need, inner in zip(works, needs, inners, strict=True)
+        Node(work, tuple(sorted(numbers[need] for need in below.next_of(one, numbers))), inner)
+        for one, work, inner in zip(ids, works, inners, strict=True)
     )
 
 
@@ -61,6 +60,20 @@ class _Below:
             self._known[last] = frozenset(direct).union(*(self._known[need] for need in direct))
             waiting.pop()
         return self._known[one]
+
+    def next_of(self, one: TargetId, wanted: Container[TargetId]) -> set[TargetId]:
+        """The *wanted* ones that *one* needs, without those that only they need."""
+        found: set[TargetId] = set()
+        seen: set[TargetId] = set()
+        waiting = [*self._direct(one)]
+        while waiting:
+            need = waiting.pop()
+            if need in wanted:
+                found.add(need)
+            elif need not in seen:
+                seen.add(need)
+                waiting += self._direct(need)
+        return found
 
     def _direct(self, one: TargetId) -> tuple[TargetId, ...]:
         declared = self._graph.get(one)
