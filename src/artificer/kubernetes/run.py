@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
-from artificer.events import Note, Report, TargetFailed, Warned
+from artificer.events import Note, Report, Warned
 from artificer.kubernetes.batch import RUN, Batch, batch_of, following, graph_of
 from artificer.kubernetes.board import Board, Tellers
 from artificer.kubernetes.cluster import (
@@ -280,7 +280,7 @@ class Watch:
         numbers = {self._number(place): failure for place, failure in failures.items()}
         for number, below in sorted(blocked(graph, numbers).items()):
             label, base = graph.nodes[number].work.target, graph.nodes[below].work.target
-            self._around.report(TargetFailed(label, "", f"not built, as {base} failed"))
+            self._around.report(Note(f"{label}: not built, as {base} failed"))
         raise _failed(graph, numbers)
 
 

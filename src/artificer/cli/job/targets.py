@@ -49,7 +49,7 @@ def works_of(
         loaded = workspace.load(args.targets)
         here = PackageId("", workspace.directory)
     explicit = not any(isinstance(parse_pattern(one, here), Pattern) for one in args.targets)
-    kept = bool(args.cache_repo) and not args.cache_readonly if args.cache_repo else cache.keeps
+    kept = not args.cache_readonly if args.cache_repo else cache.keeps
     ids = loaded.roots if explicit else _meant(loaded.roots, loaded.graph, command, kept=kept)
     if not ids:
         what = (
