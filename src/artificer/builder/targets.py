@@ -47,6 +47,7 @@ class Content(NamedTuple):
     *mode* None means 0755 for what may be executed here and 0644 for the rest. *mtime* is of all
     files; with *keep_times* those of *tars* and *debs* are kept. *exact* writes a directory for
     every parent; *owner* is of all that has none of its own. *windows* puts all below ``Files/``.
+    *merged_usr* puts what *debs* have in ``/bin``, ``/lib`` and so on below ``/usr``.
     """
 
     puts: tuple[Put, ...] = ()
@@ -63,6 +64,7 @@ class Content(NamedTuple):
     mtime: int = 0
     keep_times: bool = False
     windows: bool = False
+    merged_usr: bool = False
 
     @property
     def is_empty(self) -> bool:

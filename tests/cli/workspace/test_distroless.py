@@ -1,12 +1,13 @@
 """Packages of rules_distroless: by a manifest, by its lock, and what writes that."""
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests.cli.outside import Cli
-from tests.parts.archive import SmallArchive, deb_bytes, made
+from tests.parts.archive import File, SmallArchive, deb_bytes, made
 
 MODULE = 'apt = use_extension("@rules_distroless//apt:extensions.bzl", "apt")\n'
 BUILD = """\
@@ -173,6 +174,41 @@ def test_a_workspace_file_installs_as_well(site: Cli, work: Path) -> None:
     )
 
     assert listed(site, work, "flat") == ["hello=1.0", "other=3"]
+
+
+def test_what_was_in_the_root_may_be_put_below_usr(
+    site: Cli, work: Path, archive: SmallArchive
+) -> None:
+    files: dict[str, File | str] = {
+        "bin/": "",
+        "bin/sh": "#!/bin/dash\n",
+        "bin/bash": File(b"", link="bin/sh", hard=True),
+        "bin/which": File(link="/usr/bin/which"),
+        "bin/mt": File(link="../usr/share/mt"),
+        "lib/a/libx.so.1": File(link="libx.so.1.2"),
+        "lib/a/libx.so.1.2": "elf",
+        "usr/bin/which": "#!/bin/sh\n",
+        "usr/lib/libx.so": File(link="/lib/a/libx.so.1"),
+        "etc/motd": "hello",
+    }
+    archive.add(made("hello", "2", "amd64", files=files)).publish()
+    write_manifest(work, archive, "[hello]")
+    install(work, ", mergedusr = True, nolock = True")
+
+    site("build", "@x//:flat")
+
+    with tarfile.open(work / "artificer-bin/external/x/flat.tar") as tar:
+        found = {one.name: one.linkname for one in tar if not one.isdir()}
+    assert {path: link for path, link in found.items() if "dpkg" not in path} == {
+        "usr/bin/sh": "",
+        "usr/bin/bash": "usr/bin/sh",
+        "usr/bin/mt": "../share/mt",
+        "usr/lib/a/libx.so.1": "libx.so.1.2",
+        "usr/lib/a/libx.so.1.2": "",
+        "usr/bin/which": "",
+        "usr/lib/libx.so": "/lib/a/libx.so.1",
+        "etc/motd": "",
+    }
 
 
 def test_an_archive_without_a_key_is_not_believed(

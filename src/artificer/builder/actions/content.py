@@ -1,8 +1,9 @@
 """The content of a layer, or of a tar, as entries: what a BUILD file puts where."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from posixpath import dirname, join, normpath, relpath
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from artificer.builder.products import File
@@ -23,6 +24,9 @@ _T = TypeVar("_T")
 
 _SHARED_MODES = {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}
 """Modes of directories that nobody names, where 0755 would break whatever is below."""
+
+
+_USR = frozenset(("bin", "sbin", "lib", "lib32", "lib64", "libx32"))
 
 
 class Contents(NamedTuple):
@@ -84,6 +88,27 @@ def image_path(text: str, task: Task) -> str:
     return path
 
 
+def merged_usr(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """*entries* where the directories of the root are links into /usr, which are there already."""
+    for entry in entries:
+        path = _below_usr(entry.path)
+        if entry.kind == HARDLINK:
+            yield entry._replace(path=path, link=_below_usr(entry.link))
+        elif path == entry.path:
+            yield entry
+        elif entry.kind != SYMLINK:
+            yield from () if entry.path in _USR else (entry._replace(path=path),)
+        else:
+            target = _below_usr(normpath(join("/", dirname(entry.path), entry.link)).lstrip("/"))
+            link = relpath(target, dirname(path)) if ".." in entry.link else entry.link
+            # One that would lead to itself was for those who look in the other directory.
+            yield from () if target == path else (entry._replace(path=path, link=link),)
+
+
+def _below_usr(path: str) -> str:
+    return f"usr/{path}" if path.partition("/")[0] in _USR else path
+
+
 class _Packer:
     """The parts of one content, each as entries."""
 
@@ -128,7 +153,8 @@ class _Packer:
         for put in content.debs:
             for file in self._task.files(put.source):
                 deb = _called(file, lambda path: read_deb(path, self._spool))
-                entries = [*deb.entries, *status_entries(deb.package, content.mtime)]
+                files = merged_usr(deb.entries) if content.merged_usr else deb.entries
+                entries = [*files, *status_entries(deb.package, content.mtime)]
                 if deb.package.acts:
                     self.scripts.append(deb.package.name)
                     names = ", ".join(deb.package.acts)

@@ -107,36 +107,37 @@ def _of_lock(call: Call, context: Context, source: SourceFile) -> dict[str, Targ
     for architecture, packages in locked.items():
         there = {one.name for one in packages}
         for one in packages:
-            targets |= _package(one, architecture, call.name, needs, there)
+            targets |= _package(one, architecture, call, needs, there)
     for one in locked.get(own, ()):
         targets[f"{one.name}:{one.name}"] = _group(call.name, f"{one.name}/{own}:{own}")
         targets[f"{one.name}:data"] = _group(call.name, f"{one.name}/{own}:data")
         targets[f"{one.name}:control"] = _group(call.name, f"{one.name}/{own}:deb")
     names = [f"{one.name}/{own}" for one in locked.get(own, ())]
-    return targets | _together(call.name, names)
+    return targets | _together(call, names)
 
 
 def _package(
-    one: Locked, architecture: str, name: str, needs: Needs, there: set[str]
+    one: Locked, architecture: str, call: Call, needs: Needs, there: set[str]
 ) -> dict[str, Target]:
-    place = f"{one.name}/{architecture}"
+    place, name = f"{one.name}/{architecture}", call.name
     fetched = Fetch(one.urls, f"{one.name}_{architecture}.deb", sha256=one.sha256)
     whole = [each for each in closure(one.name, architecture, needs) if each in there]
     return {
         f"{place}:deb": fetched,
         f"{place}:control": _group(name, f"{place}:deb"),
-        f"{place}:data": _data(_output(name, f"{place}:deb"), "data.tar"),
+        f"{place}:data": _data((_output(name, f"{place}:deb"),), "data.tar", call),
         f"{place}:{architecture}": Group(
             tuple(_output(name, f"{each}/{architecture}:data") for each in whole)
         ),
     }
 
 
-def _together(name: str, places: list[str]) -> dict[str, Target]:
+def _together(call: Call, places: list[str]) -> dict[str, Target]:
+    name = call.name
     data_files = tuple(_output(name, f"{one}:data") for one in places)
-    debs = tuple(Put(_output(name, f"{one}:deb")) for one in places)
+    debs = tuple(_output(name, f"{one}:deb") for one in places)
     return {
-        ":flat": Archive(Content(debs=debs, keep_times=True), "flat.tar"),
+        ":flat": _data(debs, "flat.tar", call),
         ":packages": Group(data_files),
         f":{name}": Group(data_files),
         # Each tar says in status.d what is in it.
@@ -144,8 +145,10 @@ def _together(name: str, places: list[str]) -> dict[str, Target]:
     }
 
 
-def _data(debs: Output, name: str) -> Archive:
-    return Archive(Content(debs=(Put(debs),), keep_times=True), name)
+def _data(debs: tuple[Output, ...], name: str, call: Call) -> Archive:
+    puts = tuple(map(Put, debs))
+    content = Content(debs=puts, keep_times=True, merged_usr=call.flag("mergedusr"))
+    return Archive(content, name)
 
 
 def _group(name: str, place: str) -> Group:
@@ -197,7 +200,7 @@ class _Unlocked(Mapping[str, Target]):
             return dict.fromkeys(names, self._missing)
         return {
             ":debs": self._debs(locks[_LOCK]),
-            ":flat": _data(_output(name, ":debs"), "flat.tar"),
+            ":flat": _data((_output(name, ":debs"),), "flat.tar", self._call),
             ":packages": _group(name, ":flat"),
             f":{name}": _group(name, ":flat"),
             ":dpkg_status": Archive(Content(), "dpkg_status.tar"),
@@ -214,9 +217,9 @@ class _Unlocked(Mapping[str, Target]):
             case "control":
                 return _group(repository, f"{place}:deb")
             case "data":
-                return _data(_output(repository, f"{place}:deb"), "data.tar")
+                return _data((_output(repository, f"{place}:deb"),), "data.tar", self._call)
             case _ if what == (architecture or name):
-                return _data(_output(repository, f"{place}:debs"), f"{what}.tar")
+                return _data((_output(repository, f"{place}:debs"),), f"{what}.tar", self._call)
             case _:
                 return None
 
