@@ -7,6 +7,7 @@ Scripts whose effect can be told by reading them are not in it, unless something
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from artificer.sources.debian.deb import read_package
 from artificer.sources.debian.installing.scripts import known
 
+Effects = Sequence[Sequence[str]]
 TABLE = Path(__file__).parents[1] / "src/artificer/sources/debian/installing/scripts.json"
 DIRECTORIES = (
     "/mnt /media /opt /srv /etc/opt /var/opt /usr/local /usr/local/etc /usr/local/src "
@@ -49,20 +51,148 @@ ZONE = [
     ["link", "/etc/localtime", "/usr/share/zoneinfo/Etc/UTC"],
     ["text", "/etc/timezone", "Etc/UTC\n"],
 ]
-HOSTS = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n"
+NETWORKS = "default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n\n"
 NOTHING = (
     "adduser/preinst base-passwd/preinst base-passwd/postinst "
     "debian-archive-keyring/postinst dpkg/postinst init-system-helpers/postinst "
     "iproute2/postinst libc6/preinst libgcrypt20/postinst libpam-modules/preinst "
-    "libpam0g/postinst dbus-daemon/postinst dbus/postinst hicolor-icon-theme/postinst "
+    "libpam0g/postinst dbus-daemon/postinst hicolor-icon-theme/postinst "
     "fontconfig/postinst iputils-ping/postinst libpam-systemd/postinst git/preinst "
     "libpython3.11-minimal/postinst python3/preinst python3.11-minimal/postinst "
     "python3.11-venv/postinst python3.11/postinst python3-distutils/postinst "
     "python3-lib2to3/postinst sudo/preinst systemd-sysv/postinst udev/postinst ucf/preinst "
     "ucf/postinst mysql-common/preinst mysql-common/postinst mariadb-common/preinst "
-    "postgresql-client-15/postinst procps/postinst systemd/postinst usrmerge/preinst"
+    "procps/postinst usrmerge/preinst"
 )
-JUDGED: dict[str, Sequence[Sequence[str]]] = {
+PYTHON = """\
+[DEFAULT]
+# how to byte-compile (comma separated: standard, optimize)
+byte-compile = standard
+"""
+HOSTS_ALLOW = """\
+# /etc/hosts.allow: list of hosts that are allowed to access the system.
+#                   See the manual pages hosts_access(5) and hosts_options(5).
+#
+# Example:    ALL: LOCAL @some_netgroup
+#             ALL: .foobar.edu EXCEPT terminalserver.foobar.edu
+#
+# If you're going to protect the portmapper use the name "rpcbind" for the
+# daemon name. See rpcbind(8) and rpc.mountd(8) for further information.
+#
+
+"""
+HOSTS_DENY = """\
+# /etc/hosts.deny: list of hosts that are _not_ allowed to access the system.
+#                  See the manual pages hosts_access(5) and hosts_options(5).
+#
+# Example:    ALL: some.host.name, .some.domain
+#             ALL EXCEPT in.fingerd: other.host.name, .other.domain
+#
+# If you're going to protect the portmapper use the name "rpcbind" for the
+# daemon name. See rpcbind(8) and rpc.mountd(8) for further information.
+#
+# The PARANOID wildcard matches any host whose name does not match its
+# address.
+#
+# You may wish to enable this to ensure any programs that don't
+# validate looked up hostnames still leave understandable logs. In past
+# versions of Debian this has been the default.
+# ALL: PARANOID
+
+"""
+APACHE = {
+    "mods": "access_compat.load alias.conf alias.load auth_basic.load authn_core.load "
+    "authn_file.load authz_core.load authz_host.load authz_user.load autoindex.conf "
+    "autoindex.load deflate.conf deflate.load dir.conf dir.load env.load filter.load mime.conf "
+    "mime.load mpm_event.conf mpm_event.load negotiation.conf negotiation.load reqtimeout.conf "
+    "reqtimeout.load setenvif.conf setenvif.load status.conf status.load",
+    "conf": "charset.conf localized-error-pages.conf other-vhosts-access-log.conf security.conf "
+    "serve-cgi-bin.conf",
+    "sites": "000-default.conf",
+}
+STATES = {
+    "mods": "module/enabled_by_maint",
+    "conf": "conf/enabled_by_maint",
+    "sites": "site/enabled_by_admin",
+}
+APACHE_SERVER: Effects = [
+    *(
+        step
+        for kind, names in APACHE.items()
+        for name in names.split()
+        for step in (
+            ["link", f"/etc/apache2/{kind}-enabled/{name}", f"../{kind}-available/{name}"],
+            ["file", f"/var/lib/apache2/{STATES[kind]}/{name.rpartition('.')[0]}"],
+        )
+    ),
+    ["copy", "/var/www/html/index.html", "/usr/share/apache2/default-site/index.html"],
+    *(
+        step
+        for name in ("error", "access", "other_vhosts_access")
+        for step in (
+            ["file", f"/var/log/apache2/{name}.log"],
+            ["owner", f"/var/log/apache2/{name}.log", "root", "adm"],
+            ["mode", f"/var/log/apache2/{name}.log", "0640"],
+        )
+    ),
+    ["runlevels", "apache2"],
+    ["runlevels", "apache-htcacheclean", "disabled"],
+    ["unit", "system", "apache2.service"],
+    ["unit-noted", "system", "apache-htcacheclean.service"],
+]
+FONTS = [
+    ["link", f"/etc/fonts/conf.d/{name}", f"/usr/share/fontconfig/conf.avail/{name}"]
+    for name in ("10-hinting-slight.conf", "70-no-bitmaps.conf")
+]
+REDIS = [
+    step
+    for path, mode, group in (
+        ("/var/log/redis", "2750", "adm"),
+        ("/var/lib/redis", "750", "redis"),
+        ("/etc/redis", "2770", "redis"),
+    )
+    for step in (
+        ["directory", path, "0755"],
+        ["owner", path, "redis", group],
+        ["mode", path, mode],
+    )
+]
+SYSTEMD = [
+    *(
+        ["link", f"/etc/systemd/system/{link}", f"/lib/systemd/system/{unit}"]
+        for link, unit in (
+            ("getty.target.wants/getty@tty1.service", "getty@.service"),
+            ("multi-user.target.wants/remote-fs.target", "remote-fs.target"),
+            ("sysinit.target.wants/systemd-pstore.service", "systemd-pstore.service"),
+        )
+    ),
+    ["file", "/etc/machine-id"],
+    ["mode", "/etc/machine-id", "444"],
+    ["sysusers", "basic.conf", "systemd-journal.conf", "systemd-network.conf"],
+    ["link", "/etc/mtab", "../proc/self/mounts"],
+]
+PHP = "8.2"
+PHP_PROGRAMS = [
+    [
+        *("alternative", f"/usr/bin/{name}", name, f"/usr/bin/{name}{PHP}", "82"),
+        *(f"/usr/share/man/man1/{name}.1.gz", f"{name}.1.gz"),
+        f"/usr/share/man/man1/{name}{PHP}.1.gz",
+    ]
+    for name in ("php", "phar", "phar.phar")
+]
+PHP_SERVERS: dict[str, Effects] = {
+    "cli": PHP_PROGRAMS,
+    "fpm": [["runlevels", f"php{PHP}-fpm"], ["unit", "system", f"php{PHP}-fpm.service"]],
+}
+UPGRADES = {"#!/bin/sh", "set -e", 'if [ "$1" = "upgrade" ]; then', "fi", "exit 0"}
+ALONE = {
+    *("netbase/postinst", "apache2/postinst", "fontconfig-config/postinst", "locales/postinst"),
+    *("openssh-server/postinst", "dbus/postinst", "systemd/postinst"),
+    *(f"php{PHP}-{name}/postinst" for name in ("cli", "fpm")),
+}
+"""Scripts that do nothing else: not what reading their commands says, as that is never called."""
+ENDS = ("", ".vim-tiny")
+JUDGED: dict[str, Effects] = {
     **dict.fromkeys(NOTHING.split(), ()),
     "base-files/postinst": BASE,
     "libc-bin/postinst": [
@@ -76,10 +206,8 @@ JUDGED: dict[str, Sequence[Sequence[str]]] = {
         ["ca-certificates"],
     ],
     "tzdata/postinst": ZONE,
-    "netbase/postinst": [["text", "/etc/hosts", HOSTS]],
-    "python3/postinst": [
-        ["text", "/etc/python3/debian_config", "[DEFAULT]\nbyte-compile = standard\n"]
-    ],
+    "netbase/postinst": [["text", "/etc/networks", NETWORKS]],
+    "python3/postinst": [["text", "/etc/python3/debian_config", PYTHON]],
     "xz-utils/postinst": [
         ["alternative", "/usr/bin/lzma", "lzma", "/usr/bin/xz", "20"],
     ],
@@ -96,8 +224,91 @@ JUDGED: dict[str, Sequence[Sequence[str]]] = {
         ["owner", "/usr/bin/ssh-agent", "root", "_ssh"],
     ],
     "cron-daemon-common/postinst": [["group", "crontab"]],
+    "apache2/preinst": [],
+    "apache2/postinst": APACHE_SERVER,
+    "dbus/postinst": [
+        [
+            *("override", "/usr/lib/dbus-1.0/dbus-daemon-launch-helper"),
+            *("root", "messagebus", "4754"),
+        ],
+        ["runlevels", "dbus"],
+    ],
+    "systemd/postinst": SYSTEMD,
+    "dbus-system-bus-common/postinst": [
+        ["group", "messagebus", ""],
+        ["user", "messagebus", "", "messagebus", "/nonexistent", "/usr/sbin/nologin", ""],
+    ],
+    "fontconfig-config/postinst": [
+        *FONTS,
+        ["directory", "/usr/local/share/fonts", "2775", "root", "staff"],
+    ],
+    "libwrap0/postinst": [
+        ["text", "/etc/hosts.allow", HOSTS_ALLOW],
+        ["text", "/etc/hosts.deny", HOSTS_DENY],
+    ],
+    "locales/postinst": [
+        ["locales"],
+        ["text", "/etc/default/locale", "#  File generated by update-locale\n"],
+    ],
+    "mariadb-common/postinst": [
+        ["alternative", "/etc/mysql/my.cnf", "my.cnf", "/etc/mysql/mariadb.cnf", "200"],
+    ],
+    "openssh-server/postinst": [
+        ["ucf", "/usr/share/openssh/sshd_config", "/etc/ssh/sshd_config"],
+        ["ucfr", "openssh-server", "/etc/ssh/sshd_config"],
+        ["user", "sshd", "", "nogroup", "/run/sshd", "/usr/sbin/nologin", ""],
+        ["runlevels", "ssh"],
+        ["unit", "system", "ssh.service"],
+        ["unit-noted", "system", "ssh.socket"],
+        ["link", "/etc/runit/runsvdir/default/ssh", "/etc/sv/ssh"],
+    ],
+    "postgresql-client-15/postinst": [
+        ["postgresql-manuals", "15", "psql.1.gz", "postgresql-client-15"]
+    ],
+    "redis-tools/postinst": [
+        ["group", "redis", ""],
+        ["user", "redis", "", "redis", "/var/lib/redis", "/usr/sbin/nologin", ""],
+        *REDIS,
+    ],
+    "redis-server/postinst": [["override", "/etc/redis/redis.conf", "redis", "redis", "640"]],
+    "rsyslog/preinst": [],
+    "vim-runtime/preinst": [
+        ["divert", *(f"/usr/share/vim/vim90/doc/{name}{end}" for end in ENDS), "vim-runtime"]
+        for name in ("help.txt", "tags")
+    ],
+    "vim-runtime/postinst": [],
 }
-"""By package and script. What only speeds up starting (caches, compiled Python) is no effect."""
+"""By package and script. What speeds up starting (caches, compiled Python) is no effect; hosts
+are an engine's."""
+
+
+def php_of(package: str, script: str, data: bytes) -> Effects | None:
+    """What a script of a package of PHP's comes to, where it is one of a few templates."""
+    name = package.removeprefix(f"php{PHP}-")
+    text = data.decode()
+    if name == package:
+        return None
+    if script == "preinst":
+        outer = set(re.findall(r"(?m)^[^\s#].*|^#!.*", text))
+        return [] if outer <= UPGRADES else None
+    modules = re.search(r"for dsoname in ([a-z0-9_ ]+); do", text)
+    source = re.search(r"ucf (\S+)/\$\{inifile\} \$\{inidir\}/\$\{inifile\}", text)
+    if modules and source:
+        folder = f"/etc/php/{PHP}/mods-available"
+        files = [f"{one}.ini" for one in modules[1].split()]
+        return php_settings(package, [(f"{source[1]}/{one}", f"{folder}/{one}") for one in files])
+    if f'phpini="/etc/php/{PHP}/{name}/php.ini"' not in text:
+        return None
+    kind = ".cli" if name == "cli" else ""
+    settings = f"/usr/lib/php/{PHP}/php.ini-production{kind}"
+    found = php_settings(package, [(settings, f"/etc/php/{PHP}/{name}/php.ini")])
+    return [*found, *PHP_SERVERS.get(name, ())]
+
+
+def php_settings(package: str, copies: Sequence[tuple[str, str]]) -> list[Sequence[str]]:
+    """Settings that are copied, and then all modules enabled."""
+    steps = [step for a, b in copies for step in (["ucf", a, b], ["ucfr", package, b])]
+    return [*steps, ["php-modules", PHP]]
 
 
 def main(paths: Sequence[str]) -> None:
@@ -107,11 +318,14 @@ def main(paths: Sequence[str]) -> None:
         package = read_package(path)
         for script, data in package.scripts:
             name = f"{package.name}/{script}"
-            if name in JUDGED and (known(data).unknown or JUDGED[name]):
+            effects = JUDGED.get(name, php_of(package.name, script, data))
+            if effects is not None and (known(data).unknown or effects):
                 digest = hashlib.sha256(data).hexdigest()
                 called = f"{package.name} {package.version} {script}"
                 row = table.setdefault(digest, {"script": called})
-                row["effects"] = [list(effect) for effect in JUDGED[name]]
+                row["effects"] = [list(effect) for effect in effects]
+                if name in ALONE:
+                    row["alone"] = True
     rows = sorted(table.items(), key=lambda row: str(row[1]))
     TABLE.write_text(json.dumps(dict(rows), indent=1) + "\n")
 

@@ -19,7 +19,7 @@ class NoNumber(ArtificerError):
 def user(files: Files, words: Sequence[str]) -> None:
     """Add a system user: name, number, group, home, shell, description."""
     name, uid, group, home, shell, gecos = (*words, "", "", "")[:6]
-    accounts = _Accounts(files)
+    accounts = Accounts(files)
     if accounts.row("passwd", name):
         return
     number = uid if uid.isdigit() else accounts.free("passwd", uid)
@@ -33,7 +33,7 @@ def user(files: Files, words: Sequence[str]) -> None:
 def group(files: Files, words: Sequence[str]) -> None:
     """Add a system group: name, number."""
     name, gid = (*words, "")[:2]
-    accounts = _Accounts(files)
+    accounts = Accounts(files)
     if accounts.row("group", name):
         return
     accounts.add("group", f"{name}:x:{gid if gid.isdigit() else accounts.free('group', gid)}:")
@@ -43,7 +43,7 @@ def group(files: Files, words: Sequence[str]) -> None:
 
 def member(files: Files, words: Sequence[str]) -> None:
     """Put a user into a group."""
-    accounts = _Accounts(files)
+    accounts = Accounts(files)
     for file in ("group", "gshadow"):
         accounts.add_member(file, words[0], words[1])
     accounts.save()
@@ -51,7 +51,7 @@ def member(files: Files, words: Sequence[str]) -> None:
 
 def shadowed(files: Files, _: object = ()) -> None:
     """Move passwords into files of their own."""
-    accounts = _Accounts(files)
+    accounts = Accounts(files)
     accounts.complete("shadow", "passwd", f":{accounts.day}:0:99999:7:::")
     accounts.complete("gshadow", "group", "::")
     accounts.save()
@@ -59,11 +59,11 @@ def shadowed(files: Files, _: object = ()) -> None:
 
 def numbers(files: Files, name: str, group_name: str) -> tuple[int | None, int | None]:
     """The numbers of a user and a group; None where one is not named, or not known."""
-    accounts = _Accounts(files)
+    accounts = Accounts(files)
     return accounts.number("passwd", name), accounts.number("group", group_name)
 
 
-class _Accounts:
+class Accounts:
     """The files of accounts as they are, and as they become."""
 
     def __init__(self, files: Files) -> None:
@@ -115,9 +115,22 @@ class _Accounts:
                 self._lines[name].append(f"{who}:{moved}{rest}")
             self._lines[of][number] = f"{who}:x:{others}"
 
+    def has_number(self, file: str, number: str) -> bool:
+        """Whether anybody has *number*."""
+        return number in self._taken(file)
+
     def free(self, file: str, way: str) -> str:
         """The next number that nobody has: from below, or from above."""
-        taken = {(*line.split(":"), "", "", "")[2] for line in self._lines[file]}
+        return self._free(self._taken(file), file, way)
+
+    def free_for_both(self) -> str:
+        """The highest number that neither a user nor a group has."""
+        return self._free(self._taken("passwd") | self._taken("group"), "group", DOWNWARDS)
+
+    def _taken(self, file: str) -> set[str]:
+        return {(*line.split(":"), "", "", "")[2] for line in self._lines[file]}
+
+    def _free(self, taken: set[str], file: str, way: str) -> str:
         wanted = reversed(_SYSTEM) if way == DOWNWARDS else iter(_SYSTEM)
         free = next((str(number) for number in wanted if str(number) not in taken), None)
         if free is None:

@@ -8,6 +8,7 @@ from artificer.sources.debian.equivalents.files import Files
 
 _OLD_LIBRARIES = ("lib64", "lib32", "libo32", "libx32")
 _DIVERSIONS = "var/lib/dpkg/diversions"
+_OVERRIDES = "var/lib/dpkg/statoverride"
 
 
 def directory(files: Files, words: Sequence[str]) -> None:
@@ -75,3 +76,14 @@ def merged_usr(files: Files, _: object = ()) -> None:
         if files.itself(name) is not None and not files.listdir(name):
             files.remove(name)
             files.remove(f"usr/{name}")
+
+
+def overridden(files: Files, words: Sequence[str]) -> None:
+    """Note who is to own a file, for good, and change it: path, user, group, mode."""
+    path, user, group, bits = words
+    line = f"{user} {group} {bits.lstrip('0') or '0'} {path}\n"
+    known = files.text(_OVERRIDES) or ""
+    if f" {path}\n" not in known and files.itself(path) is not None:
+        files.put(_OVERRIDES, known + line)
+        owner(files, (path, user, group))
+        mode(files, (path, bits))

@@ -30,13 +30,14 @@ def unit_enabled(files: Files, words: Sequence[str]) -> None:
     instance, unit = words
     state = _state(instance, unit)
     links = _closure(files, instance, unit)
+    systemctl = files.is_file(_SYSTEMCTL)
     known = files.text(state)
     before = [line for line in (known or "").split("\n") if line]
     if any(not _is_link(files, line) for line in before):
         unit_noted(files, words)
         return
     creates = True
-    if files.is_file(_SYSTEMCTL):
+    if systemctl:
         creates = known is None and _is_wanted(files, instance, unit)
         creates = creates or (
             known is not None and any(_is_link(files, one.path) for one in links)
@@ -48,7 +49,9 @@ def unit_enabled(files: Files, words: Sequence[str]) -> None:
         if files.is_file(mark):
             continue
         if creates and not _is_link(files, link.path):
-            files.put_link(link.path, link.target)
+            # systemctl(1) knows users' units by no other name.
+            user = systemctl and link.target.startswith("/lib/systemd/user/")
+            files.put_link(link.path, f"/usr{link.target}" if user else link.target)
         files.put(mark, b"")
     if links:
         files.put(state, "".join(f"{line}\n" for line in before))

@@ -14,7 +14,8 @@ Maker = Callable[[list[str]], list[Effect] | None]
 UPGRADED = "unit-upgraded"
 """The kind of what only says that something is asked of a unit which was installed before."""
 
-_OCTAL = re.compile("[0-7]{3,5}")
+OCTAL = re.compile("[0-7]{3,5}")
+"""The mode of a file."""
 
 
 def _options(words: Sequence[str], valued: frozenset[str]) -> tuple[dict[str, str], list[str]]:
@@ -154,6 +155,26 @@ def _link(words: list[str]) -> list[Effect] | None:
     return [("link", rest[1], rest[0])]
 
 
+def _override(words: list[str]) -> list[Effect] | None:
+    _, rest = _options(words, frozenset())
+    if "--add" not in words or len(rest) != 4 or not OCTAL.fullmatch(rest[2]):
+        return _listing(words)
+    user, group, mode, path = rest
+    return [("override", path, user, group, mode)]
+
+
+def _settings(words: list[str]) -> list[Effect] | None:
+    _, rest = _options(words, frozenset({"--sum-file", "--src-dir", "--state-dir"}))
+    asks = "--purge" in words or "-p" in words
+    return [] if asks else [("ucf", *rest)] if len(rest) == 2 else None
+
+
+def _settings_owner(words: list[str]) -> list[Effect] | None:
+    _, rest = _options(words, frozenset())
+    asks = "--purge" in words or "-p" in words
+    return [] if asks else [("ucfr", *rest)] if len(rest) == 2 else None
+
+
 def _listing(words: list[str]) -> list[Effect] | None:
     return [] if "--list" in words or "--listpackage" in words else None
 
@@ -187,6 +208,12 @@ def _pam(words: list[str]) -> list[Effect] | None:
     return None if {"--enable", "--disable"}.intersection(words) else [("pam",)]
 
 
+def _sysusers(words: list[str]) -> list[Effect] | None:
+    options, rest = _options(words, frozenset())
+    named = rest and all(word.endswith(".conf") for word in rest)
+    return [("sysusers", *rest)] if named and not options else None
+
+
 def _shells(words: list[str]) -> list[Effect] | None:
     return [("add-shell", *words)] if words else None
 
@@ -199,7 +226,7 @@ def _mode(words: list[str]) -> list[Effect] | None:
     options, rest = _options(words, frozenset())
     if rest[:1] == ["+x"]:
         return []  # for what is executable already
-    if options or len(rest) < 2 or not _OCTAL.fullmatch(rest[0]):
+    if options or len(rest) < 2 or not OCTAL.fullmatch(rest[0]):
         return None
     return [("mode", path, rest[0]) for path in rest[1:]]
 
@@ -223,6 +250,10 @@ MAKERS: dict[str, Maker] = {
     "ln": _link,
     "add-shell": _shells,
     "deb-systemd-helper": _unit,
+    "dpkg-statoverride": _override,
+    "ucf": _settings,
+    "ucfr": _settings_owner,
+    "systemd-sysusers": _sysusers,
     "update-rc.d": _runlevels,
     "update-shells": _nothing_more("shells"),
     "update-ca-certificates": _nothing_more("ca-certificates"),

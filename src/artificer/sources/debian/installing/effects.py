@@ -6,8 +6,13 @@ from artificer.sources.debian.equivalents import accounts, alternatives, changes
 from artificer.sources.debian.equivalents.certificates import ca_certificates
 from artificer.sources.debian.equivalents.files import Files
 from artificer.sources.debian.equivalents.ldconfig import ldconfig
+from artificer.sources.debian.equivalents.locales import locale_list
 from artificer.sources.debian.equivalents.pam import pam_auth_update
+from artificer.sources.debian.equivalents.php import php_modules
+from artificer.sources.debian.equivalents.postgresql import postgresql_manuals
 from artificer.sources.debian.equivalents.shells import add_shells, update_shells
+from artificer.sources.debian.equivalents.sysusers import sysusers
+from artificer.sources.debian.equivalents.ucf import ucf, ucfr
 from artificer.sources.debian.installing.commands import Effect
 
 EQUIVALENTS: dict[str, Callable[[Files, Sequence[str]], None]] = {
@@ -22,16 +27,23 @@ EQUIVALENTS: dict[str, Callable[[Files, Sequence[str]], None]] = {
     "ldconfig": ldconfig,
     "link": changes.link,
     "link-instead": changes.link_instead,
+    "locales": locale_list,
     "member": accounts.member,
     "merged-usr": changes.merged_usr,
     "mode": changes.mode,
+    "override": changes.overridden,
     "owner": changes.owner,
     "pam": pam_auth_update,
+    "php-modules": php_modules,
+    "postgresql-manuals": postgresql_manuals,
     "remove": changes.remove,
     "runlevels": runlevels.runlevels,
     "shadow": accounts.shadowed,
     "shells": update_shells,
+    "sysusers": sysusers,
     "text": changes.text,
+    "ucf": ucf,
+    "ucfr": ucfr,
     "unit": units.unit_enabled,
     "unit-noted": units.unit_noted,
     "user": accounts.user,

@@ -1,7 +1,7 @@
 """What becomes of each maintainer script, known before anything is run."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from artificer.sources.debian.installing.commands import Effect
 from artificer.sources.debian.installing.database import Database, Record
@@ -33,24 +33,16 @@ def fates_of(
     return tuple(found)
 
 
-def effects_of(turns: Sequence[Turn]) -> list[Effect]:
-    """What the scripts of *turns* that are known would do, in the order of dpkg."""
-    scripts = ("preinst", "postinst")
-    found = [
-        effect
-        for wanted in scripts
-        for turn in turns
-        for script, data in turn.package.scripts
-        if script == wanted
-        for effect in judged(data).effects
-    ]
-    asked = [
-        effect
-        for turn in turns
-        for script, data in turn.package.scripts
-        if script == "triggers"
-        for effect in _set_off(data)
-    ]
+def effects_of(steps: Iterable[tuple[Turn, str]]) -> list[Effect]:
+    """What the scripts of *steps* would do, in their order; then what triggers would."""
+    found: list[Effect] = []
+    asked: list[Effect] = []
+    for turn, script in steps:
+        scripts = dict(turn.package.scripts)
+        if script in scripts:
+            found += judged(scripts[script]).effects
+        if script == "postinst" and "triggers" in scripts:
+            asked += _set_off(scripts["triggers"])
     return [*found, *dict.fromkeys(asked)]
 
 

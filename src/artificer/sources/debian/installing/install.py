@@ -1,6 +1,6 @@
 """Packages that are to be installed, upon an image or upon nothing, to an `Installation`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
 from artificer.layers.merge import by_components
@@ -21,6 +21,7 @@ from artificer.sources.debian.installing.ordering import Order, dpkg_version
 from artificer.sources.debian.installing.overrides import overridden, overrides
 from artificer.sources.debian.installing.replacing import replaces, replacing_first
 from artificer.sources.debian.installing.restraints import restraints
+from artificer.sources.debian.installing.sequence import sequence
 from artificer.sources.debian.installing.stream import diverted, files_only
 from artificer.sources.debian.installing.triggers import OWN, TRIGGERS
 from artificer.sources.debian.installing.turns import Turn, turn_of
@@ -127,7 +128,7 @@ class _Work:
             return self._read(path) if entry is None else b"".join(bytes_of(entry))
 
         files = Files(placed, read, self.tree, removed, self.options.epoch)
-        replaced(effects_of(self.turns), files)
+        replaced(effects_of(self._steps()), files)
         gone = (path for path in files.removed if self._is_there(path))
         hidden = [whiteout(path, self.options.epoch) for path in sorted(gone)]
         left = {path: one for path, one in placed.items() if path not in files.removed}
@@ -223,11 +224,18 @@ class _Work:
         return [*vanished(self.tree, old, kept, paths), *gone]
 
     def _actions(self) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
-        if not self.options.runs:
-            return (), ()
+        return self._calls() if self.options.runs else ((), ())
+
+    def _calls(self) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
         calls = Calls(self.options.epoch, dpkg_version(self.turns, self.known))
         order = Order(self.turns, self.leaving, self.known, calls, self.base is None)
         return order.before(), order.commands()
+
+    def _steps(self) -> Iterator[tuple[Turn, str]]:
+        """Which scripts would be called, in their order."""
+        there = [one.name for one in self.known.records.values() if one.has_files]
+        before, commands = self._calls()
+        return sequence((*before, *commands), self.turns, there)
 
 
 def _each_once(entries: Iterable[Entry]) -> list[Entry]:

@@ -32,8 +32,10 @@ def judged(data: bytes) -> Judgement:
     found = known(data)
     if row is None:
         return Judgement(found.effects, _how(found.effects), found.unknown)
-    # What people have read is said of what cannot be told otherwise; the rest still holds.
-    effects = tuple(dict.fromkeys((*found.effects, *map(tuple, row["effects"]))))
+    # What people have read is said of what cannot be told otherwise; the rest still holds, unless
+    # the script goes other ways than it looks.
+    told = () if row.get("alone") else found.effects
+    effects = tuple(dict.fromkeys((*told, *map(tuple, row["effects"]))))
     return Judgement(effects, _how(effects))
 
 

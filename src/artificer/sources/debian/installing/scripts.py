@@ -5,14 +5,15 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from artificer.sources.debian.installing.commands import ASKING, MAKERS, UPGRADED, Effect
+from artificer.sources.debian.installing.commands import ASKING, MAKERS, OCTAL, UPGRADED, Effect
 
 _QUIET = (
     "[ test true false : exit return set shift local export unset read echo printf cat which "
     "command type getent dpkg dpkg-query dpkg-architecture grep egrep fgrep cut head tail id "
     "uname sort awk md5sum sha256sum cmp tr wc sleep umask getcap mountpoint findmnt stat "
     "deb-systemd-invoke systemctl systemd-tmpfiles invoke-rc.d "
-    "service start-stop-daemon py3compile py3clean pycompile pyclean dpkg-maintscript-helper "
+    "service start-stop-daemon py3compile py3clean pycompile pyclean pypy3compile pypy3clean "
+    "dpkg-maintscript-helper "
     "dpkg-trigger . debconf-set-selections update-desktop-database update-mime-database "
     "gtk-update-icon-cache update-menus update-icon-caches install-info update-info-dir "
     "update-fonts-dir mandb update-mime ischroot rm rmdir kill trap continue break basename "
@@ -26,10 +27,11 @@ _KEYWORDS = frozenset(("if", "then", "elif", "else", "fi", "do", "done", "while"
 _MARKS = frozenset(("{", "}", "!", "esac"))
 _COMMENT = re.compile(r"(?m)(?:^|(?<=[ \t;]))#.*$")
 _FUNCTION = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(\)[ \t]*\{?")
-_ROOT = re.compile(r"\$(?:\{DPKG_ROOT(?::-)?\}|DPKG_ROOT\b)")
+_ROOT = re.compile(
+    r"\$\{DPKG_ROOT:\+--root=\"\$DPKG_ROOT\"\}|\$(?:\{DPKG_ROOT(?::-)?\}|DPKG_ROOT\b)"
+)
 _CONSTANT = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=\"?(/[A-Za-z0-9_./-]+)\"?[ \t]*$")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
-_OCTAL = re.compile("[0-7]{3,5}")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _SEPARATORS = frozenset({";", ";;", "&&", "||", "|", "&", "\n"})
 _MOST = 1 << 20
@@ -158,7 +160,7 @@ def _effect(words: Sequence[str], functions: set[str]) -> list[Effect] | None:
     if name in _WITHOUT_EFFECT or name in functions or name.startswith("db_"):
         return []
     variable = any(letter in word for word in plain for letter in "$`*?")
-    maker = ASKING.get(name) or (None if variable else MAKERS.get(name))
+    maker = (None if variable else MAKERS.get(name)) or ASKING.get(name)
     effects = maker(list(plain[1:])) if maker else None
     return effects if effects is not None and all(map(_is_plain, effects)) else None
 
@@ -167,22 +169,24 @@ def _name(word: str) -> str:
     return word.removeprefix("/usr").removeprefix("/sbin/").removeprefix("/bin/")
 
 
+_NOT_IN_WORDS = {
+    **dict.fromkeys(("user", "group", "member"), ":"),
+    **dict.fromkeys(("unit", "unit-noted", UPGRADED, "runlevels", "sysusers"), "/"),
+    "override": " ",
+}
+"""What would part a word in a file, or be a path, where none is meant."""
+
+
 def _is_plain(effect: Effect) -> bool:
     """Whether *effect* is of names and paths that mean what they say, below the root."""
     kind, *words = effect
     if any(".." in word.split("/") or not word.isprintable() for word in words):
         return False
-    match kind:
-        case "user" | "group" | "member":
-            return not any(":" in word for word in words)
-        case "unit" | "unit-noted" | "runlevels":
-            return not any("/" in word for word in words)
-        case "alternative":
-            return not any("/" in name for name in (words[1], *words[5::3]))
-        case "directory":
-            return _OCTAL.fullmatch(words[1]) is not None
-        case _:
-            return True
+    if kind in _NOT_IN_WORDS:
+        return not any(_NOT_IN_WORDS[kind] in word for word in words)
+    if kind == "alternative":
+        return not any("/" in name for name in (words[1], *words[5::3]))
+    return kind != "directory" or OCTAL.fullmatch(words[1]) is not None
 
 
 def _without_redirections(words: Sequence[str]) -> list[str] | None:

@@ -1,0 +1,35 @@
+"""Which manuals of PostgreSQL's versions are found by their usual names."""
+
+import re
+from collections.abc import Sequence
+
+from artificer.sources.debian.equivalents.alternatives import alternative
+from artificer.sources.debian.equivalents.files import Files
+
+_MANUAL = re.compile(r".*/man/.*\.[1-9](?:\.gz)?")
+
+
+def postgresql_manuals(files: Files, words: Sequence[str]) -> None:
+    """Choose among versions: a version, the manual that leads, and the packages that have some."""
+    version, leading, *packages = words
+    lines = [
+        line
+        for package in packages
+        for line in (files.text(f"var/lib/dpkg/info/{package}.list") or "").split("\n")
+    ]
+    found = [line for line in lines if _MANUAL.fullmatch(line) and leading not in line]
+    if not found:
+        return
+    folder = "man" + leading.split(".")[-2]
+    slaves = [
+        word
+        for path in found
+        for word in (
+            path.replace(f"postgresql/{version}/", "", 1),
+            path.rpartition("/")[2],
+            path,
+        )
+    ]
+    link = f"/usr/share/man/{folder}/{leading}"
+    path = f"/usr/share/postgresql/{version}/man/{folder}/{leading}"
+    alternative(files, (link, leading, path, f"{version}0", *slaves))

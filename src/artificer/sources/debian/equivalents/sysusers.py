@@ -1,0 +1,76 @@
+"""What systemd-sysusers(8) makes: users and groups, out of the files of packages."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from artificer.sources.debian.equivalents.accounts import Accounts, member
+from artificer.sources.debian.equivalents.files import Files
+
+_FOLDERS = ("etc/sysusers.d", "run/sysusers.d", "usr/lib/sysusers.d")
+_NO_LOGIN = "/usr/sbin/nologin"
+
+
+class _Item(NamedTuple):
+    """A line: what it makes, whose name, which number (or path), the rest."""
+
+    kind: str
+    name: str
+    number: str
+    about: str
+    home: str
+    shell: str
+
+
+def sysusers(files: Files, words: Sequence[str]) -> None:
+    """Make what the files called *words* ask for: groups, then users, then members."""
+    items = [item for word in words for item in _items(files, word)]
+    accounts = Accounts(files)
+    for item in items:
+        if item.kind in {"u", "g"}:
+            _group(accounts, item)
+    for item in items:
+        if item.kind == "u":
+            _user(accounts, item, files.mtime // 86400)
+    accounts.save()
+    for item in items:
+        if item.kind == "m":
+            member(files, (item.name, item.number))
+
+
+def _items(files: Files, name: str) -> Iterator[_Item]:
+    texts = (files.text(f"{folder}/{name}") for folder in _FOLDERS)
+    text = next((one for one in texts if one is not None), "")
+    for line in text.split("\n"):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            continue
+        # Only a number may have a colon: before the group of a user.
+        plain = all(":" not in word for at, word in enumerate(words) if at != 2)
+        if len(words) > 1 and plain:
+            fields = [*("" if word == "-" else word for word in words), "", "", "", "", ""]
+            yield _Item(fields[0].rstrip("!"), *fields[1:6])
+
+
+def _group(accounts: Accounts, item: _Item) -> None:
+    number, colon, group = item.number.partition(":")
+    if accounts.row("group", item.name) or (item.kind == "u" and colon and group):
+        return
+    gid = number if number.isdecimal() else accounts.free_for_both()
+    accounts.add("group", f"{item.name}:x:{gid}:")
+    accounts.add_shadow("gshadow", f"{item.name}:!*::")
+
+
+def _user(accounts: Accounts, item: _Item, day: int) -> None:
+    if accounts.row("passwd", item.name):
+        return
+    number, _, group = item.number.partition(":")
+    gid = str(accounts.number("group", group or item.name))
+    uid = number if number.isdecimal() else gid
+    if not number.isdecimal() and accounts.has_number("passwd", gid):
+        uid = accounts.free_for_both()
+    shell = item.shell or ("/bin/sh" if uid == "0" else _NO_LOGIN)
+    row = (item.name, "x", uid, gid, item.about, item.home or "/", shell)
+    accounts.add("passwd", ":".join(row))
+    accounts.add_shadow("shadow", f"{item.name}:!*:{day}::::::")
