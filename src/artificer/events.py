@@ -207,11 +207,15 @@ class StepChanged(NamedTuple):
 
 
 class PackagesChosen(NamedTuple):
-    """Debian packages that are going to be installed, *size* bytes to be had; *why* these."""
+    """Debian packages that are going to be installed, *size* bytes to be had; *why* these.
+
+    *removed* are those of the base that have to go.
+    """
 
     packages: tuple[str, ...]
     size: int
     why: str
+    removed: tuple[str, ...] = ()
 
 
 class ScriptDecided(NamedTuple):

@@ -265,8 +265,9 @@ def test_a_lock_has_what_goes_from_the_base(cli: Cli, work: Path, archive: Small
 
     told = cli("lock", *upon).stdout.splitlines()
     again = cli("lock", *upon)
-    cli(*upon, "--locked")
+    built = cli(*upon, "--locked")
 
+    assert "removed from the base: extra:all hello:amd64" in built.stderr.splitlines()
     assert told == [
         "+ packages: heavy hello- on oci:base",
         "- extra:all (of the base for amd64)",

@@ -248,7 +248,8 @@ def _acquired(job: Job) -> list[str]:
     """Fetch the packages; return where their files are, in their order."""
     packages = job.chosen.packages
     size = sum(one.size for one in packages)
-    job.work.reach.report(PackagesChosen(tuple(map(str, packages)), size, job.chosen.why))
+    chosen = PackagesChosen(tuple(map(str, packages)), size, job.chosen.why, job.chosen.remove)
+    job.work.reach.report(chosen)
     paths = acquire(packages, opened(job.tools).web)
     return [paths[one] for one in packages]
 

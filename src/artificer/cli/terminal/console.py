@@ -193,9 +193,10 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.StepChanged(label, title, changes):
             told = (f"[{label}]   {change}" for change in changes)
             return [f"[{label}] {title} is done again:", *told]
-        case events.PackagesChosen(packages, size, why):
+        case events.PackagesChosen(packages, size, why, removed):
             plural = "" if len(packages) == 1 else "s"
-            return [f"{len(packages)} package{plural}, {amount(size)}, {why}"]
+            gone = [f"removed from the base: {' '.join(removed)}"] if removed else []
+            return [f"{len(packages)} package{plural}, {amount(size)}, {why}", *gone]
         case events.ScriptDecided(_, _, "run", ""):
             return []
         case events.ScriptDecided(package, script, fate, how):
