@@ -43,7 +43,7 @@ def test_no_kubectl_outlives_a_submitter_that_is_killed(fake: Fake) -> None:
     while _running(fake) and time.monotonic() < until:
         time.sleep(0.02)
 
-    assert len(watching) >= 3
+    assert watching
     assert _running(fake) == []
 
 
