@@ -80,7 +80,9 @@ def run(words: Sequence[str], session: Session) -> int:
 
 def make_member(words: Sequence[str], platform: Platform, session: Session) -> None:
     """Make, of the index that *words* describe, the image for *platform*: for its cache alone."""
-    args = build_parser("artificer").parse_args(with_stdin(words))
+    args = parsed(words, session, "artificer")
+    if args is None:
+        return
     target = target_of(args, session.environ)
     own = tuple(one for one in target.annotations if one.scope == "manifest")
     target = target._replace(platforms=(platform,), annotations=own)
