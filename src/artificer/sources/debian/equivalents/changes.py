@@ -70,6 +70,13 @@ def diverted(files: Files, words: Sequence[str]) -> None:
         files.put(_DIVERSIONS, known + line)
 
 
+def native_architecture(files: Files, _: object = ()) -> None:
+    """Note which architecture dpkg itself is of: the first of those that it knows."""
+    known = (files.text("var/lib/dpkg/arch") or "").partition("\n")[0]
+    if known:
+        files.put("var/lib/dpkg/arch-native", f"{known}\n")
+
+
 def merged_usr(files: Files, _: object = ()) -> None:
     """Remove links to directories of other word sizes that nobody has anything in."""
     for name in _OLD_LIBRARIES:

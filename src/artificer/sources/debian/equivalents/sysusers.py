@@ -4,10 +4,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from artificer.sources.debian.equivalents.accounts import Accounts, member
+from artificer.sources.debian.equivalents.accounts import Accounts, NoNumber, member
 from artificer.sources.debian.equivalents.files import Files
 
 _FOLDERS = ("etc/sysusers.d", "run/sysusers.d", "usr/lib/sysusers.d")
+_PROGRAMS = ("usr/bin/systemd-sysusers", "usr/bin/systemd-sysusers.standalone")
+_MOST = 1000
 _NO_LOGIN = "/usr/sbin/nologin"
 
 
@@ -24,13 +26,17 @@ class _Item(NamedTuple):
 
 def sysusers(files: Files, words: Sequence[str]) -> None:
     """Make what the files called *words* ask for: groups, then users, then members."""
+    if not any(files.is_file(program) for program in _PROGRAMS):
+        return
     items = [item for word in words for item in _items(files, word)]
+    if len(items) > _MOST:
+        raise NoNumber(f"{words[0]} declares more than {_MOST} users and groups")
     accounts = Accounts(files)
-    for item in items:
-        if item.kind in {"u", "g"}:
+    # The groups of users are made with them, so that numbers are given in that order.
+    for item in sorted(items, key=lambda one: one.kind != "g"):
+        if item.kind in {"g", "u", "u!"}:
             _group(accounts, item)
-    for item in items:
-        if item.kind == "u":
+        if item.kind in {"u", "u!"}:
             _user(accounts, item, files.mtime // 86400)
     accounts.save()
     for item in items:
@@ -50,12 +56,12 @@ def _items(files: Files, name: str) -> Iterator[_Item]:
         plain = all(":" not in word for at, word in enumerate(words) if at != 2)
         if len(words) > 1 and plain:
             fields = [*("" if word == "-" else word for word in words), "", "", "", "", ""]
-            yield _Item(fields[0].rstrip("!"), *fields[1:6])
+            yield _Item(*fields[:6])
 
 
 def _group(accounts: Accounts, item: _Item) -> None:
     number, colon, group = item.number.partition(":")
-    if accounts.row("group", item.name) or (item.kind == "u" and colon and group):
+    if accounts.row("group", item.name) or (item.kind != "g" and colon and group):
         return
     gid = number if number.isdecimal() else accounts.free_for_both()
     accounts.add("group", f"{item.name}:x:{gid}:")
@@ -73,4 +79,6 @@ def _user(accounts: Accounts, item: _Item, day: int) -> None:
     shell = item.shell or ("/bin/sh" if uid == "0" else _NO_LOGIN)
     row = (item.name, "x", uid, gid, item.about, item.home or "/", shell)
     accounts.add("passwd", ":".join(row))
-    accounts.add_shadow("shadow", f"{item.name}:!*:{day}::::::")
+    # Who is locked for good has an account that ended on the first day.
+    last = "1" if item.kind == "u!" else ""
+    accounts.add_shadow("shadow", f"{item.name}:!*:{day}:::::{last}:")

@@ -208,10 +208,14 @@ def _pam(words: list[str]) -> list[Effect] | None:
     return None if {"--enable", "--disable"}.intersection(words) else [("pam",)]
 
 
+_DECLARING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*\.conf")
+
+
 def _sysusers(words: list[str]) -> list[Effect] | None:
-    options, rest = _options(words, frozenset())
-    named = rest and all(word.endswith(".conf") for word in rest)
-    return [("sysusers", *rest)] if named and not options else None
+    """Files of sysusers.d(5), by their names; the root that is named may be a variable."""
+    names = [word for word in words if not word.startswith("${DPKG_ROOT:+--root=")]
+    named = names and all(_DECLARING.fullmatch(name) for name in names)
+    return [("sysusers", *names)] if named else None
 
 
 def _shells(words: list[str]) -> list[Effect] | None:
@@ -253,7 +257,6 @@ MAKERS: dict[str, Maker] = {
     "dpkg-statoverride": _override,
     "ucf": _settings,
     "ucfr": _settings_owner,
-    "systemd-sysusers": _sysusers,
     "update-rc.d": _runlevels,
     "update-shells": _nothing_more("shells"),
     "update-ca-certificates": _nothing_more("ca-certificates"),
@@ -264,5 +267,6 @@ ASKING: dict[str, Maker] = {
     "ldconfig": _nothing_more("ldconfig"),
     "pam-auth-update": _pam,
     "sed": _filter,
+    "systemd-sysusers": _sysusers,
 }
-"""Commands that only ask, called in one way: with variables, too."""
+"""Commands that only ask or are called in one way: with variables, too."""

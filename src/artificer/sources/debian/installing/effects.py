@@ -18,6 +18,7 @@ from artificer.sources.debian.installing.commands import Effect
 EQUIVALENTS: dict[str, Callable[[Files, Sequence[str]], None]] = {
     "add-shell": add_shells,
     "alternative": alternatives.alternative,
+    "architecture": changes.native_architecture,
     "ca-certificates": ca_certificates,
     "copy": changes.copy,
     "directory": changes.directory,
