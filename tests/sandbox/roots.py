@@ -20,6 +20,7 @@ from artificer.oci.digest import Digest
 from artificer.sandbox.client import Root, Sandbox, SandboxOptions
 from artificer.sandbox.command import Command, TreeLayer
 from artificer.stop import Stop
+from tests.parts.images import alone, cache_folder
 from tests.sandbox import pods
 
 WITH_IDS, WITHOUT_IDS = "u1", "u2"
@@ -157,13 +158,17 @@ def add_users() -> None:
     """Make the users that hold rungs, if they are not there: one has subordinate ids."""
     if os.geteuid():
         pytest.skip("only root can be others")
-    for name in (WITH_IDS, WITHOUT_IDS):
-        _add_user(name)
-    for path in ("/etc/subuid", "/etc/subgid"):
-        text = Path(path).read_text()
-        assert re.search(f"^{WITH_IDS}:", text, re.MULTILINE)
-        if re.search(f"^{WITHOUT_IDS}:", text, re.MULTILINE):
-            subprocess.run(["sed", "-i", f"/^{WITHOUT_IDS}:/d", path], check=True)
+    folder = cache_folder() / "users"
+    folder.mkdir(exist_ok=True)
+    # Two who write a file anew at once lose a line of each other's.
+    with alone(folder):
+        for name in (WITH_IDS, WITHOUT_IDS):
+            _add_user(name)
+        for path in ("/etc/subuid", "/etc/subgid"):
+            text = Path(path).read_text()
+            assert re.search(f"^{WITH_IDS}:", text, re.MULTILINE)
+            if re.search(f"^{WITHOUT_IDS}:", text, re.MULTILINE):
+                subprocess.run(["sed", "-i", f"/^{WITHOUT_IDS}:/d", path], check=True)
 
 
 def _add_user(name: str) -> None:
