@@ -125,26 +125,42 @@ def test_folded_fields_are_joined() -> None:
         (b"!<arch>\n" + b"x" * 60, "damaged ar header"),
         (ar(**{"debian-binary": b"2.0\n"}), "no control.tar"),
         (deb(tar(a=b"hello"))[:-700], "cut short"),
-        (ar(**{"debian-binary": b"", "control.tar": tar(control=CONTROL)}), "no data.tar"),
-        (ar(**{"debian-binary": b"", "control.tar": tar(x=b"")}), "no control file"),
+        (ar(**{"debian-binary": b"3.0\n"}), "of a format that is not known: b'3.0"),
+        (deb(tar()) + ar(**{"data.tar": tar()})[8:], "data.tar twice"),
+        (ar(**{str(number): b"" for number in range(101)}), "more than 100 parts"),
         (
-            ar(**{"debian-binary": b"", "control.tar": tar(control=b"Package: ../x\n")}),
+            ar(
+                **{
+                    "debian-binary": b"2.0\n",
+                    "control.tar": tar(control=CONTROL + b"package: a\n"),
+                }
+            ),
+            "a field stands twice",
+        ),
+        (ar(**{"debian-binary": b"2.0\n", "control.tar": tar(control=CONTROL)}), "no data.tar"),
+        (ar(**{"debian-binary": b"2.0\n", "control.tar": tar(x=b"")}), "no control file"),
+        (
+            ar(**{"debian-binary": b"2.0\n", "control.tar": tar(control=b"Package: ../x\n")}),
             "names no package",
         ),
         (
-            ar(**{"debian-binary": b"", "control.tar": tar(control=b"nonsense\n")}),
+            ar(**{"debian-binary": b"2.0\n", "control.tar": tar(control=b"nonsense\n")}),
             "control:1: not a field",
         ),
         (
             ar(
-                **{"debian-binary": b"", "control.tar": tar(control=CONTROL), "data.tar": b"x" * 9}
+                **{
+                    "debian-binary": b"2.0\n",
+                    "control.tar": tar(control=CONTROL),
+                    "data.tar": b"x" * 9,
+                }
             ),
             "data|archive|tar",
         ),
         (
             ar(
                 **{
-                    "debian-binary": b"",
+                    "debian-binary": b"2.0\n",
                     "control.tar": tar(control=CONTROL),
                     "data.tar": tar(**{"../../etc/x": b""}),
                 }

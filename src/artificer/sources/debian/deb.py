@@ -16,6 +16,8 @@ from artificer.layers.tape import StreamTape
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
+_FORMAT = b"2."
+_MOST_PARTS = 100
 _CHUNK = 1 << 18
 _MOST_CONTROL = 4 * limits.CONTROL_BYTES
 _CONTROL = re.compile(r"control\.tar(?:\.(?:gz|xz|zst))?")
@@ -97,9 +99,7 @@ def read_deb(path: str, spool: Callable[[], BinaryIO]) -> Deb:
     Owners, modes and times are the archive's. The root directory's own entry is left out.
     """
     with _opened(path) as file:
-        found = {name: (offset, size) for name, offset, size in _parts(file, path)}
-        if "debian-binary" not in found:
-            raise BadPackage(f"{path} is not a Debian package: it has no debian-binary")
+        found = _found(file, path)
         package = _package(_chunks(file, *_only(found, _CONTROL, path)), path)
         tar = spool()
         entries = _entries(_chunks(file, *_only(found, _DATA, path)), tar, path)
@@ -167,12 +167,13 @@ def fields_of(control: bytes, path: str) -> tuple[tuple[str, str], ...]:
         if not colon or not name.strip():
             raise BadPackage(f"{path}: control:{number}: not a field: {line[:80]!r}")
         fields.append((name.strip(), [value.strip()]))
+    if len({name.lower() for name, _ in fields}) < len(fields):
+        raise BadPackage(f"{path}: a field stands twice in its control file")
     return tuple((name, "\n".join(lines)) for name, lines in fields)
 
 
 def _package_in(file: BinaryIO, path: str) -> Package:
-    found = {name: (offset, size) for name, offset, size in _parts(file, path)}
-    return _package(_chunks(file, *_only(found, _CONTROL, path)), path)
+    return _package(_chunks(file, *_only(_found(file, path), _CONTROL, path)), path)
 
 
 def _opened(path: str) -> BinaryIO:
@@ -180,6 +181,21 @@ def _opened(path: str) -> BinaryIO:
         return open(path, "rb")
     except OSError as error:
         raise BadPackage(f"{path}: {reason(error)}", hint="is the path right?") from error
+
+
+def _found(file: BinaryIO, path: str) -> dict[str, tuple[int, int]]:
+    """Where each part of the package is; of one that is there twice, others read the other."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, offset, size in _parts(file, path):
+        if name in found or len(found) == _MOST_PARTS:
+            raise BadPackage(f"{path} has {name} twice, or more than {_MOST_PARTS} parts")
+        found[name] = offset, size
+    if "debian-binary" not in found:
+        raise BadPackage(f"{path} is not a Debian package: it has no debian-binary")
+    version = b"".join(_chunks(file, found["debian-binary"][0], 4))
+    if not version.startswith(_FORMAT):
+        raise BadPackage(f"{path} is of a format that is not known: {version!r}, not 2.0")
+    return found
 
 
 def _parts(file: BinaryIO, path: str) -> Iterator[tuple[str, int, int]]:
