@@ -157,6 +157,11 @@ SAID = [
         "is it running, and is this the right context? `kubectl config get-contexts`",
     ),
     (
+        "error: timed out waiting for the condition on jobs/build-1",
+        (75, "build-1 is being deleted, but its pods are still there"),
+        "`kubectl get pods -o wide` shows on which node: it may not answer any more",
+    ),
+    (
         "error: something that nobody has seen",
         (1, "kubectl: something that nobody has seen"),
         "`artificer job render` shows what is sent",

@@ -22,6 +22,8 @@ from tests.kubernetes.recordings import WATCHES, Fake, each, whole
 
 DIGEST = "sha256:0a73bf26cb803b9ab03ed41b34c3c90b3185c568810b9f16c6e7a1e689e8333a"
 
+DELETED = "delete jobs build-00001 --cascade=foreground --ignore-not-found --timeout=600s"
+
 
 class Told:
     """Whom a watch tells, with a clock that runs a hundred times as fast."""
@@ -162,9 +164,7 @@ def test_a_watch_ends_with_why_it_failed(fake: Fake, name: str) -> None:
     assert error.hint or name in {"watch-exit-1-retried", "watch-exit-64-fail-index"}
     # What would wait for ever is cancelled, and what has ended is kept for who wants to look.
     stuck = message.startswith("Job ")
-    assert deleted(fake) == (
-        ["delete jobs build-00001 --cascade=foreground --ignore-not-found"] if stuck else []
-    )
+    assert deleted(fake) == ([DELETED] if stuck else [])
 
 
 def test_every_recorded_stream_is_watched() -> None:
@@ -210,7 +210,7 @@ def test_who_cancels_waits_until_the_pods_are_gone(fake: Fake) -> None:
 
     _stopped_when(told, lambda: bool(told.of(Warned)), watch)
 
-    assert deleted(fake) == ["delete jobs build-00001 --cascade=foreground --ignore-not-found"]
+    assert deleted(fake) == [DELETED]
     assert Note("cancelling the Job build-00001: waiting for its pods to end") in told.events
 
 

@@ -14,6 +14,7 @@ from artificer.http.request import Request, Response, Send, body_of
 from artificer.http.retry import Patience, retrying
 from artificer.http.tls import Trust
 from artificer.kubernetes.cluster import (
+    GONE,
     Busy,
     Change,
     Document,
@@ -24,6 +25,7 @@ from artificer.kubernetes.cluster import (
     Selector,
     Unidentified,
     log_lines,
+    not_gone,
 )
 from artificer.kubernetes.problems import of_status
 from artificer.kubernetes.resume import Breaks, Clock
@@ -48,7 +50,6 @@ _PAGE = 500
 _WATCHED = 240
 """Seconds after which the server ends a watch, so that a dead line is not believed for ever."""
 _SILENCE = 300.0
-_ENDED = 120
 _SECONDS = 0.5
 
 
@@ -144,10 +145,10 @@ class Api:
             self._asked("DELETE", path, {}, options)
         except NotFound:
             return
-        end = time.monotonic() + _ENDED
+        end = time.monotonic() + GONE
         while self.find(kind, name) is not None:
             if time.monotonic() > end:
-                raise Busy(f"{name} is being deleted, but its pods are still there")
+                raise not_gone(name)
             self._stop.wait(_SECONDS)
 
     def may(self, verb: str, resource: str) -> bool:

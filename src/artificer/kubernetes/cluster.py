@@ -44,6 +44,18 @@ class Busy(Transient):
     """The cluster cannot answer just now."""
 
 
+GONE = 600
+"""Seconds that pods have to end in when their Job is deleted: a node may never answer again."""
+
+
+def not_gone(name: str) -> Busy:
+    """The error for an object that is still there."""
+    return Busy(
+        f"{name} is being deleted, but its pods are still there",
+        hint="`kubectl get pods -o wide` shows on which node: it may not answer any more",
+    )
+
+
 class Selector(NamedTuple):
     """Which objects are meant: those with a name, with labels, and with fields."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from artificer.errors import ArtificerError
 from artificer.events import Report
 from artificer.kubernetes.cluster import (
+    GONE,
     Busy,
     Change,
     Document,
@@ -116,7 +117,8 @@ class Kubectl:
 
     def delete(self, kind: Kind, name: str) -> None:
         """Delete an object, and wait until it and its pods are gone."""
-        self._asked(["delete", kind, name, "--cascade=foreground", "--ignore-not-found"])
+        options = ["--cascade=foreground", "--ignore-not-found", f"--timeout={GONE}s"]
+        self._asked(["delete", kind, name, *options])
 
     def may(self, verb: str, resource: str) -> bool:
         """Whether we may do that; a resource may be ``pods/log``."""

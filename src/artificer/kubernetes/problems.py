@@ -11,6 +11,7 @@ from artificer.kubernetes.cluster import (
     NotFound,
     Refused,
     Unidentified,
+    not_gone,
 )
 
 _LINE = 600
@@ -33,6 +34,7 @@ _BUSY = frozenset(
         "TooManyRequests",
     )
 )
+_WAITED = re.compile(r"timed out waiting for the condition on \S+/(\S+)")
 _CONTEXT = re.compile(
     r"context was not found for specified context: (.*)|"
     r"(?:cannot locate |^)context \"?(.*?)\"?(?: does not exist)?$"
@@ -121,6 +123,8 @@ def _of_words(text: str) -> ArtificerError:
     line = one_line(text).removeprefix("error: ")
     if found := _SCHEMA.fullmatch(line):
         line = found.group(1)
+    if found := _WAITED.search(line):
+        return not_gone(found.group(1))
     if problem := _of_configuration(line):
         return problem
     if "Username" in line or "(BadRequest)" in line:

@@ -102,7 +102,8 @@ def test_a_cancelled_job_is_deleted_with_its_pods(cli: Cli, fake: Fake) -> None:
     done = job(cli, fake, "job", "cancel", name)
 
     assert f"cancelled {name}" in done.stderr
-    assert ["delete", "jobs", name, "--cascade=foreground", "--ignore-not-found"] in fake.calls()
+    options = ["--cascade=foreground", "--ignore-not-found", "--timeout=600s"]
+    assert ["delete", "jobs", name, *options] in fake.calls()
 
 
 def test_a_job_that_nobody_knows_is_an_error(cli: Cli, fake: Fake) -> None:
