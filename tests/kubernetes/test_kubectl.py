@@ -154,7 +154,17 @@ SAID = [
             "certificate: x509: certificate has expired or is not yet valid: current time "
             "2020-01-01T00:00:00Z is before 2026",
         ),
-        "is it running, and is this the right context? `kubectl config get-contexts`",
+        "set this machine's clock, or renew the certificate of the cluster",
+    ),
+    (
+        "Unable to connect to the server: tls: failed to verify certificate: x509: certificate "
+        "signed by unknown authority",
+        (
+            69,
+            "the cluster does not answer: Unable to connect to the server: tls: failed to verify "
+            "certificate: x509: certificate signed by unknown authority",
+        ),
+        "the kubeconfig has the `certificate-authority` of another cluster, or of a past one",
     ),
     (
         "error: timed out waiting for the condition on jobs/build-1",

@@ -133,11 +133,18 @@ def _of_words(text: str) -> ArtificerError:
             hint="log in to it, or name another context with `--kube-context`",
         )
     if _UNREACHABLE.search(line):
-        return NoCluster(
-            f"the cluster does not answer: {line}",
-            hint="is it running, and is this the right context? `kubectl config get-contexts`",
-        )
+        return NoCluster(f"the cluster does not answer: {line}", hint=_unreachable_hint(line))
     return Refused(f"kubectl: {line}", hint="`artificer job render` shows what is sent")
+
+
+def _unreachable_hint(line: str) -> str:
+    if "not yet valid" in line or "has expired" in line:
+        return "set this machine's clock, or renew the certificate of the cluster"
+    if "unknown authority" in line:
+        return (
+            "the kubeconfig has the `certificate-authority` of another cluster, or of a past one"
+        )
+    return "is it running, and is this the right context? `kubectl config get-contexts`"
 
 
 def _of_configuration(line: str) -> ArtificerError | None:
