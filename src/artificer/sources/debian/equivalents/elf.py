@@ -119,6 +119,8 @@ def _names(
     """What it calls itself, and what it needs; None where the names are nowhere."""
     size = layout.size("PP")
     data = read(dynamic.offset, min(dynamic.size, _MOST_DYNAMIC))
+    if len(data) < dynamic.size:
+        return None
     rows = []
     for at in range(0, len(data) - size + 1, size):
         tag, value = layout.words("PP", data[at : at + size])

@@ -9,7 +9,7 @@ from artificer.sources.debian.installing.installation import Action
 from artificer.sources.debian.installing.turns import Turn
 from artificer.sources.debian.resolving.relations import parse_relations
 
-_BINS = 65521  # of dpkg's table of packages, which is the order of "all"
+_BINS = 65521  # of dpkg's table of packages, which is the order of all of them
 _PRIME, _START = 16777619, 2166136261
 
 
@@ -36,29 +36,52 @@ def _place(key: str) -> int:
     """Where dpkg keeps the package *key*."""
     found = _START
     for letter in key.partition(":")[0].encode():
-        found = (found * _PRIME & 0xFFFFFFFF) ^ letter
+        found = (found ^ letter) * _PRIME & 0xFFFFFFFF
     return found % _BINS
 
 
 def _configured(turns: Sequence[Turn], done: set[str]) -> Iterator[str]:
     """The keys of *turns* as they are configured: who needs one of them waits behind all others.
 
-    Where all wait for one another, the first does not.
+    Where all wait, the first that waits for itself does not.
     """
-    names = {name for turn in turns for name in _names(turn.package)}
-    needs = {turn.owner.key: _needs(turn.package, names) for turn in turns}
+    named = {name: turn for turn in turns for name in _names(turn.package)}
+    needs = {turn.owner.key: _needs(turn.package, named.keys()) for turn in turns}
     queue = deque(turns)
     waited = 0
     while queue:
         turn = queue.popleft()
         lacking = any(done.isdisjoint(clause) for clause in needs[turn.owner.key])
-        if lacking and waited <= len(queue):
+        everywhere = waited > 2 * len(queue) + 2
+        cyclic = lacking and waited > len(queue) and _needs_itself(turn, named, needs, done)
+        if lacking and not cyclic and not everywhere:
             queue.append(turn)
             waited += 1
             continue
         waited = 0
         done.update(_names(turn.package))
         yield turn.owner.key
+
+
+def _needs_itself(
+    turn: Turn,
+    named: Mapping[str, Turn],
+    needs: Mapping[str, Sequence[Iterable[str]]],
+    done: Set[str],
+) -> bool:
+    """Whether *turn* is among what has to be configured before it."""
+    seen: set[str] = set()
+    waiting = [turn.owner.key]
+    while waiting:
+        for name in (name for clause in needs[waiting.pop()] for name in clause):
+            other = named.get(name)
+            if other is None or name in done or other.owner.key in seen:
+                continue
+            if other.owner.key == turn.owner.key:
+                return True
+            seen.add(other.owner.key)
+            waiting.append(other.owner.key)
+    return False
 
 
 def _names(package: Package) -> list[str]:
