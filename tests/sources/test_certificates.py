@@ -138,6 +138,14 @@ def test_what_is_no_certificate_is_refused_by_its_name(data: bytes) -> None:
         certificates_in(data, "mine.crt")
 
 
+def test_a_subject_that_no_store_has_room_for_is_refused() -> None:
+    oid = x509.ObjectIdentifier("2.5.4.99")
+    long = certificate(x509.NameAttribute(oid, "x" * 8200))
+
+    with pytest.raises(BadCertificate):
+        certificates_in(pem(long), "x")
+
+
 def test_no_damaged_certificate_is_more_than_an_error() -> None:
     whole = bytearray(der(certificate(called("x"))))
     for at in range(200):

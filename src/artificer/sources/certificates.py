@@ -31,6 +31,7 @@ _PEM = re.compile(
 _VERSION = 0xA0
 _TEXTS = (UTF8, PRINTABLE)
 _MOST = 10_000
+_LONGEST = 16_384  # a store has two bytes for the length of a name, whose letters take three
 _KEYWORDS = {
     "2.5.4.3": "cn",
     "2.5.4.6": "c",
@@ -107,7 +108,10 @@ def _certificate(der: bytes, place: str) -> Certificate:
 def _name(value: bytes) -> str:
     """A Name as X500Principal's canonical form has it, the last part first."""
     found = [_part(one) for one in parts(value)] if value else []
-    return ",".join(reversed(found))
+    text = ",".join(reversed(found))
+    if len(text) > _LONGEST:
+        raise NotDer
+    return text
 
 
 def _part(one: Part) -> str:

@@ -45,6 +45,18 @@ def test_a_manifest_says_archives_packages_and_architectures() -> None:
     )
 
 
+def test_a_manifest_is_read_in_bounded_time() -> None:
+    bombs = [
+        "version: 1\n" + "#" * (1 << 20),
+        "a: &a [x, x]\n" + "".join(f"a{n}: &a [*a, *a]\n" for n in range(99)) + "version: 1\n",
+        WHOLE + "".join(f"  - p{number}\n" for number in range(5000)) + "  - p7\n",
+    ]
+
+    for text in bombs:
+        with pytest.raises(BadManifest):
+            manifest_of(text.encode(), "x.yaml", "/work")
+
+
 def test_a_key_may_be_in_the_manifest_or_be_named_by_its_fingerprint() -> None:
     for key in (
         "-----BEGIN PGP PUBLIC KEY BLOCK-----\\nabc",
@@ -64,6 +76,7 @@ def test_a_key_may_be_in_the_manifest_or_be_named_by_its_fingerprint() -> None:
         ("version: 1", "- 1", "is not YAML"),
         ("version: 1", "version: 1\nmore: 1", "unknown more"),
         ("version: 1", "version: &a [" + "[" * 5000, "is not YAML"),
+        ("version: 1", "a: &a {x: 1}\nb: {<<: [*a, *a]}\nversion: 1", "is not YAML"),
         ("perl (= 5.36.0-7)", "perl (>= 5)", "one version can be asked for, or the newest"),
         ("perl (= 5.36.0-7)", "perl | python3", "not a package"),
         ("perl (= 5.36.0-7)", "perl:any", "one version can be asked for"),

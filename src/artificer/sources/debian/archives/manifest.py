@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,13 @@ _URL = re.compile(r"(?:https?|file):[!-~]*")
 _SNAPSHOT = re.compile(r"/\d{8}T\d{6}Z(?:/|$)")
 _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _KEY = re.compile(r"-----BEGIN|[0-9A-Fa-f]{16,40}!?$")
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """YAML without ``<<``: tables that are merged into one another grow without end."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Leave the table as it is written."""
 
 
 class BadManifest(Misused):
@@ -55,10 +63,10 @@ def manifest_of(data: bytes, place: str, folder: str) -> Manifest:
 
 
 def _document(data: bytes, place: str) -> Mapping[str, Any]:
-    if len(data) > limits.SOURCES_BYTES:
+    if len(data) > limits.MIB:
         raise BadManifest(f"{place} is larger than any list of packages")
     try:
-        document = yaml.safe_load(data)
+        document = yaml.load(data, _Loader)  # noqa: S506 - a safe one
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BadManifest(f"{place} is not YAML: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(document, dict) or document.get("version") != 1:
@@ -83,8 +91,9 @@ def _texts(document: Mapping[str, Any], name: str, place: str) -> tuple[str, ...
     found = _list(document, name, place)
     if not all(isinstance(one, str) for one in found):
         raise BadManifest(f"{place}: {name} are not texts", hint="write them in quotes")
-    if twice := sorted({one for one in found if found.count(one) > 1}):
-        raise BadManifest(f"{place}: {name} has {twice[0]} twice")
+    for one, number in Counter(found).items():
+        if number > 1:
+            raise BadManifest(f"{place}: {name} has {one} twice")
     return tuple(found)
 
 
