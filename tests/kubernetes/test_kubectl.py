@@ -164,7 +164,7 @@ SAID = [
             "the cluster does not answer: Unable to connect to the server: tls: failed to verify "
             "certificate: x509: certificate signed by unknown authority",
         ),
-        "the kubeconfig has the `certificate-authority` of another cluster, or of a past one",
+        "the kubeconfig has the `certificate-authority` of another cluster, or a past one",
     ),
     (
         "error: timed out waiting for the condition on jobs/build-1",

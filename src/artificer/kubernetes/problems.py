@@ -142,7 +142,7 @@ def _unreachable_hint(line: str) -> str:
         return "set this machine's clock, or renew the certificate of the cluster"
     if "unknown authority" in line:
         return (
-            "the kubeconfig has the `certificate-authority` of another cluster, or of a past one"
+            "the kubeconfig has the `certificate-authority` of another cluster, or a past one"
         )
     return "is it running, and is this the right context? `kubectl config get-contexts`"
 
