@@ -141,9 +141,7 @@ def _unreachable_hint(line: str) -> str:
     if "not yet valid" in line or "has expired" in line:
         return "set this machine's clock, or renew the certificate of the cluster"
     if "unknown authority" in line:
-        return (
-            "the kubeconfig has the `certificate-authority` of another cluster, or a past one"
-        )
+        return "the kubeconfig has the `certificate-authority` of another cluster, or a past one"
     return "is it running, and is this the right context? `kubectl config get-contexts`"
 
 
