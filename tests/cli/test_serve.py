@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -20,6 +19,7 @@ from artificer.cli.serve import run
 from artificer.cli.session import Session
 from tests.cli.outside import Cli
 from tests.parts.commands import Command
+from tests.parts.waiting import PATIENCE, wait_until
 
 SECRET = "open sesame"
 
@@ -46,7 +46,7 @@ class Serving:
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(10)
+        code = self.process.wait(PATIENCE)
         self._reader.join()
         for pipe in (self.process.stdout, self.process.stderr):
             cast("IO[str]", pipe).close()
@@ -183,12 +183,11 @@ def test_it_serves_until_it_is_asked_to_stop(cli: Cli) -> None:
     words = ["registry", "serve", "--port", "0"]
     thread = threading.Thread(target=lambda: codes.append(run(words, session)))
     thread.start()
-    while not out.getvalue():
-        time.sleep(0.01)
+    wait_until(out.getvalue)
     with urlopen(f"http://{out.getvalue().strip()}/v2/") as answer:
         status = answer.status
     session.cancel(signal.SIGTERM)
-    thread.join(10)
+    thread.join(PATIENCE)
 
     assert status == 200
     assert codes == [143]

@@ -12,6 +12,7 @@ import pytest
 from artificer.registry.server.serving import serve
 from artificer.store.blobs import open_store
 from tests.parts.commands import Command
+from tests.parts.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -92,10 +93,10 @@ def test_a_reader_that_goes_away_ends_the_registry_too(tmp_path: Path) -> None:
     words = [sys.executable, str(CHECKOUT / "tools/demo.py"), str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
-        while b"listens" not in process.stdout.readline():
-            pass
+        while b"listens" not in (line := process.stdout.readline()):
+            assert line, "it ends, and never listened"
         process.stdout.close()
-        code = process.wait(60)
+        code = process.wait(PATIENCE)
         said = process.stderr.read() if process.stderr else b""
 
     assert (code, said) == (141, b"")
