@@ -60,3 +60,10 @@ def test_a_second_lock_changes_nothing(here: Path, cli: Cli, alpine: BaseImage) 
     assert done.stdout == ""
     assert "up to date" in done.stderr
     assert (here / "artificer.lock").stat().st_mtime_ns == before
+
+
+def test_a_command_line_without_a_base_is_not_taken_for_the_workspace(cli: Cli) -> None:
+    done = cli("lock", "--apt", "nginx", "-t", "oci:x", code=2)
+
+    assert done.error == "the command line that is to be locked names no base"
+    assert "`-b BASE`" in done.hint

@@ -187,6 +187,7 @@ ASKED = ("--apt", "a", "--archive", "https://deb.example.org stable main")
         (("--deb", "no.deb"), "no file no.deb", "--apt"),
         (("--apt", "a", "--sources", "none.list"), "cannot read none.list", ""),
         (("--apt", "a", "--keyring", "k"), "no archive is named", "--archive"),
+        ((*ASKED[:3], f"[signed-by=/k] {ASKED[3]}", "--keyring", "k"), "says itself", "signed-by"),
         ((*ASKED, "--deb-layers", "budget=0"), "number of layers", "1 to 126"),
         ((*ASKED, "--deb-layers", "most"), "budget", "ten"),
         ((*ASKED, "--rung", "ladder"), "no such way", "one of"),

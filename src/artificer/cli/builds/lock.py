@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from artificer.oci.digest import Digest
 
 _BASE = ("-b", "--base")
+_OTHERS = ("-t", "--target", "--apt", "--deb")
 
 
 class Stale(ArtificerError):
@@ -35,6 +36,7 @@ def run(words: Sequence[str], session: Session) -> int:
         from artificer.cli.workspace.lock import parser, run_in_workspace
 
         if not helping:
+            _check_base(words)
             return run_in_workspace(words, session)
         session.out(parser().format_help())
     compare = ("--check", "write nothing; fail if a tag names something else by now")
@@ -58,6 +60,15 @@ def run(words: Sequence[str], session: Session) -> int:
     said = "is written" if after != before else "is up to date"
     session.say(f"artificer.lock {said}.")
     return 0
+
+
+def _check_base(words: Sequence[str]) -> None:
+    """Refuse a command line without a base, which would be taken for a workspace's."""
+    if any(word.startswith(_OTHERS) for word in words):
+        raise Misused(
+            "the command line that is to be locked names no base",
+            hint="add `-b BASE`; without such words it is the workspace that is locked",
+        )
 
 
 def _compared(before: Lock, args: Namespace, session: Session) -> tuple[Lock, list[str]]:

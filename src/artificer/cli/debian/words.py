@@ -89,6 +89,11 @@ def archives_given(args: Namespace) -> tuple[Archive, ...]:
     if not found and (args.keyring or args.snapshot):
         option = "--keyring" if args.keyring else "--snapshot"
         raise Misused(f"{option}, but no archive is named", hint="add `--archive` or `--sources`")
+    if args.keyring and all(one.signed_by for one in found):
+        raise Misused(
+            "--keyring, but each archive says itself which keys it has",
+            hint="leave one of them out: `--keyring`, or `signed-by`",
+        )
     return tuple(_completed(one, args) for one in found)
 
 

@@ -275,6 +275,13 @@ def test_damaged_packets_are_one_kind_of_error(data: bytes) -> None:
         openpgp.signatures(data, "ring")
 
 
+def test_what_is_no_keyring_is_not_quoted() -> None:
+    with pytest.raises(NotOpenPgp) as caught:
+        openpgp.dearmoured(b"password battery", "ring")
+
+    assert "battery" not in str(caught.value)
+
+
 def test_a_key_cut_anywhere_is_none_or_an_error() -> None:
     whole = Key.make("rsa").public(subkeys=[Key.make()])
     for size in range(len(whole)):

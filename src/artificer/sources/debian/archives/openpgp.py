@@ -156,7 +156,7 @@ def dearmoured(data: bytes, what: str) -> bytes:
         )
     if not blocks:
         raise NotOpenPgp(
-            f"{what} is neither OpenPGP packets nor their text: {data[:40]!r}",
+            f"{what} is neither OpenPGP packets nor their text",
             hint="`gpg --export` writes a keyring, archives have theirs as .gpg or .asc",
         )
     return b"".join(_block(lines, what) for lines in blocks)
