@@ -79,6 +79,22 @@ def test_every_package_has_a_file_that_scanners_read(
         (one["name"], one["version"]) for one in listed(images, reference)
     }
     assert all(name == one["Package"] for name, one in found.items())
+    assert f"{PIECES}libc6.md5sums" in tree_of_layout(images.folder, tag)
+
+
+def test_databases_of_vulnerabilities_know_every_package(images: Images, bare: str) -> None:
+    for one in listed(images, bare):
+        words = f"{one['name']}@{one['version']}".replace("+", "%2B")
+
+        start = f"pkg:deb/debian/{words}?arch={one['architecture']}&distro="
+        assert one["purl"].startswith(start)
+        assert one["purl"].removeprefix(start).isalpha()
+        assert one["read_from"] == f"/{PIECES}{one['name']}"
+
+
+def test_packages_of_nobody_have_no_url(images: Images, unpacked: str) -> None:
+    # Without base-files nothing in the image says which distribution it is.
+    assert {one["purl"] for one in listed(images, unpacked)} == {None}
 
 
 def test_an_image_without_a_shell_says_which_debian_it_is(images: Images, bare: str) -> None:
