@@ -51,7 +51,7 @@ class LockedSet(NamedTuple):
 
     def of(self, architecture: str, *, request: str, base: str, what: str) -> tuple[Locked, ...]:
         """The packages for *architecture*; `StaleLock` if they are not those of *request*."""
-        again = "`artificer lock`, with the same words, writes it anew"
+        again = "`artificer lock` writes it anew, that of a command line with the same words"
         if self.request != request:
             raise StaleLock(
                 f"{what}: the lock is of another request: packages, archives or options differ",
