@@ -213,6 +213,16 @@ def test_exit_codes_of_the_build_keep_their_meaning(code: int, ours: int) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["error: r.example: push denied\nhint: log in with `artificer login r.example`\n", "no"],
+)
+def test_a_pod_that_is_let_in_nowhere_needs_a_secret(said: str) -> None:
+    failure = _ended(77, message=said)
+
+    assert "`--registry-secret`" in failure.hint
+
+
 @pytest.mark.parametrize(("code", "name"), [(130, "SIGINT"), (143, "SIGTERM")])
 def test_a_build_that_was_stopped_may_be_tried_again(code: int, name: str) -> None:
     failure = _ended(code)

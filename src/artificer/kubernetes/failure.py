@@ -109,12 +109,23 @@ def _unstarted(container: Container, message: str) -> Failure:
     )
 
 
+_UNAUTHORIZED = 77
+_NOBODY = "`artificer login"
+"""What a pod says that has no login: but nobody is there who could log in."""
+_WHO = (
+    "who the pods are is said by `--registry-secret`, which `artificer job secret` makes, or by "
+    "`--service-account`; `job doctor --push REPO` tries it"
+)
+
+
 def _told(container: Container, ended: Ended) -> Failure:
     """What the program itself said at last."""
     error, hint = _last_words(ended.message)
     if container.initial:
         error = f"the source could not be fetched: {error}"
         hint = hint or "is the revision there, and has the Secret for git what it needs?"
+    if _NOBODY in hint or (ended.code == _UNAUTHORIZED and not hint):
+        hint = _WHO
     code = ended.code if ended.code in {69, 75, 77} else _PERMANENT
     return Failure(f"{error} (exit code {ended.code})", hint, code)
 
