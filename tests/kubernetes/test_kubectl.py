@@ -19,6 +19,7 @@ from artificer.limits import LOG_LINE_BYTES
 from artificer.oci.document import InvalidDocument
 from tests.kubernetes.fake_api import fake_api
 from tests.kubernetes.recordings import Fake
+from tests.parts.waiting import PATIENCE
 
 _LOG = 'E1122 04:55:22.789840   28786 memcache.go:265] "Unhandled Error" err="x"\n'
 NOT_CONFIGURED = "no cluster is configured: there is no kubeconfig, or it has no current context"
@@ -289,7 +290,7 @@ def test_closing_ends_every_process(fake: Fake) -> None:
     while not fake.calls():
         time.sleep(0.01)
     cluster.close()
-    ended.join(5)
+    ended.join(PATIENCE)
 
     assert not ended.is_alive()
     left = subprocess.run(["pgrep", "-f", str(fake.folder)], check=False, capture_output=True)
