@@ -210,25 +210,6 @@ def test_settings_are_copied_and_those_that_were_edited_stay() -> None:
     assert files.text("etc/a") == "newer"
 
 
-def test_users_of_systemd_get_the_highest_numbers_that_are_free_for_both() -> None:
-    text = '# x\nu a - "A a"\ng b -\nu c 7:b - /c /bin/c\nm a b\nu bad:name\nu \'open\nu! d -\n'
-    files = files_of(
-        file("usr/lib/sysusers.d/x.conf", text),
-        *(file("etc/passwd", "z:x:999:999::/:\n"), file("etc/group", "z:x:998:\n")),
-        *(file("etc/shadow", "z:*:::::::\n"), file("etc/gshadow", "z:*::\n")),
-    )
-
-    replaced([("sysusers", "x.conf", "none.conf"), ("sysusers", "x.conf")], files)
-
-    assert files.text("etc/passwd") == (
-        "z:x:999:999::/:\na:x:997:997:A a:/:/usr/sbin/nologin\nc:x:7:996::/c:/bin/c\n"
-        "d:x:995:995::/:/usr/sbin/nologin\n"
-    )
-    assert files.text("etc/group") == "z:x:998:\na:x:997:\nb:x:996:a\nd:x:995:\n"
-    assert (files.text("etc/shadow") or "").split()[1] == "a:!*:0::::::"
-    assert (files.text("etc/gshadow") or "").split()[2] == "b:!*::a"
-
-
 def test_modules_of_php_are_enabled_in_each_program() -> None:
     folder = "etc/php/8.2/mods-available"
     files = files_of(
