@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.outside import Cli
 from tests.parts.registries import LockedRegistry, Registry, TokenRegistry
+from tests.parts.waiting import PATIENCE
 
 
 def auths(path: Path) -> dict[str, str]:
@@ -281,7 +282,7 @@ class Terminal:
                 self.shown += data
         except OSError:  # nobody is left at the other end
             pass
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         self.process.kill()

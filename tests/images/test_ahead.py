@@ -8,6 +8,7 @@ import pytest
 from artificer.images.ahead import Ahead
 from artificer.oci.reference import Repository
 from tests.images.made import FakeRegistry, image_of, reach_of, tar_of
+from tests.parts.waiting import PATIENCE
 
 HERE = Repository("a.example", "app")
 THERE = Repository("b.example", "app")
@@ -59,7 +60,7 @@ def test_who_closes_it_leaves_no_thread_behind(tmp_path: Path) -> None:
 
     ahead.close()
     for thread in waiting:
-        thread.join(10)
+        thread.join(PATIENCE)
 
     assert len(waiting) == 2
     assert threads() == []

@@ -19,7 +19,7 @@ from artificer.limits import LOG_LINE_BYTES
 from artificer.oci.document import InvalidDocument
 from tests.kubernetes.fake_api import fake_api
 from tests.kubernetes.recordings import Fake
-from tests.parts.waiting import PATIENCE
+from tests.parts.waiting import PATIENCE, wait_until
 
 _LOG = 'E1122 04:55:22.789840   28786 memcache.go:265] "Unhandled Error" err="x"\n'
 NOT_CONFIGURED = "no cluster is configured: there is no kubeconfig, or it has no current context"
@@ -293,8 +293,8 @@ def test_closing_ends_every_process(fake: Fake) -> None:
     ended.join(PATIENCE)
 
     assert not ended.is_alive()
-    left = subprocess.run(["pgrep", "-f", str(fake.folder)], check=False, capture_output=True)
-    assert left.stdout == b""
+    words = ["pgrep", "-f", str(fake.folder)]
+    wait_until(lambda: subprocess.run(words, check=False, capture_output=True).returncode == 1)
 
 
 def test_the_real_kubectl_watches_a_replayed_server(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.parts.commands import Command
 from tests.parts.engines import DockerDaemon
 from tests.parts.images import BaseImage
 from tests.parts.registries import LockedRegistry, Registry
+from tests.parts.waiting import PATIENCE
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 FOUR = ["Checking base image...", "Building new image...", "Pushing...", "Done."]
@@ -282,7 +283,7 @@ def test_a_file_about_the_image_may_be_a_pipe_or_a_link(
 
     done = cli(*plain, "-t", "store:x", "--digest-file", "pipe", "--iidfile", "link")
 
-    reader.join(10)
+    reader.join(PATIENCE)
     assert done.stdout.strip().endswith(read[0])
     assert (work / "link").is_symlink()
     assert re.fullmatch(DIGEST, (work / "real").read_text())
