@@ -100,7 +100,7 @@ def remember(  # noqa: PLR0913 - what was made, of what, on what
     }
     words = _words_key(step, kind)
     snapshot = seen._replace(key=words, result=json.dumps(result).encode())
-    store.set_record(_KIND, words, snapshot.pack(), needs=needs if trusted else ())
+    store.set_record(_KIND, words, *snapshot.parts(), needs=needs if trusted else ())
 
 
 def _words_key(step: AddFiles, kind: Kind) -> str:

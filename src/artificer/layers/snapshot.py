@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ _MAGIC = b"artificer stat record 1\n"
 _LENGTHS = struct.Struct("<QQQQ")  # of the key, the result, the paths; how many paths
 _STAT = struct.Struct("<QqqqQ")
 _TIMES = struct.Struct("<16xqq8x")
+_NAME = re.compile(rb"[^\0]+")
 _CHECKSUM = 32
 _BLOCK = STAT_SIZE * 1024
 _BATCH = 1024
@@ -61,13 +63,17 @@ class Snapshot(NamedTuple):
 
     def pack(self) -> bytes:
         """Return the record as a file has it: magic, sha256 of the rest, lengths, parts."""
+        return b"".join(self.parts())
+
+    def parts(self) -> tuple[bytes, ...]:
+        """Return what `pack` does, not yet put together."""
         key = self.key.encode()
         lengths = _LENGTHS.pack(len(key), len(self.result), len(self.names), self.number)
         rest = (lengths, key, self.result, self.names, self.stats)
         hasher = hashlib.sha256()
         for part in rest:
             hasher.update(part)
-        return b"".join((_MAGIC, hasher.digest(), *rest))
+        return (_MAGIC, hasher.digest(), *rest)
 
     def stat(self, number: int) -> Stat:
         """Return what the path with this number was."""
@@ -165,7 +171,7 @@ def _differing(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
 
 def _replaced(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
     # Nearly all is the same, so large blocks are compared first.
-    paths = old.paths
+    paths, passed = (found[0] for found in _NAME.finditer(old.names)), 0
     for start in range(0, len(old.stats), _BLOCK):
         end = start + _BLOCK
         if old.stats[start:end] == new.stats[start:end]:
@@ -173,7 +179,9 @@ def _replaced(old: Snapshot, new: Snapshot) -> Iterator[_Packed]:
         for at in range(start, min(end, len(old.stats)), STAT_SIZE):
             before, after = (each.stats[at : at + STAT_SIZE] for each in (old, new))
             if before != after:
-                yield paths[at // STAT_SIZE], before, after
+                row = at // STAT_SIZE
+                yield next(islice(paths, row - passed, None)), before, after
+                passed = row + 1
 
 
 def _unpacked(data: Stat | None) -> Told | None:

@@ -47,15 +47,13 @@ class Records(Folder):
             used(path)
         return data
 
-    def set_record(
-        self, kind: str, key: str, data: bytes, *, needs: Sequence[Digest] = ()
-    ) -> None:
+    def set_record(self, kind: str, key: str, *data: bytes, needs: Sequence[Digest] = ()) -> None:
         """Keep *data*, instead of what was there; the blobs it *needs* must be here by now."""
         for digest in needs:
             if self.has(digest) is None:
                 raise NeedsMissing(f"the record {kind} {key!r} needs {digest}, which is not here")
         header = json.dumps([key, *needs], separators=(",", ":")).encode()
-        self.replace(self._record_path(kind, key), header, b"\n", data)
+        self.replace(self._record_path(kind, key), header, b"\n", *data)
 
     def take_record(self, kind: str, key: str) -> bytes | None:
         """The record, which is gone from here on: of several takers one gets it."""

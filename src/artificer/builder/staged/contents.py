@@ -47,18 +47,23 @@ class Content(NamedTuple):
 def content_of(where: OnDisk, wanted: Wanted, store: Store, *, afresh: bool) -> Content:
     """Return the content of *wanted*; with *afresh* every file is read."""
     words = wanted.words(where)
-    data = None if afresh else store.record(_KIND, words)
-    last = None if data is None else Snapshot.unpack(data)
-    if last is not None and last.key != words:
-        last = None
+    last = None if afresh else _last(store, words)
     if last is not None and last.result[:1] == b"1" and unchanged(last):
         return Content(last.result[1 : 1 + _HEX].decode())
     started = time.time_ns()
     sources = selected(where.files, wanted.patterns, wanted.manner)
     found, now = _hashed(where, sources, last, words, started)
-    store.set_record(_KIND, words, now.pack())
     told = () if last is None else _told(last, now, where)
+    # What takes much memory goes before the record is written as one.
+    del sources, last
+    store.set_record(_KIND, words, *now.parts())
     return Content(found, told)
+
+
+def _last(store: Store, words: str) -> Snapshot | None:
+    data = store.record(_KIND, words)
+    last = None if data is None else Snapshot.unpack(data)
+    return last if last is not None and last.key == words else None
 
 
 def _hashed(

@@ -175,7 +175,8 @@ def _look(copy: CopyFiles, onto: Onto) -> _Look:
 
 
 def _entries(found: Landed, provided: Provided | None, look: _Look, onto: Onto) -> list[Entry]:
-    pairs = ((found.files[path], path) for path in sorted(found.files, key=order))
+    # Taken out, so that there are never all files and all entries at once.
+    pairs = ((found.files.pop(path), path) for path in sorted(found.files, key=order))
     entries = provided.entries(pairs, onto.mtime) if provided is not None else []
     keeps = provided is not None and provided.keeps_owners
     styled = [_styled(entry, look, keeps_owners=keeps) for entry in entries]

@@ -4,9 +4,11 @@ import hashlib
 import os
 import stat
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 
 from artificer.builder.staged.ignore import Ignore, leaves_out
+from artificer.builder.staged.table import Table
 from artificer.events import Report, SocketSkipped
 from artificer.layers.entry import (
     BLOCK,
@@ -15,7 +17,6 @@ from artificer.layers.entry import (
     FIFO,
     FILE,
     HARDLINK,
-    STAT_SIZE,
     SYMLINK,
     Entry,
     Stat,
@@ -28,8 +29,6 @@ from artificer.layers.walk import Identity, Seen, Unfit, unreadable, with_xattrs
 from artificer.layers.whiteout import PREFIX
 
 _CHUNK = 1 << 18
-_DIGEST = 32
-_NO_DIGEST = bytes(_DIGEST)
 _MOST_LINKS = 40  # as Linux
 _KINDS = {
     stat.S_IFREG: FILE,
@@ -53,11 +52,11 @@ class DiskFiles:
         self.normal = normal
         self._report = report
         self._lock = threading.RLock()
-        self._table = _Table()
+        self._table = Table()
         self._missing: set[str] = set()
         self._top = File("", DIRECTORY, 0o755, 0, 0, 0, 0, 0)
         self._others: dict[str, Stat] = {}
-        self._children: dict[str, list[File]] = {}
+        self._children: dict[str, array[int]] = {}
         self._runs: dict[str, int] = {"": 0}
         self._passed: dict[str, list[str]] = {}
         self._identities: dict[str, Identity] = {}
@@ -67,9 +66,9 @@ class DiskFiles:
         with self._lock:
             if not path:
                 return self._top
-            row = self._table.rows.get(path)
+            row = self._table.row(path)
             if row is not None:
-                return self._table.files[row]
+                return self._table.file(row)
             return None if path in self._missing else self._looked_up(path)
 
     def children(self, path: str) -> list[File]:
@@ -77,7 +76,7 @@ class DiskFiles:
         with self._lock:
             if path not in self._children:
                 self._scan(path)
-            return self._children[path]
+            return [self._table.file(row) for row in self._children[path]]
 
     def passed(self, path: str) -> list[str]:
         """Return the directories below *path* that were looked through to list it."""
@@ -97,11 +96,11 @@ class DiskFiles:
 
     def stat(self, file: File) -> Stat:
         """Return what the system said of *file*."""
-        return self._table.stat(self._table.rows[file.path])
+        return self._table.stat(self._row(file))
 
     def digest(self, file: File, known: Callable[[str, Stat], bytes | None]) -> bytes:
         """Return what the bytes and attributes of *file* hash to; *known* may have an answer."""
-        row = self._table.rows[file.path]
+        row = self._row(file)
         found = self._table.digest(row)
         if found is None:
             found = known(self.path_of(file.path), self._table.stat(row)) or self._hashed(file)
@@ -135,8 +134,13 @@ class DiskFiles:
         where = self.path_of(file.path)
         return Entry(*base, file.size, mtime, "", where, stat=self.stat(file))
 
+    def _row(self, file: File) -> int:
+        row = self._table.row(file.path)
+        assert row is not None  # noqa: S101 - whoever has a file has it from here
+        return row
+
     def _stat(self, path: str) -> Stat:
-        row = self._table.rows.get(path)
+        row = self._table.row(path)
         if row is not None:
             return self._table.stat(row)
         with self._lock:
@@ -170,7 +174,7 @@ class DiskFiles:
             ]
         except OSError as error:
             raise unreadable(error) from error
-        files: list[File] = []
+        rows = array("I")
         passed: list[str] = []
         run = self.ignore.run if self.ignore else None
         for name, status in found:
@@ -178,10 +182,10 @@ class DiskFiles:
             decided = above if run is None else run(path, above)
             file = self._file(path, status, decided)
             if file is not None:
-                files.append(file)
+                rows.append(self._row(file))
             if leaves_out(decided) and path in self._children:
                 passed += [path, *self._passed.get(path, ())]
-        self._children[directory] = files
+        self._children[directory] = rows
         if passed:
             self._passed[directory] = passed
 
@@ -233,35 +237,6 @@ class DiskFiles:
             hasher.update(b"\0%d %b=%d " % (len(name), os.fsencode(name), len(value)))
             hasher.update(value)
         return hasher.digest()
-
-
-class _Table:
-    """What was looked at, a row each: in columns, which take a third of the memory of values.
-
-    A file that was looked at twice has two rows, of which the last counts.
-    """
-
-    def __init__(self) -> None:
-        self.rows: dict[str, int] = {}
-        self.files: list[File] = []
-        self._stats = bytearray()
-        self._digests = bytearray()
-
-    def add(self, file: File, stat: Stat) -> None:
-        self.rows[file.path] = len(self.files)
-        self.files.append(file)
-        self._stats += stat
-        self._digests += _NO_DIGEST
-
-    def stat(self, row: int) -> Stat:
-        return bytes(self._stats[row * STAT_SIZE : (row + 1) * STAT_SIZE])
-
-    def digest(self, row: int) -> bytes | None:
-        found = bytes(self._digests[row * _DIGEST : (row + 1) * _DIGEST])
-        return None if found == _NO_DIGEST else found
-
-    def set_digest(self, row: int, digest: bytes) -> None:
-        self._digests[row * _DIGEST : (row + 1) * _DIGEST] = digest
 
 
 class View:
