@@ -13,6 +13,7 @@ _STATES = {
     "user": "var/lib/systemd/deb-systemd-user-helper-enabled",
 }
 _SYSTEMCTL = "usr/bin/systemctl"
+_OLDER = "usr/lib/systemd"
 _PRESETS = ("etc", "run", "usr/local/lib", "usr/lib")
 _WANTS = {"wantedby": "wants", "requiredby": "requires"}
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.[a-z]+")
@@ -49,12 +50,17 @@ def unit_enabled(files: Files, words: Sequence[str]) -> None:
         if files.is_file(mark):
             continue
         if creates and not _is_link(files, link.path):
-            # systemctl(1) knows users' units by no other name.
-            user = systemctl and link.target.startswith("/lib/systemd/user/")
-            files.put_link(link.path, f"/usr{link.target}" if user else link.target)
+            files.put_link(link.path, _target(files, link) if systemctl else link.target)
         files.put(mark, b"")
     if links:
         files.put(state, "".join(f"{line}\n" for line in before))
+
+
+def _target(files: Files, link: _Link) -> str:
+    """What systemctl(1) calls a unit: since 256 it knows those of the system by no other name."""
+    older = any(name.startswith("libsystemd-shared-") for name in files.listdir(_OLDER))
+    known = ("/lib/systemd/user/",) if older else ("/lib/systemd/",)
+    return f"/usr{link.target}" if link.target.startswith(known) else link.target
 
 
 def unit_noted(files: Files, words: Sequence[str]) -> None:
