@@ -153,7 +153,7 @@ RESOLUTION_STEPS = 20_000
 """Choices that are tried for one set of Debian packages."""
 
 RESOLUTION_TASKS = 1_000_000
-"""Relations that are looked at for one set of Debian packages; GNOME and KDE at once need 40,000."""
+"""Relations that are looked at for one set of Debian packages; GNOME with KDE takes 40,000."""
 
 KUBERNETES_BYTES = 64 * MIB
 """One answer of a cluster's API: an object (etcd takes 1.5 MiB), or a page of them."""

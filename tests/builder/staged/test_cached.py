@@ -109,7 +109,7 @@ def test_only_changed_files_are_read_again(
     read: list[str] = []
     hashed = disk.DiskFiles._hashed
 
-    def told(self: disk.DiskFiles, file: File) -> str:
+    def told(self: disk.DiskFiles, file: File) -> bytes:
         read.append(file.path)
         return hashed(self, file)
 
