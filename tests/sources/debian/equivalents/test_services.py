@@ -82,6 +82,14 @@ def test_where_systemd_is_its_presets_decide(preset: str, *, expected: bool) -> 
     assert files.is_file(f"{STATE}/a.service.dsh-also")
 
 
+@pytest.mark.parametrize(("version", "above"), [("252", ""), ("257", "/usr")])
+def test_links_lead_to_where_that_systemd_finds_units(version: str, above: str) -> None:
+    library = file(f"usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-{version}.so")
+    files = enabled(A, file("usr/bin/systemctl"), library)
+
+    assert links(files)[f"{MADE}/b.service"] == f"{above}/{UNITS}/a.service"
+
+
 def test_a_unit_that_somebody_has_disabled_stays_so() -> None:
     known = file(f"{STATE}/a.service.dsh-also", f"/{MADE}/multi-user.target.wants/a.service\n")
 

@@ -13,7 +13,8 @@ _STATES = {
     "user": "var/lib/systemd/deb-systemd-user-helper-enabled",
 }
 _SYSTEMCTL = "usr/bin/systemctl"
-_OLDER = "usr/lib/systemd"
+_SHARED = re.compile(r"libsystemd-shared-([0-9]{1,4})\.so")
+_ONE_NAME = 256
 _PRESETS = ("etc", "run", "usr/local/lib", "usr/lib")
 _WANTS = {"wantedby": "wants", "requiredby": "requires"}
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.[a-z]+")
@@ -58,9 +59,18 @@ def unit_enabled(files: Files, words: Sequence[str]) -> None:
 
 def _target(files: Files, link: _Link) -> str:
     """What systemctl(1) calls a unit: since 256 it knows those of the system by no other name."""
-    older = any(name.startswith("libsystemd-shared-") for name in files.listdir(_OLDER))
-    known = ("/lib/systemd/user/",) if older else ("/lib/systemd/",)
+    known = ("/lib/systemd/user/",) if _version(files) < _ONE_NAME else ("/lib/systemd/",)
     return f"/usr{link.target}" if link.target.startswith(known) else link.target
+
+
+def _version(files: Files) -> int:
+    """Which systemd it is, by its library."""
+    for folder in files.listdir("usr/lib"):
+        for name in files.listdir(f"usr/lib/{folder}/systemd"):
+            match = _SHARED.fullmatch(name)
+            if match:
+                return int(match[1])
+    return _ONE_NAME
 
 
 def unit_noted(files: Files, words: Sequence[str]) -> None:
