@@ -57,7 +57,7 @@ NOTHING = (
     "debian-archive-keyring/postinst dpkg/postinst init-system-helpers/postinst "
     "iproute2/postinst libc6/preinst libgcrypt20/postinst libpam-modules/preinst "
     "libpam0g/postinst dbus-daemon/postinst hicolor-icon-theme/postinst "
-    "fontconfig/postinst iputils-ping/postinst libpam-systemd/postinst git/preinst "
+    "fontconfig/postinst libpam-systemd/postinst git/preinst "
     "libpython3.11-minimal/postinst python3/preinst python3.11-minimal/postinst "
     "python3.11-venv/postinst python3.11/postinst python3-distutils/postinst "
     "python3-lib2to3/postinst sudo/preinst systemd-sysv/postinst udev/postinst ucf/preinst "
@@ -271,7 +271,26 @@ JUDGED: dict[str, Effects] = {
         *REDIS,
     ],
     "redis-server/postinst": [["override", "/etc/redis/redis.conf", "redis", "redis", "640"]],
+    "iputils-ping/postinst": [["net-raw", "/bin/ping"]],
     "rsyslog/preinst": [],
+    "e2fsprogs/postinst": [],
+    "gawk/postinst": [],
+    "memcached/postinst": [
+        ["group", "memcache", ""],
+        ["user", "memcache", "", "memcache", "/nonexistent", "/bin/false", "Memcached,,,"],
+        ["copy", "/etc/memcached.conf", "/usr/share/memcached/memcached.conf.default"],
+    ],
+    "traceroute/postinst": [
+        [
+            *("alternative", f"/usr/{folder}/{name}", name, f"/usr/{folder}/{name}.db", "100"),
+            *(f"/usr/share/man/man{part}/{name}.{part}.gz", f"{name}.{part}.gz"),
+            f"/usr/share/man/man{part}/{name}.db.{part}.gz",
+        ]
+        for folder, part, name in (
+            *(("bin", "1", name) for name in ("traceroute6", "lft", "traceproto")),
+            ("sbin", "8", "tcptraceroute"),
+        )
+    ],
     "vim-runtime/preinst": [
         ["divert", *(f"/usr/share/vim/vim90/doc/{name}{end}" for end in ENDS), "vim-runtime"]
         for name in ("help.txt", "tags")

@@ -22,7 +22,7 @@ SCRIPTS = "dev.artificer.layer.scripts"
 
 _KIND = "debs"
 _TOLD_BYTES = limits.MIB
-_FORMAT = "add-debs-4"
+_FORMAT = "add-debs-5"
 
 Told = tuple[str, str, str, str]
 """A script's package, its name, its fate and more about that."""

@@ -149,6 +149,17 @@ def test_a_file_of_the_base_that_is_changed_keeps_its_bytes() -> None:
     assert files.listdir("etc") == ["a"]
 
 
+@pytest.mark.parametrize("setcap", [True, False])
+def test_a_program_may_open_raw_sockets(*, setcap: bool) -> None:
+    there = (entry("usr/bin/ping"), *((entry("usr/sbin/setcap"),) if setcap else ()))
+    files = had(("net-raw", "/usr/bin/ping"), entries=there)
+
+    made = files.made["usr/bin/ping"]
+    value = bytes.fromhex("0100000200200000000000000000000000000000")
+    assert made.xattrs == ((("security.capability", value),) if setcap else ())
+    assert made.mode == (0o755 if setcap else 0o4755)
+
+
 def test_paths_go_through_links_to_directories() -> None:
     files = had(
         ("text", "/bin/a", "1"),

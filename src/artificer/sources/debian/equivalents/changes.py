@@ -1,5 +1,6 @@
 """Files, directories and links as scripts make them by themselves."""
 
+import struct
 from collections.abc import Sequence
 
 from artificer.layers.entry import DIRECTORY
@@ -7,6 +8,10 @@ from artificer.sources.debian.equivalents.accounts import numbers
 from artificer.sources.debian.equivalents.files import Files
 
 _OLD_LIBRARIES = ("lib64", "lib32", "libo32", "libx32")
+_SETCAP = "usr/sbin/setcap"
+_CAPABILITY = "security.capability"
+# As the kernel has it: of the second version, in effect at once, CAP_NET_RAW.
+_NET_RAW = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
 _DIVERSIONS = "var/lib/dpkg/diversions"
 _OVERRIDES = "var/lib/dpkg/statoverride"
 
@@ -53,6 +58,17 @@ def owner(files: Files, words: Sequence[str]) -> None:
 def mode(files: Files, words: Sequence[str]) -> None:
     """Change what may be done with a file: path, mode."""
     files.change(words[0], mode=int(words[1], 8))
+
+
+def network_capability(files: Files, words: Sequence[str]) -> None:
+    """Let a program open raw sockets: by its capability where setcap(8) is, else as root."""
+    there = files.lookup(words[0])
+    if there is None:
+        return
+    if files.is_file(_SETCAP):
+        files.mark(words[0], _CAPABILITY, _NET_RAW)
+    else:
+        files.change(words[0], mode=there.mode | 0o4000)
 
 
 def remove(files: Files, words: Sequence[str]) -> None:

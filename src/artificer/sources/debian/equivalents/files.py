@@ -156,6 +156,14 @@ class Files:
         new = {name: value for name, value in values.items() if value is not None}
         self._make(old._replace(**new))  # type: ignore[arg-type]
 
+    def mark(self, path: str, name: str, value: bytes) -> None:
+        """Give the file that *path* leads to an extended attribute."""
+        self.change(path, mode=None)
+        made = self.made.get(self.resolve(path))
+        if made is not None:
+            others = tuple(pair for pair in made.xattrs if pair[0] != name)
+            self._make(made._replace(xattrs=(*others, (name, value))))
+
     def remove(self, path: str) -> None:
         """Take away what is at *path* itself, if anything is; not what is below it."""
         real = self.real(path)

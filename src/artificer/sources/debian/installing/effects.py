@@ -32,6 +32,7 @@ EQUIVALENTS: dict[str, Callable[[Files, Sequence[str]], None]] = {
     "member": accounts.member,
     "merged-usr": changes.merged_usr,
     "mode": changes.mode,
+    "net-raw": changes.network_capability,
     "override": changes.overridden,
     "owner": changes.owner,
     "pam": pam_auth_update,
