@@ -11,28 +11,36 @@ from bench.builds import Case, Section
 from bench.dockerfiles import COPYING, DOCKERFILES, RUNNING
 from bench.measure import Failed, Runner, Sample
 from bench.targets import Verdict
-from bench.workloads import made
+from bench.workloads import Shape, made, small_files
 
 MOST = 200_000_000
+MANY = Shape(
+    "200,000 small files",
+    lambda: small_files(200_000, 100_000_000, "many"),
+    "",
+    "FROM scratch\nCOPY . /srv/\n",
+)
 _PAUSE = 0.005
 
 
 def memory(run: Runner, rounds: int, cache: Path) -> Section:
     """Measure it; the sample's time is that of a build that is looked at all the time."""
     folder = made("D1", DOCKERFILES["D1"], cache).folder
+    many = made("many", MANY, cache)
     small, large = base_layout(cache), large_layout(cache)
     cases, verdicts = [], []
-    for number, (what, text, base) in enumerate(
+    for number, (what, context, text, base) in enumerate(
         (
-            ("COPY on 126 MB", COPYING, small),
-            ("COPY on 300 MB", COPYING, large),
-            ("RUN on 126 MB", RUNNING, small),
+            ("COPY on 126 MB", folder, COPYING, small),
+            ("COPY on 300 MB", folder, COPYING, large),
+            ("RUN on 126 MB", folder, RUNNING, small),
+            (f"COPY of {many.title}", many.folder, many.dockerfile, small),
         )
     ):
         dockerfile = run.folder / f"{number}.Dockerfile"
         dockerfile.write_text(text.format(base="base"))
         words = [
-            *(sys.executable, "-m", "artificer", "build", str(folder), "-q", "-t", "memory"),
+            *(sys.executable, "-m", "artificer", "build", str(context), "-q", "-t", "memory"),
             *("-f", str(dockerfile), "--build-context", f"base=oci-layout://{base}"),
         ]
         samples = [
