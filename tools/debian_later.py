@@ -14,8 +14,16 @@ from artificer.sources.debian.resolving.versions import satisfies
 from tools import debian_scripts
 
 PLACES = {
-    "amd64": {"TRIPLET": "x86_64-linux-gnu", "LOADER": "/lib64/ld-linux-x86-64.so.2"},
-    "arm64": {"TRIPLET": "aarch64-linux-gnu", "LOADER": "/lib/ld-linux-aarch64.so.1"},
+    "amd64": {
+        "TRIPLET": "x86_64-linux-gnu",
+        "LOADER": "/lib64/ld-linux-x86-64.so.2",
+        "OTHERS": "lib32",
+    },
+    "arm64": {
+        "TRIPLET": "aarch64-linux-gnu",
+        "LOADER": "/lib/ld-linux-aarch64.so.1",
+        "OTHERS": "lib64",
+    },
 }
 READLINE = ("libhistory.so.8", "libhistory.so.8.2", "libreadline.so.8", "libreadline.so.8.2")
 TIRPC = ("libtirpc.so.3", "libtirpc.so.3.0.0")
@@ -46,7 +54,7 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
     ),
     "base-files/preinst": (
         "13",
-        [_aside(path, "base-files") for path in ("/lib32", "/libo32", "/libx32")],
+        [_aside(path, "base-files") for path in ("/lib32", "/OTHERS", "/libo32", "/libx32")],
     ),
     "dash/postinst": ("0.5.12-12", ()),
     "dbus-system-bus-common/postinst": (
@@ -125,7 +133,7 @@ def _later(package: Package) -> Iterator[tuple[str, list[list[str]]]]:
             words = json.dumps([list(effect) for effect in effects])
             for word, place in PLACES.get(package.architecture, {}).items():
                 words = words.replace(word, place)
-            yield name, json.loads(words)
+            yield name, list(map(list, dict.fromkeys(map(tuple, json.loads(words)))))
 
 
 if __name__ == "__main__":
