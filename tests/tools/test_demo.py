@@ -12,6 +12,7 @@ import pytest
 from artificer.registry.server.serving import serve
 from artificer.store.blobs import open_store
 from tests.parts.commands import Command
+from tests.parts.ports import free_port
 from tests.parts.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,8 @@ class Demo:
 
     def __init__(self, place: Path) -> None:
         self.place = place
+        # The second time it is the same only if nobody else got it meanwhile.
+        (place / "port").write_text(str(free_port()))
         self.first = self.run()
         self.second = self.run()
 
