@@ -64,7 +64,7 @@ def test_one_of_ours_tells_no_needs(tmp_path: Path) -> None:
     assert (locked.request, needs) == ("sha256:y", {})
 
 
-@pytest.mark.parametrize("needs", [["b"], [{"name": 5}], [{"nam": "b"}], [None]])
+@pytest.mark.parametrize("needs", [["b"], [{"name": 5}], [{"named": "b"}], [None]])
 def test_needs_that_are_no_packages_are_refused(tmp_path: Path, needs: list[Any]) -> None:
     path = tmp_path / "lock.json"
     path.write_text(json.dumps({"version": 1, "packages": [row("a", *needs)]}))
