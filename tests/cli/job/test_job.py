@@ -179,6 +179,16 @@ def test_the_doctor_says_what_is_there_and_what_is_not(cli: Cli, fake: Fake) -> 
     assert done.error == "2 problems found, see above"
 
 
+def test_the_doctor_says_that_a_secret_holds_no_login_file(cli: Cli, fake: Fake) -> None:
+    secret = {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30"}}
+    words = ("--registry-secret", "regcred", "--push", "localhost:1/app")
+    objects = {"namespaces/builds": {}, "secrets/regcred": secret}
+
+    done = job(cli, fake, "job", "doctor", *words, code=1, objects=objects)
+
+    assert "fail  push: the Secret regcred holds no docker config.json" in done.stdout
+
+
 def test_the_doctor_knows_a_server_that_is_too_old(cli: Cli, fake: Fake) -> None:
     done = job(cli, fake, "job", "doctor", code=1, version="v1.27.3", denied=["watch pods"])
 

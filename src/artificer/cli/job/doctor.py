@@ -141,12 +141,14 @@ def _authfile(secret: str | None, cluster: Cluster) -> Iterator[str | None]:
     if not isinstance(data, str):
         yield None
         return
+    try:
+        config = json.loads(base64.b64decode(data))
+    except (ValueError, RecursionError) as error:
+        raise ArtificerError(f"the Secret {secret} holds no docker config.json") from error
     descriptor, path = tempfile.mkstemp(prefix="artificer-")
     try:
         with os.fdopen(descriptor, "w") as file:
-            json.dump(json.loads(base64.b64decode(data)), file)
+            json.dump(config, file)
         yield path
-    except ValueError as error:
-        raise ArtificerError(f"the Secret {secret} holds no docker config.json") from error
     finally:
         os.unlink(path)
