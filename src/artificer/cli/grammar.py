@@ -135,14 +135,15 @@ def _access(add: Callable[..., object]) -> None:
     _connections(add)
 
 
-def add_archive_options(add: Callable[..., object]) -> None:
-    """Add where packages come from."""
+def add_archive_options(add: Callable[..., object], usual: str = "") -> None:
+    """Add where packages come from; *usual* are the archives of who names none."""
+    default = f" ({usual})" if usual else ""
     add(
         "--archive",
         metavar="LINE",
         action="append",
         default=[],
-        help="`[OPTION=VALUE…] URL SUITE COMPONENT…`, as in sources.list (the base's own)",
+        help=f"`[OPTION=VALUE…] URL SUITE COMPONENT…`, as in sources.list{default}",
     )
     add(
         "--sources",

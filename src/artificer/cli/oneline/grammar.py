@@ -158,7 +158,7 @@ def _packages(parser: Parser) -> None:
         default=[],
         help="install a .deb file, or a package; what it needs is taken from archives",
     )
-    add_archive_options(add)
+    add_archive_options(add, "the base's own")
     add("--recommends", action="store_true", help="install what packages recommend, too")
     add(
         "--deb-exclude",
