@@ -219,7 +219,10 @@ class PackagesChosen(NamedTuple):
 
 
 class ScriptDecided(NamedTuple):
-    """What becomes of a maintainer script: *fate* is run, replaced or skipped, *how* says more."""
+    """What becomes of a maintainer script: *fate* is run, replaced or skipped, *how* says more.
+
+    With nothing more, what is run or skipped is as asked for.
+    """
 
     package: str
     script: str

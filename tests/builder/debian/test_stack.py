@@ -19,6 +19,7 @@ from artificer.builder.plan import plans
 from artificer.builder.recipe import AddDebs, AddFiles, Cache, Compress, Target
 from artificer.builder.shared import share
 from artificer.builder.work import Work
+from artificer.cli.terminal.console import lines_of
 from artificer.events import (
     Event,
     LayerReused,
@@ -362,6 +363,24 @@ def test_what_became_of_scripts_is_told_by_layers_of_a_repository_too(
         ("lib", "postinst", "replaced")
     ]
     assert told[1] == told[0]
+
+
+def test_scripts_of_unpacked_packages_are_told_in_one_line(
+    install: Install, tmp_path: Path, heard: list[Event]
+) -> None:
+    scripts = {"postinst": "#!/bin/sh\nldconfig\n", "preinst": "#!/bin/sh\n"}
+    packages = locked(tmp_path, LIB._replace(scripts=scripts), APP._replace(scripts=scripts))
+    for _ in ("made", "known"):
+        heard.clear()
+
+        install(step(*packages))
+
+        decided = [event for event in heard if isinstance(event, ScriptDecided)]
+        assert len(decided) == 4
+        assert [line for event in decided for line in lines_of(event)] == []
+        assert [event for event in heard if isinstance(event, Note)] == [
+            Note("level unpack runs no scripts: 4 scripts of app, lib")
+        ]
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from artificer.builder.debian.tools import DebTools, architecture_of, opened
 from artificer.builder.kind import Stack
 from artificer.builder.recipe import AddDebs
 from artificer.builder.work import Work
-from artificer.events import LayerReused, ScriptDecided, Warned
+from artificer.events import LayerReused, Note, ScriptDecided, Warned
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64
 
 Resolve = Callable[[AddDebs, Image, str, Reach, DebTools], Chosen]
 """Says what archives have for a step now (`chosen.resolved`)."""
+_SHOWN = 20
 
 
 class Job(NamedTuple):
@@ -78,13 +79,24 @@ def _tell(job: Job, known: Remembered) -> None:
 
 def tell_scripts(job: Job, scripts: Sequence[Told]) -> None:
     """Tell what becomes of *scripts*."""
-    for one in scripts:
-        job.work.reach.report(ScriptDecided(*one))
+    report, unpacks = job.work.reach.report, job.step.level == "unpack"
+    for package, script, fate, how in scripts:
+        # That none is run is said of all of them at once.
+        report(ScriptDecided(package, script, fate, "" if unpacks else how))
+    if unpacks:
+        if scripts:
+            told = f"{len(scripts)} script{'' if len(scripts) == 1 else 's'}"
+            report(Note(f"level unpack runs no scripts: {told} of {_named(scripts)}"))
+        return
     # Triggers make caches, which are made where they are used, too.
     skipped = sorted(
         {one for one, script, fate, _ in scripts if fate == "skipped" and script != "triggers"}
     )
-    if skipped and job.step.level == "configure":
-        job.work.reach.report(
-            Warned(f"scripts were not run, and nothing instead, of: {', '.join(skipped)}")
-        )
+    if skipped:
+        report(Warned(f"scripts were not run, and nothing instead, of: {', '.join(skipped)}"))
+
+
+def _named(scripts: Sequence[Told]) -> str:
+    packages = sorted({one for one, *_ in scripts})
+    more = f" and {len(packages) - _SHOWN} more" if len(packages) > _SHOWN else ""
+    return f"{', '.join(packages[:_SHOWN])}{more}"

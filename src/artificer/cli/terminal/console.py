@@ -197,7 +197,7 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
             plural = "" if len(packages) == 1 else "s"
             gone = [f"removed from the base: {' '.join(removed)}"] if removed else []
             return [f"{len(packages)} package{plural}, {amount(size)}, {why}", *gone]
-        case events.ScriptDecided(_, _, "run", ""):
+        case events.ScriptDecided(_, _, "run" | "skipped", ""):
             return []
         case events.ScriptDecided(package, script, fate, how):
             verb = "are" if script == "triggers" else "is"
