@@ -17,8 +17,11 @@ SOURCE = ROOT / "src" / "artificer"
 
 READS_VARIABLES = ("cli", "http", "registry")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|CI|TERM|TMPDIR|NETRC")
-READ_BY_OTHERS = {"SSL_CERT_DIR", "SSH_IDENTITY_FILE", "SSH_KNOWN_HOSTS"}
-"""By OpenSSL itself, and for ssh by sources.git_program, which sets other variables, too."""
+READ_BY_OTHERS = {
+    *("SSL_CERT_DIR", "SSH_IDENTITY_FILE", "SSH_KNOWN_HOSTS"),
+    "KIND_EXPERIMENTAL_PROVIDER",
+}
+"""By OpenSSL and kind themselves, and for ssh by sources.git_program, which sets others, too."""
 COMPUTED = {
     *("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_ECR"),
     *("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN"),
