@@ -13,9 +13,10 @@ from threading import Thread
 import pytest
 
 from artificer.oci.digest import Digest
-from artificer.sandbox.client import Sandbox
+from artificer.sandbox.client import NoSandbox, Sandbox, SandboxFailed, SandboxOptions
 from artificer.sandbox.command import TreeLayer
 from artificer.sandbox.protocol import Hung
+from artificer.stop import Stop
 from tests.sandbox import roots
 
 _MINUTES = 1 << 39  # bytes; longer than any grace
@@ -62,6 +63,37 @@ def test_a_layer_that_nobody_waits_for_is_not_unpacked_to_its_end(
     assert ends == [Hung]
     left = [*state.glob("work/*/*"), *state.glob("trees/*/.part-*"), *state.glob("roots/*/work-*")]
     assert left == []
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("rung", roots.EVERYWHERE[:1])
+def test_a_sandbox_that_was_killed_is_said_to_be(rung: str, sandbox_folder: Path) -> None:
+    folder = sandbox_folder / "killed"
+    folder.mkdir(mode=0o755)
+    with roots.sandbox(rung, folder) as box:
+        assert box.rung.name
+        ours = ["-P", str(os.getpid()), "-f", "artificer[.]sandbox"]
+        subprocess.run(["pkill", "-KILL", *ours], check=True)
+
+        ends = {_end(box, _endless(folder)) for _ in range(3)}
+
+    assert ends <= {SandboxFailed, Hung}
+
+
+@pytest.mark.usefixtures("users")
+def test_who_cannot_run_commands_is_asked_once(sandbox_folder: Path) -> None:
+    tries = sandbox_folder / "tries"
+    launcher = ("sh", "-c", f'echo >>{tries}; exec "$@"', "sh")
+    options = SandboxOptions(rung="no such", launcher=launcher)
+    with Sandbox(str(sandbox_folder / "none"), options, lambda _: None, Stop()) as box:
+        told = []
+        for _ in range(2):
+            with pytest.raises(NoSandbox) as caught:
+                assert box.rung
+            told.append((caught.value.message, caught.value.hint))
+
+    assert told[0] == told[1]
+    assert tries.read_text() == "\n"
 
 
 def _endless(folder: Path) -> TreeLayer:

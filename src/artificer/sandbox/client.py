@@ -27,6 +27,7 @@ _GLANCE = 50  # milliseconds
 _GRACE = 30.0
 _TOGETHER = ("chroot", "proot")
 _UNWANTED = "the process that runs commands is not wanted any more"
+_GONE = "the process that runs commands was killed"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -104,15 +105,22 @@ class Sandbox:
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._chosen: Chosen | None = None
+        self._chosen: Chosen | SandboxFailed | None = None
 
     @property
     def rung(self) -> Chosen:
         """How commands are run on this machine. `SandboxFailed` says why they cannot be."""
         with self._lock:
             if self._chosen is None:
-                self._start()
-            assert self._chosen is not None  # noqa: S101 - `_start` raises otherwise
+                try:
+                    self._chosen = self._start()
+                except SandboxFailed as error:
+                    self._chosen = error
+                    raise
+            if isinstance(self._chosen, SandboxFailed):
+                # Another try would come to the same.
+                failed = self._chosen
+                raise type(failed)(failed.message, hint=failed.hint) from failed
             return self._chosen
 
     @contextlib.contextmanager
@@ -140,7 +148,10 @@ class Sandbox:
             with theirs, self._beginning:
                 if self._control is None or self._closed:
                     raise SandboxFailed(_UNWANTED)
-                socket.send_fds(self._control, [b"work"], [theirs.fileno()])
+                try:
+                    socket.send_fds(self._control, [b"work"], [theirs.fileno()])
+                except (BrokenPipeError, ConnectionResetError) as error:
+                    raise SandboxFailed(_GONE) from error
                 self._workers.add(ours)
             try:
                 yield ours
@@ -176,7 +187,7 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> None:
+    def _start(self) -> Chosen:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         words = [
             *self._options.launcher,
@@ -202,19 +213,22 @@ class Sandbox:
             self._control = ours
         options = self._options._asdict()
         options.update(state=self._state, rung=self._options.rung or "")
-        ours.send(json.dumps(options).encode())
-        answer = self._answer(ours)
+        answer = self._asked(ours, options)
         if "error" in answer:
             raise NoSandbox(answer["error"], hint=answer["hint"])
         tried = tuple(Tried(name, reason) for name, _, reason in answer["tried"])
-        self._chosen = Chosen(answer["name"], answer["identity"], tried)
-        if self._chosen.name in _TOGETHER:
+        if answer["name"] in _TOGETHER:
             # No namespace keeps commands from us, and we hold credentials.
             calls.prctl(calls.PR_SET_DUMPABLE, 0)
+        return Chosen(answer["name"], answer["identity"], tried)
 
-    def _answer(self, control: socket.socket) -> dict[str, Any]:
-        _await(control, self._stop)
-        data = control.recv(_MOST)
+    def _asked(self, control: socket.socket, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            control.send(json.dumps(options).encode())
+            _await(control, self._stop)
+            data = control.recv(_MOST)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise SandboxFailed(_GONE) from error
         if not data:
             raise SandboxFailed("the process that runs commands ended before it began")
         answer: dict[str, Any] = json.loads(data)
