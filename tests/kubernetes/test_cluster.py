@@ -275,8 +275,9 @@ def test_long_work_goes_with_its_job(lab: Lab) -> None:
     works = tuple(Work(f"//:{'t' * 60}{one}", ("version",)) for one in range(1200))
     options = JobOptions(IMAGE, namespace=lab.namespace, suspend=True)
     job = Job(options, works, Workspace(directory="/tmp"))
+    graph = Graph(tuple(map(Node, works)))
 
-    submission = created(lab.cluster(), job, Graph(tuple(map(Node, works))), run="a1")
+    submission = created(lab.cluster(), job, graph, lab.events.append, run="a1")
 
     found = submission_of(lab.cluster(), submission.names[0])
     assert found.graph.nodes[1199].work == works[1199]

@@ -321,7 +321,7 @@ def test_two_thousand_targets_are_resumed_however_long_their_words_are(fake: Fak
     fake.plan(**each())
     graph, told = _long(2000), Told(fake)
     job = Job(JobOptions("registry.example/builder:1"), (graph.nodes[0].work,), Workspace())
-    submission = created(told.cluster, job, graph, run="r1")
+    submission = created(told.cluster, job, graph, told.events.append, run="r1")
 
     found = submission_of(told.cluster, submission.names[0])
 
@@ -329,6 +329,20 @@ def test_two_thousand_targets_are_resumed_however_long_their_words_are(fake: Fak
     assert found.graph == graph
     assert [one["metadata"]["name"] for one in maps] == ["artificer-graph-r1-0"]
     assert all(one["metadata"]["ownerReferences"][0]["kind"] == "Job" for one in maps)
+
+
+def test_why_a_job_has_to_go_is_told_also_where_it_stays(fake: Fake) -> None:
+    away = {"delete": "error: the server is away\n"}
+    fake.plan(**each(), refused={"ConfigMap": "error: no room for maps\n"}, fails=away)
+    graph, told = _long(2000), Told(fake)
+    job = Job(JobOptions("registry.example/builder:1"), (graph.nodes[0].work,), Workspace())
+
+    with pytest.raises(ArtificerError, match="no room for maps"):
+        created(told.cluster, job, graph, told.events.append, run="r1")
+
+    hint = "its pods wait for ever: `kubectl delete job build-00001`"
+    text = "the Job build-00001 is still there: kubectl: the server is away"
+    assert told.events == [Warned(text, hint)]
 
 
 def test_a_graph_that_was_never_kept_is_said_to_be_lost(fake: Fake) -> None:

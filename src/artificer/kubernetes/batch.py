@@ -202,7 +202,7 @@ def batch_of(document: Document, graph: Graph) -> Batch:
     if graph.flat:
         return Batch(name, tuple(range(count)))
     numbers = tuple(sorted(ranges(notes.get(NODES, ""))))
-    if len(numbers) != count or numbers[-1] >= len(graph.nodes):
+    if not numbers or len(numbers) != count or numbers[-1] >= len(graph.nodes):
         raise LostGraph(f"the annotations of the Job {name} are about other targets")
     return Batch(name, numbers)
 

@@ -1,4 +1,7 @@
-"""A program as a child that never outlives us, and of which no output is too long."""
+"""A program as a child, of whose output none is too long; a stream never outlives us.
+
+A request that is being made when we are killed goes on to its own timeout.
+"""
 
 import contextlib
 import subprocess

@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import Note, Report, Warned
@@ -175,20 +175,20 @@ class Watch:
         self._quiet_since = self._around.now()
         while True:
             if isinstance(news, ArtificerError):
-                raise self._unwatched(news)
+                self._lose_sight(news)
             self._board.hear(news)
             try:
                 news = self._news.get_nowait()
             except queue.Empty:
                 return
 
-    def _unwatched(self, error: ArtificerError) -> ArtificerError:
+    def _lose_sight(self, error: ArtificerError) -> NoReturn:
         if isinstance(error, Transient | Unavailable):
             name = self._submission.batches[0].name
             hint = f"the Job goes on without us; `artificer job wait {name}` watches it again"
-            return type(error)(f"lost sight of the Job: {error.message}", hint=hint)
+            raise type(error)(f"lost sight of the Job: {error.message}", hint=hint) from error
         self._goes_on()
-        return error
+        raise error
 
     def _refresh(self) -> None:
         doubtful = self._board.doubtful()

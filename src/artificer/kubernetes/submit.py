@@ -1,6 +1,7 @@
 """The first Job of a submission, created with all that its pods and later watchers need."""
 
 from artificer.errors import ArtificerError
+from artificer.events import Report, Warned
 from artificer.kubernetes.batch import Batch, graph_maps, marked, owned
 from artificer.kubernetes.cluster import Cluster
 from artificer.kubernetes.graph import Graph, ready
@@ -9,7 +10,7 @@ from artificer.kubernetes.manifest import manifests
 from artificer.kubernetes.run import Submission
 
 
-def created(cluster: Cluster, job: Job, graph: Graph, *, run: str) -> Submission:
+def created(cluster: Cluster, job: Job, graph: Graph, report: Report, *, run: str) -> Submission:
     """The first Job of *graph*, made like *job*, on the cluster."""
     numbers = ready(graph, (), ())
     works = tuple(graph.nodes[number].work for number in numbers)
@@ -22,6 +23,15 @@ def created(cluster: Cluster, job: Job, graph: Graph, *, run: str) -> Submission
         try:
             cluster.create(owned(one, first))
         except ArtificerError:
-            cluster.delete("jobs", name)
+            _take_back(cluster, name, report)
             raise
     return Submission(graph, (Batch(name, numbers),), first)
+
+
+def _take_back(cluster: Cluster, name: str, report: Report) -> None:
+    """Delete the Job *name*. If that fails, too, it is told: more matters why it has to go."""
+    try:
+        cluster.delete("jobs", name)
+    except ArtificerError as error:
+        hint = f"its pods wait for ever: `kubectl delete job {name}`"
+        report(Warned(f"the Job {name} is still there: {error.message}", hint))

@@ -58,7 +58,7 @@ def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
     if not args.no_preflight:
         preflight(cluster, job, session.report)
     session.farewell = "what was submitted goes on: `kubectl get jobs` lists it"
-    submission = created(cluster, job, graph, run=secrets.token_hex(5))
+    submission = created(cluster, job, graph, session.report, run=secrets.token_hex(5))
     name = submission.names[0]
     count = len(graph.nodes)
     targets = "1 target" if count == 1 else f"{count} targets"
