@@ -155,3 +155,42 @@ def test_the_table_of_judged_scripts_speaks_of_known_effects() -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in table)
     assert all(len(row["script"].split()) == 3 for row in table.values())
     assert kinds <= EQUIVALENTS.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["exit 7\n", "echo no; exit 7\n", "if a; then true; fi\nfalse\n", "f() {\n:\n}\nexit 1"],
+)
+def test_a_script_that_always_fails_is_not_one_without_effect(text: str) -> None:
+    assert known((HEAD + text).encode()).unknown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "true || exit 1\n",
+        "true ||\n  exit 1\n",
+        "f() { exit 1; }\n",
+        "f()\n{\n  exit 1\n}\n",
+        "if true; then\n  case x in\n    y) exit 1 ;;\n    *) exit 2 ;;\n  esac\nfi\nexit 0\n",
+        "for a in b; do\n  false || exit 1\ndone\n(exit 1)\nexit $?\n",
+    ],
+)
+def test_a_script_that_may_fail_is_taken_for_one_that_does_not(text: str) -> None:
+    assert known((HEAD + text).encode()) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sed -ri s/a/b/ /etc/x\n",
+        "mkdir -m0700 /a\n",
+        "install -dm 700 /a\n",
+        "mkdir -pm 755 /a\n",
+        "add-shell " + " ".join(f"/{number}" for number in range(2000)) + "\n",
+        "".join(f"touch /{number}\n" for number in range(2000)),
+        f"A=/{'a' * 200}\n" + "echo $A\n" * 10_000,
+    ],
+)
+def test_a_command_that_says_more_than_is_understood_is_not_known(text: str) -> None:
+    assert known((HEAD + text).encode()).unknown

@@ -116,8 +116,14 @@ def _alternatives(words: list[str]) -> list[Effect] | None:
     return [("alternative", *main[:4], *(word for slave in slaves for word in slave))]
 
 
+_JOINED_VALUE = re.compile(r"-(?!-)(?=.{2}).*[mog]")
+"""Several letters at once, one of which has a value: ``-m0700``, ``-pm``."""
+
+
 def _directory(words: list[str]) -> list[Effect] | None:
     options, rest = _options(words, frozenset({"-m", "-o", "-g", "--mode", "--owner", "--group"}))
+    if any(_JOINED_VALUE.match(option) for option in options):
+        return None
     mode = next((options[one] for one in ("-m", "--mode") if one in options), "0755")
     owner = options.get("-o", "root"), options.get("-g", "root")
     return [("directory", path, mode, *owner) for path in rest]
@@ -222,8 +228,11 @@ def _shells(words: list[str]) -> list[Effect] | None:
     return [("add-shell", *words)] if words else None
 
 
+_IN_PLACE = re.compile("--i|-[A-Za-z]*i")
+
+
 def _filter(words: list[str]) -> list[Effect] | None:
-    return None if any(word.startswith(("-i", "--in-place")) for word in words) else []
+    return None if any(_IN_PLACE.match(word) for word in words) else []
 
 
 def _mode(words: list[str]) -> list[Effect] | None:

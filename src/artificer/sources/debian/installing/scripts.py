@@ -23,18 +23,28 @@ _WITHOUT_EFFECT = frozenset(_QUIET.split())
 """Services are not started in an image, caches of programs are made where they are used, and what
 is removed on the way from an older version is not there."""
 
-_KEYWORDS = frozenset(("if", "then", "elif", "else", "fi", "do", "done", "while", "until"))
-_MARKS = frozenset(("{", "}", "!", "esac"))
+_KEYWORDS = frozenset(("then", "elif", "else", "do", "!"))
+_DEEPER = {
+    **dict.fromkeys(("if", "while", "until", "for", "case", "{", "("), 1),
+    **dict.fromkeys(("fi", "done", "esac", "}", ")"), -1),
+}
+"""How much deeper commands are behind these words."""
+
 _COMMENT = re.compile(r"(?m)(?:^|(?<=[ \t;]))#.*$")
 _FUNCTION = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(\)[ \t]*\{?")
 _ROOT = re.compile(
     r"\$\{DPKG_ROOT:\+--root=\"\$DPKG_ROOT\"\}|\$(?:\{DPKG_ROOT(?::-)?\}|DPKG_ROOT\b)"
 )
-_CONSTANT = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=\"?(/[A-Za-z0-9_./-]+)\"?[ \t]*$")
+_CONSTANT = re.compile(
+    r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=\"?(/[A-Za-z0-9_./-]{1,255})\"?[ \t]*$"
+)
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _SEPARATORS = frozenset({";", ";;", "&&", "||", "|", "&", "\n"})
-_MOST = 1 << 20
+_JOINING = frozenset(("&&", "||", "|", "&"))
+_MOST = 1 << 18
+_MOST_EFFECTS = 1000
+_MOST_WORDS = 1000
 _HARMLESS = ("/dev/null", "&", "/dev/stderr", "/dev/stdout")
 
 
@@ -43,6 +53,13 @@ class Known(NamedTuple):
 
     effects: tuple[Effect, ...]
     unknown: tuple[str, ...]
+
+
+class _Command(NamedTuple):
+    """The words of a simple command, and whether it is called whatever others come to."""
+
+    words: list[str]
+    always: bool
 
 
 def known(data: bytes) -> Known:
@@ -56,6 +73,8 @@ def known(data: bytes) -> Known:
     ):
         return Known((), (shebang[:60] or "an empty script",))
     text = _with_constants(_ROOT.sub("", text))
+    if len(text) > _MOST:
+        return Known((), ("paths that become too long",))
     functions = set(_FUNCTION.findall(text))
     effects: list[Effect] = []
     unknown: list[str] = []
@@ -63,9 +82,9 @@ def known(data: bytes) -> Known:
         commands = list(_commands(text))
     except ValueError as error:
         return Known((), (str(error),))
-    for words in commands:
-        found = _effect(words, functions)
-        if found is None:
+    for words, always in commands:
+        found = None if always and _fails(words) else _effect(words, functions)
+        if found is None or len(effects) > _MOST_EFFECTS:
             unknown.append(" ".join(words)[:80])
         else:
             effects += found
@@ -107,10 +126,23 @@ def _set(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
 
 
-def _commands(text: str) -> Iterator[list[str]]:
+def _commands(text: str) -> Iterator[_Command]:
     """Yield the simple commands of *text*, without keywords and the patterns of ``case``."""
+    depth, before = 0, "\n"
+    for words, after in _parts(text):
+        deeper, plain = _simple(words)
+        depth += deeper
+        if plain:
+            yield _Command(plain, not depth and _JOINING.isdisjoint((before, after)))
+        depth += _DEEPER.get(after, 0)
+        if words or after != "\n":
+            before = after
+
+
+def _parts(text: str) -> Iterator[tuple[list[str], str]]:
+    """Yield what is between separators, and which one comes after it."""
     text = _COMMENT.sub("", text)
-    lexer = shlex.shlex(_FUNCTION.sub("", text), posix=True, punctuation_chars=";&|()<>\n")
+    lexer = shlex.shlex(_FUNCTION.sub(_body, text), posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -120,15 +152,21 @@ def _commands(text: str) -> Iterator[list[str]]:
         if pattern and one != "esac":
             pattern = one != ")"
         elif one in _SEPARATORS or one in {"(", ")"}:
-            yield from _simple(words)
+            yield words, one
             words = []
             pattern = one == ";;"
         elif words[:1] == ["case"] and one == "in":
+            yield words, one
             words, pattern = [], True
         else:
             pattern = False
             words.append(one)
-    yield from _simple(words)
+    yield words, "\n"
+
+
+def _body(match: re.Match[str]) -> str:
+    """What is left of the beginning of a function: the brace, if it is on that line."""
+    return "{ " if match[0].endswith("{") else ""
 
 
 def _parted(token: str) -> list[str]:
@@ -138,19 +176,30 @@ def _parted(token: str) -> list[str]:
     return [token]
 
 
-def _simple(words: list[str]) -> Iterator[list[str]]:
-    while words and words[0] in (_KEYWORDS | _MARKS):
-        words = words[1:]
-    while words and _ASSIGNMENT.match(words[0]):
-        words = words[1:]
-    if words and words[0] not in {"case", "for"}:
-        yield words
+def _simple(words: list[str]) -> tuple[int, list[str]]:
+    """How much deeper *words* lead, and the command among them."""
+    deeper = at = 0
+    while at < len(words) and (words[at] in _KEYWORDS or words[at] in _DEEPER):
+        deeper += _DEEPER.get(words[at], 0)
+        at += 1
+        if words[at - 1] in {"case", "for"}:
+            return deeper, []
+    while at < len(words) and _ASSIGNMENT.match(words[at]):
+        at += 1
+    return deeper, words[at:]
+
+
+def _fails(words: Sequence[str]) -> bool:
+    """Whether a command ends a script with an error; what a variable says is not known."""
+    if words[0] == "exit" and len(words) > 1:
+        return words[1].isdecimal() and bool(words[1].strip("0"))
+    return words[0] == "false"
 
 
 def _effect(words: Sequence[str], functions: set[str]) -> list[Effect] | None:
     """The effects of one command; None if nobody knows."""
     plain = _without_redirections(words)
-    if plain is None:
+    if plain is None or len(plain) > _MOST_WORDS:
         return None
     if not plain:
         return []
