@@ -33,6 +33,7 @@ def with_conffiles(
     before = {one.path: one for one in old.conffiles} if old else {}
     retired = placed.package.retired
     wanted = {path.lstrip("/"): path for path in placed.package.conffiles if path not in retired}
+    known, shipped = set(placed.package.conffiles), set(placed.names)
     found: dict[str, Conffile] = {}
     entries = []
     for name, entry in zip(placed.names, placed.entries, strict=True):
@@ -48,9 +49,9 @@ def with_conffiles(
     noted = [
         found.get(path) or left.get(path) or Conffile(path, _NOTHING)
         for path in placed.package.conffiles
-        if path in found or path.lstrip("/") not in placed.names
+        if path in found or path.lstrip("/") not in shipped
     ]
-    gone = [one for path, one in before.items() if path not in placed.package.conffiles]
+    gone = [one for path, one in before.items() if path not in known]
     noted += [
         one._replace(flag="obsolete")
         for one in gone

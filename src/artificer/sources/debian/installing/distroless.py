@@ -54,7 +54,7 @@ class NotConfigured(ArtificerError):
 
 
 class _Listed(NamedTuple):
-    """The real paths of packages that stay, and of those that go."""
+    """The real paths of packages that stay, and those that only packages that go have."""
 
     stay: frozenset[str]
     go: frozenset[str]
@@ -89,6 +89,7 @@ def distroless(
 
 def needed(records: Mapping[str, Record], asked: Collection[str]) -> set[str]:
     """The packages of *records* that stay when *asked* are wanted at run time."""
+    providers = _providers(records)
     waiting = [name for name in records if name in asked or name in _ALWAYS]
     kept: set[str] = set()
     while waiting:
@@ -97,7 +98,7 @@ def needed(records: Mapping[str, Record], asked: Collection[str]) -> set[str]:
             continue
         kept.add(name)
         if name in asked or name not in _ALWAYS:
-            found = _depends(records[name], records)
+            found = _depends(records[name], records, providers)
             waiting += [one for one in found if _is_wanted(records[one], asked)]
     return kept
 
@@ -109,18 +110,25 @@ def _is_wanted(record: Record, asked: Collection[str]) -> bool:
     return not essential and record.name not in _HELPERS
 
 
-def _depends(record: Record, records: Mapping[str, Record]) -> Iterable[str]:
-    provided: dict[str, list[str]] = {}
+def _providers(records: Mapping[str, Record]) -> dict[str, str]:
+    """By names that are no package's own: the first package that provides each."""
+    found: dict[str, str] = {}
     for one in records.values():
         for clause in parse_relations(one.fields.get("Provides", "")):
-            provided.setdefault(clause[0].name, []).append(one.name)
+            found.setdefault(clause[0].name, one.name)
+    return found
+
+
+def _depends(
+    record: Record, records: Mapping[str, Record], providers: Mapping[str, str]
+) -> Iterable[str]:
     for field in ("Pre-Depends", "Depends"):
         for clause in parse_relations(record.fields.get(field, "")):
             for relation in clause:
-                names = [relation.name] if relation.name in records else []
-                found = names or provided.get(relation.name, [])
-                if found:
-                    yield found[0]
+                name = relation.name
+                found = name if name in records else providers.get(name)
+                if found is not None:
+                    yield found
                     break
 
 
@@ -139,7 +147,7 @@ def _listed(
         lines = lines_in(read(entry)) if entry else []
         paths = {layout.real(line[1:]) for line in lines if line != "/."}
         (stay if name in kept else go).update(paths)
-    return _Listed(frozenset(stay), frozenset(go))
+    return _Listed(frozenset(stay), frozenset(go - stay))
 
 
 def _stays(entry: Entry, listed: _Listed) -> bool:
@@ -150,7 +158,7 @@ def _stays(entry: Entry, listed: _Listed) -> bool:
         return True
     if path in listed.go:
         return False
-    return entry.kind == DIRECTORY or path.rpartition("/")[0] not in listed.go - listed.stay
+    return entry.kind == DIRECTORY or path.rpartition("/")[0] not in listed.go
 
 
 def _dangling(files: Mapping[str, Entry], dropped: Collection[str]) -> set[str]:
