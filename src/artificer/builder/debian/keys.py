@@ -22,7 +22,9 @@ SCRIPTS = "dev.artificer.layer.scripts"
 
 _KIND = "debs"
 _TOLD_BYTES = limits.MIB
-_FORMAT = "add-debs-5"
+_FORMAT = "add-debs-6"
+"""Raised with all that changes what packages come to: what is known of scripts, and what is made
+instead of running them, too. Between releases nothing else tells one from another."""
 
 Told = tuple[str, str, str, str]
 """A script's package, its name, its fate and more about that."""
