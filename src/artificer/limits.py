@@ -80,6 +80,12 @@ CONTROL_BYTES = 4 * MIB
 SMALL_FILES_BYTES = 32 * MIB
 """Files of a layer that are kept beside its index: dpkg's database, the settings of apt."""
 
+SETTINGS_BYTES = 16 * MIB
+"""A file that is understood in the place of a maintainer script: accounts, units, lists."""
+
+REPLACED_BYTES = 128 * MIB
+"""A file that is read or copied in the place of a maintainer script."""
+
 STATUS_BYTES = 128 * MIB
 """A list of installed packages: dpkg's database, or a file of status.d."""
 

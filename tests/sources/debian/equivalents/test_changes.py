@@ -2,10 +2,11 @@
 
 import pytest
 
+from artificer import limits
 from artificer.layers.entry import DIRECTORY, FILE, SYMLINK, Entry
 from artificer.layers.tree import TooManyLinks
 from artificer.sources.debian.equivalents.accounts import NoNumber
-from artificer.sources.debian.equivalents.files import Files
+from artificer.sources.debian.equivalents.files import Files, InTheWay
 from artificer.sources.debian.installing.effects import replaced
 from tests.sources.debian.workbench import files_of
 
@@ -190,3 +191,42 @@ def test_links_in_a_circle_are_an_error() -> None:
 
     with pytest.raises(TooManyLinks):
         files.lookup("a/c")
+
+
+def test_numbers_that_nobody_can_have_are_none() -> None:
+    huge = entry("etc/group", f"root:*:0:\nbig:*:{'9' * 5000}:\n".encode())
+    files = files_of(PASSWD, huge, entry("a", b"#!"))
+    alternative = ("alternative", "/usr/bin/x", "x", "/a", "--5")
+
+    replaced((("owner", "a", "www", "big"), alternative), files)
+
+    made = files.lookup("a")
+    assert made is not None
+    assert (made.uid, made.gid) == (33, 0)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        ("file", "/etc/.wh.passwd"),
+        ("text", "/etc/passwd/x", "y"),
+        ("shells",),
+    ],
+)
+def test_nothing_is_made_that_no_layer_can_hold(effect: tuple[str, ...]) -> None:
+    with pytest.raises(InTheWay):
+        had(effect, entries=(entry("etc/shells/x"),))
+
+
+def test_a_path_that_ends_upwards_is_where_it_leads() -> None:
+    files = files_of(PASSWD)
+
+    assert files.real("usr/lib/..") == "usr"
+    assert files.real("/..") == ""
+
+
+def test_a_file_that_is_too_large_to_be_settings_is_refused() -> None:
+    large = Entry("etc/shells", FILE, 0o644, 0, 0, limits.SETTINGS_BYTES + 1, 0, "", b"")
+
+    with pytest.raises(InTheWay, match="larger"):
+        files_of(large).text("etc/shells")

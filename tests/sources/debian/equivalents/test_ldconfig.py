@@ -184,3 +184,29 @@ def test_without_the_program_or_a_cache_below_there_is_none() -> None:
         ldconfig(files)
 
         assert files.made == {}
+
+
+def test_settings_that_include_one_another_come_to_an_end() -> None:
+    folder = "etc/ld.so.conf.d"
+    texts = {f"{folder}/{number}.conf": f"include *.conf\n/opt/{number}\n" for number in range(30)}
+    texts["etc/ld.so.conf"] = f"include /{folder}/*.conf\n"
+    held = shared_object()
+    files = files_of(
+        *(of(path, text.encode()) for path, text in texts.items()),
+        of("sbin/ldconfig", GENERATOR),
+        *(of(f"opt/{number}/libx.so.1", held) for number in range(30)),
+    )
+
+    ldconfig(files)
+
+    told = read_ld_cache(files.read(CACHE))
+    assert {one.path for one in told} == {f"/opt/{number}/libx.so.1" for number in range(30)}
+
+
+@pytest.mark.parametrize("soname", [b"", b".", b"..", b"a/b"])
+def test_a_library_whose_name_is_no_name_of_a_file_is_none(soname: bytes) -> None:
+    assert read_as(shared_object(soname)) is None
+
+
+def of(path: str, data: bytes) -> Entry:
+    return Entry(path, FILE, 0o644, 0, 0, len(data), 0, "", data)

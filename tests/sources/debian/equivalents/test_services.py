@@ -165,6 +165,15 @@ def test_modules_of_pam_are_stacked_by_their_priority() -> None:
     )
 
 
+def test_a_priority_that_is_no_number_is_the_lowest() -> None:
+    odd = file("usr/share/pam-configs/odd", "Name: Odd\nDefault: no\nPriority: 1.2.3\n")
+    files = files_of(*TEMPLATES, UNIX, odd)
+
+    replaced([("pam",)], files)
+
+    assert files.text("var/lib/pam/seen") == "unix\nodd\n"
+
+
 def test_a_new_module_joins_unless_a_person_has_edited_the_files() -> None:
     for edit in ("", "# mine\n"):
         files = files_of(*TEMPLATES, UNIX)

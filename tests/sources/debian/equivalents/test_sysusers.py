@@ -95,3 +95,15 @@ def test_dpkg_notes_its_own_architecture() -> None:
     replaced([("architecture",)], files)
 
     assert files.text("var/lib/dpkg/arch-native") == "arm64\n"
+
+
+def test_names_that_no_user_can_have_are_passed_over() -> None:
+    files = had('u "" -\ng a,b -\nu a/b -\n', **{PROGRAM: ""})
+
+    assert files.text("etc/passwd") == OLD["etc/passwd"]
+    assert files.text("etc/group") == OLD["etc/group"]
+
+
+def test_a_user_of_a_group_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NoNumber, match="absent"):
+        had("u app 5:absent\n", **{PROGRAM: ""})

@@ -1,5 +1,6 @@
 """Users and groups as adduser(8), useradd(8) and pwconv(8) make them (passwd(5), shadow(5))."""
 
+import re
 from collections.abc import Sequence
 
 from artificer.errors import ArtificerError
@@ -12,8 +13,11 @@ DOWNWARDS = "-"
 """Instead of a number: the highest that is free, as useradd(8) takes it for the system."""
 
 
+_NUMBER = re.compile("[0-9]{1,10}")
+
+
 class NoNumber(ArtificerError):
-    """All numbers of system users or groups are taken."""
+    """A user or a group can have no number: none is left, or none is known."""
 
 
 def user(files: Files, words: Sequence[str]) -> None:
@@ -22,7 +26,7 @@ def user(files: Files, words: Sequence[str]) -> None:
     accounts = Accounts(files)
     if accounts.row("passwd", name):
         return
-    number = uid if uid.isdigit() else accounts.free("passwd", uid)
+    number = uid if uid.isdecimal() else accounts.free("passwd", uid)
     row = accounts.row("group", group)
     gid = next((one for one in ((row or [""] * 3)[2], group) if one.isdecimal()), "65534")
     accounts.add("passwd", f"{name}:x:{number}:{gid}:{gecos}:{home}:{shell}")
@@ -36,7 +40,7 @@ def group(files: Files, words: Sequence[str]) -> None:
     accounts = Accounts(files)
     if accounts.row("group", name):
         return
-    accounts.add("group", f"{name}:x:{gid if gid.isdigit() else accounts.free('group', gid)}:")
+    accounts.add("group", f"{name}:x:{gid if gid.isdecimal() else accounts.free('group', gid)}:")
     accounts.add_shadow("gshadow", f"{name}:!::")
     accounts.save()
 
@@ -85,7 +89,7 @@ class Accounts:
         """The number of *name*, which may be one itself."""
         row = self.row(file, name)
         text = row[2] if row else name
-        return int(text) if text.isdecimal() else None
+        return int(text) if _NUMBER.fullmatch(text) else None
 
     def add(self, file: str, line: str) -> None:
         """Add a line."""

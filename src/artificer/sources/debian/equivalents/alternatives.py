@@ -1,5 +1,6 @@
 """What update-alternatives(1) makes: links to one of several programs, and its database."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from artificer.sources.debian.equivalents.files import Files
 
 _LINKS = "etc/alternatives"
 _STATE = "var/lib/dpkg/alternatives"
+_PRIORITY = re.compile("-?[0-9]{1,10}")
 
 
 class _Choice(NamedTuple):
@@ -38,9 +40,10 @@ def alternative(files: Files, words: Sequence[str]) -> None:
         return
     text = files.text(f"{_STATE}/{name}")
     group = _parsed(text) if text else _Group("auto", link, {}, {})
-    number = int(priority) if priority.lstrip("-").isdecimal() else 0
     group.slaves.update({alias: place for place, alias, _ in slaves})
-    group.choices[path] = _Choice(path, number, {alias: target for _, alias, target in slaves})
+    group.choices[path] = _Choice(
+        path, _number(priority), {alias: target for _, alias, target in slaves}
+    )
     files.put(f"{_STATE}/{name}", _state(group))
     if group.mode == "auto":
         best = max(group.choices.values(), key=lambda one: one.priority)
@@ -72,6 +75,10 @@ def _link(files: Files, link: str, name: str, path: str) -> None:
         files.put_link(link, ours)
 
 
+def _number(text: str) -> int:
+    return int(text) if _PRIORITY.fullmatch(text) else 0
+
+
 def _parsed(text: str) -> _Group:
     """What the file of the database says."""
     lines = text.split("\n")
@@ -81,9 +88,8 @@ def _parsed(text: str) -> _Group:
     at = head + 1
     while at + 1 < len(lines) and lines[at]:
         paths = lines[at + 2 : at + 2 + len(slaves)]
-        priority = int(lines[at + 1]) if lines[at + 1].lstrip("-").isdecimal() else 0
         held = dict(zip(slaves, paths, strict=False))
-        choices[lines[at]] = _Choice(lines[at], priority, held)
+        choices[lines[at]] = _Choice(lines[at], _number(lines[at + 1]), held)
         at += 2 + len(slaves)
     return _Group(lines[0], lines[1] if head > 1 else "", slaves, choices)
 

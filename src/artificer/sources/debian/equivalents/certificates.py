@@ -37,7 +37,7 @@ _HEAD = """\
 def ca_certificates(files: Files, _: object = ()) -> None:
     """Trust all authorities that are shipped, but for those that somebody has deselected."""
     _settings(files)
-    bundle = b""
+    bundle = bytearray()
     for path in _trusted(files):
         data = files.read(path)
         bundle += data if data.endswith(b"\n") or not data else data + b"\n"
@@ -50,7 +50,7 @@ def ca_certificates(files: Files, _: object = ()) -> None:
     _clear(files)
     if files.is_file(_OPENSSL):
         _rehash(files)
-    files.put(BUNDLE, bundle, 0o644)
+    files.put(BUNDLE, bytes(bundle), 0o644)
 
 
 def _settings(files: Files) -> None:

@@ -139,9 +139,12 @@ def _names(
         0,
     )
     start = strings - load
-    own = [_name(read, start + value) for tag, value in rows if tag == _SONAME]
+    own = [value for tag, value in rows if tag == _SONAME]
     needed = [_name(read, start + value) for tag, value in rows[:_MOST_SEGMENTS] if tag == _NEEDED]
-    return (own[-1] if own else None), needed
+    soname = _name(read, start + own[-1]) if own else None
+    if soname in {b"", b".", b".."}:
+        raise ValueError
+    return soname, needed
 
 
 def _name(read: Bytes, at: int) -> bytes:

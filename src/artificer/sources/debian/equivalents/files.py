@@ -3,10 +3,24 @@
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from artificer import limits
+from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
+from artificer.layers.parents import parents
 from artificer.layers.tree import TooManyLinks, Tree
+from artificer.layers.whiteout import is_whiteout
 
 _MOST_LINKS = 40  # as Linux
+
+
+class InTheWay(ArtificerError):
+    """What packages have where something else is to be made in the place of their scripts."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"/{path} {why}, so that what scripts would make of it cannot be made",
+            hint="run where commands can be (`artificer doctor run`)",
+        )
 
 
 class Files:
@@ -88,17 +102,19 @@ class Files:
     def read(self, path: str) -> bytes:
         """The bytes of the file that *path* leads to."""
         real = self.resolve(path)
+        entry = self._at(real)
+        if entry is not None and entry.size > limits.REPLACED_BYTES:
+            raise InTheWay(real, f"is larger than {limits.REPLACED_BYTES:,} bytes")
         made = self.made.get(real)
-        while made is not None and made.kind == HARDLINK:
-            real, made = made.link, self.made.get(made.link)
         return made.source if made and isinstance(made.source, bytes) else self._read(real)
 
     def part(self, path: str, offset: int, size: int) -> bytes:
         """Some bytes of the file that *path* leads to: from *offset*, *size* or less."""
         real = self.resolve(path)
         entry = self._at(real)
-        while entry is not None and entry.kind == HARDLINK:
-            entry = self._at(entry.link)
+        for _ in range(_MOST_LINKS):
+            if entry is not None and entry.kind == HARDLINK:
+                entry = self._at(entry.link)
         if entry is None or offset >= entry.size:
             return b""
         if isinstance(entry.source, Span):
@@ -110,8 +126,11 @@ class Files:
 
     def text(self, path: str) -> str | None:
         """The text of the file that *path* leads to, if there is one."""
-        if not self.is_file(path):
+        entry = self.lookup(path)
+        if entry is None or entry.kind not in {FILE, HARDLINK}:
             return None
+        if entry.size > limits.SETTINGS_BYTES:
+            raise InTheWay(entry.path, f"is larger than {limits.SETTINGS_BYTES:,} bytes")
         return self.read(path).decode("utf-8", "surrogateescape")
 
     def put(self, path: str, data: bytes | str, mode: int | None = None) -> None:
@@ -149,7 +168,7 @@ class Files:
         """Give the file or directory that *path* leads to other values; None leaves one alone."""
         real = self.resolve(path)
         old = self._at(real)
-        if old is None or old.kind not in {FILE, DIRECTORY}:
+        if not real or old is None or old.kind not in {FILE, DIRECTORY}:
             return
         if old.kind == FILE and old.source is None and old.size:
             old = old._replace(source=self._read(real))
@@ -176,6 +195,8 @@ class Files:
     def real(self, path: str) -> str:
         """Where *path* is: the links above it are followed, itself is not."""
         folder, _, name = path.strip("/").rpartition("/")
+        if name in {".", ".."}:
+            return self._followed(path)
         if folder not in self._folders:
             self._folders[folder] = self._followed(folder)
         above = self._folders[folder]
@@ -228,9 +249,22 @@ class Files:
         return None
 
     def _make(self, entry: Entry) -> None:
+        self._check(entry)
         self.made[entry.path] = entry
         self.removed.discard(entry.path)
         self._note(entry.path)
+
+    def _check(self, entry: Entry) -> None:
+        """Refuse what no layer can hold beside what is there."""
+        if is_whiteout(entry.path):
+            raise InTheWay(entry.path, "is a name that no layer can hold")
+        there = self._at(entry.path)
+        if there is not None and there.kind == DIRECTORY and entry.kind != DIRECTORY:
+            raise InTheWay(entry.path, "is a directory")
+        for folder in parents(entry.path):
+            above = self._at(folder)
+            if above is not None and above.kind != DIRECTORY:
+                raise InTheWay(folder, "is no directory")
 
     def _note(self, path: str) -> None:
         while path:

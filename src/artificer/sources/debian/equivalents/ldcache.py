@@ -16,6 +16,8 @@ _GENERATOR, _HWCAPS = 0, 1
 _IS_HWCAP = 1 << 62
 _LITTLE, _BIG = 2, 3
 _MOST_BYTES = 16 * MIB
+_MOST_ROWS = 1 << 16
+_MOST_TEXT = 1024
 _PARTS = re.compile("[0-9]+|[^0-9]")
 
 
@@ -35,6 +37,7 @@ def ld_cache(found: Iterable[Cached], generator: str, *, big: bool = False) -> b
     """The cache of the libraries *found*, which are in the order that they are searched in."""
     rows = sorted(found, key=cmp_to_key(_compared))
     hwcaps = sorted({one.hwcaps for one in rows if one.hwcaps})
+    numbers = {name: number for number, name in enumerate(hwcaps)}
     table, places = _strings({text for one in rows for text in one[:2]} | set(hwcaps))
     end = ">" if big else "<"
     start = struct.calcsize(end + _HEAD) + struct.calcsize(end + _ROW) * len(rows)
@@ -42,7 +45,7 @@ def ld_cache(found: Iterable[Cached], generator: str, *, big: bool = False) -> b
     head = (_MAGIC, len(rows), len(table), _BIG if big else _LITTLE, extensions)
     out = bytearray(struct.pack(end + _HEAD, *head))
     for one in rows:
-        hwcap = _IS_HWCAP | hwcaps.index(one.hwcaps) if one.hwcaps else 0
+        hwcap = _IS_HWCAP | numbers[one.hwcaps] if one.hwcaps else 0
         names = (start + places[one.soname], start + places[one.path])
         out += struct.pack(end + _ROW, one.flags, *names, 0, hwcap)
     out += table
@@ -77,6 +80,8 @@ def _read(data: bytes) -> list[Cached]:
         return []
     end = ">" if data[28] == _BIG else "<"
     _, count, _, _, at = struct.unpack_from(end + _HEAD, data)
+    if count > _MOST_ROWS:
+        return []
     hwcaps = _hwcaps(end, data, at) if at else []
     first, size = struct.calcsize(end + _HEAD), struct.calcsize(end + _ROW)
     rows = struct.iter_unpack(end + _ROW, data[first : first + size * count])
@@ -104,7 +109,7 @@ def _hwcaps(end: str, data: bytes, at: int) -> list[str]:
 
 
 def _text(data: bytes, at: int) -> str:
-    stop = data.index(b"\0", at, at + 8192)
+    stop = data.index(b"\0", at, at + _MOST_TEXT)
     return data[at:stop].decode("utf-8", "surrogateescape")
 
 

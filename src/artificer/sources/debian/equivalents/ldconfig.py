@@ -14,11 +14,11 @@ from artificer.sources.debian.equivalents.ldcache import Cached, ld_cache, newer
 CACHE = "etc/ld.so.cache"
 _CONFIGURED = "etc/ld.so.conf"
 _PROGRAMS = ("sbin/ldconfig.real", "sbin/ldconfig")
-_GENERATOR = re.compile(rb"ldconfig \([ -~]{1,200}?\) [ -~]{1,200}? release version [ -~]{1,40}")
+_GENERATOR = re.compile(rb"ldconfig \([ -(*-~]{1,200}\) [ -~]{1,200}? release version [ -~]{1,40}")
 _BUILT_IN = ("/lib", "/usr/lib")
 _LIBRARY = re.compile(r"(?:lib|ld-).*\.so.*|ld\.so\..*|ld64\.so\..*", re.DOTALL)
-_MOST_INCLUDED = 16
 _MOST_PROGRAM = 8 << 20
+_MOST_FILES = 200  # settings that include one another, each one deeper
 
 
 class _Found(NamedTuple):
@@ -65,7 +65,7 @@ def _bytes(files: Files, path: str) -> bytes:
 def _directories(files: Files) -> Iterator[tuple[str, str]]:
     """Yield each directory that is searched once, and what below ``glibc-hwcaps`` it is."""
     seen: set[str] = set()
-    for directory in (*_configured(files, _CONFIGURED, 0), *_BUILT_IN):
+    for directory in (*_configured(files, _CONFIGURED, set()), *_BUILT_IN):
         real = files.resolve(directory)
         if real in seen or not files.is_directory(directory):
             continue
@@ -75,16 +75,21 @@ def _directories(files: Files) -> Iterator[tuple[str, str]]:
         yield directory, ""
 
 
-def _configured(files: Files, path: str, depth: int) -> Iterator[str]:
+def _configured(files: Files, path: str, seen: set[str]) -> Iterator[str]:
+    """Yield the directories that *path* names, and what it includes: each file once."""
+    real = files.resolve(path)
+    if real in seen or len(seen) >= _MOST_FILES:
+        return
+    seen.add(real)
     for line in (files.text(path) or "").split("\n"):
         words = line.partition("#")[0].split()
-        if words[:1] == ["include"] and depth < _MOST_INCLUDED:
+        if words[:1] == ["include"]:
             for pattern in words[1:]:
                 where = (
                     pattern if pattern.startswith("/") else f"{os.path.dirname(path)}/{pattern}"
                 )
                 for one in _matching(files, where):
-                    yield from _configured(files, one, depth + 1)
+                    yield from _configured(files, one, seen)
         elif words and words[0] not in {"include", "hwcap"}:
             text = line.partition("#")[0].strip().partition("=")[0].rstrip()
             if text.startswith("/"):

@@ -31,7 +31,7 @@ class _Profile(NamedTuple):
     def rank(self) -> tuple[float, str]:
         """By what profiles are ordered, the highest first."""
         text = self.fields.get("Priority", "").strip()
-        return (float(text) if re.fullmatch("-?[0-9.]+", text) else 0.0), self.name
+        return (float(text) if re.fullmatch(r"-?[0-9]+(?:\.[0-9]*)?", text) else 0.0), self.name
 
     def is_of(self, kind: str, block: str) -> bool:
         """Whether it has lines for the *block* of *kind*."""
@@ -47,16 +47,17 @@ class _Profile(NamedTuple):
 def pam_auth_update(files: Files, _: object = ()) -> None:
     """Take up new profiles that are enabled by default; files that somebody has edited stay."""
     profiles = sorted(_profiles(files), key=lambda one: one.rank, reverse=True)
-    seen = (files.text(f"{_STATE}/seen") or "").split("\n")
+    seen = set((files.text(f"{_STATE}/seen") or "").split("\n"))
     before = _enabled(files, profiles)
     if any(not _is_made(files, kind, before) for kind in _TYPES):
         return
     if not before:
-        seen = []
+        seen = set()
+    names = {one.name for one in before}
     wanted = [
         one
         for one in profiles
-        if one in before
+        if one.name in names
         or (one.fields.get("Default", "").strip() == "yes" and one.name not in seen)
     ]
     enabled = _without_conflicts(wanted)
@@ -79,15 +80,16 @@ def _profiles(files: Files) -> Iterator[_Profile]:
 
 
 def _fields(text: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     name = ""
     for line in text.removesuffix("\n").split("\n"):
         match = _FIELD.match(f"{line}\n")
         if match:
             name = match[1].removesuffix("-Final")
-            fields[name] = match[2]
+            found[name] = [match[2]]
         elif line.strip():
-            fields[name] = f"{fields.get(name, '')}\n{line.strip()}".lstrip()
+            found.setdefault(name, []).append(line.strip())
+    fields = {name: "\n".join(filter(None, lines)) for name, lines in found.items()}
     if "Session-Interactive-Only" not in fields:
         for part in ("-Type", "", "-Initial"):
             if f"Session{part}" in fields:
@@ -109,12 +111,11 @@ def _is_made(files: Files, kind: str, enabled: Sequence[_Profile]) -> bool:
 
 
 def _without_conflicts(enabled: Sequence[_Profile]) -> list[_Profile]:
-    left = list(enabled)
+    out: set[str] = set()
     for one in enabled:
-        if one in left:
-            others = one.fields.get("Conflicts", "").split(", ")
-            left = [other for other in left if other.name not in others]
-    return left
+        if one.name not in out:
+            out.update(one.fields.get("Conflicts", "").split(", "))
+    return [one for one in enabled if one.name not in out]
 
 
 def _made(files: Files, kind: str, enabled: Sequence[_Profile]) -> str | None:

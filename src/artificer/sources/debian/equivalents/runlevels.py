@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from artificer.sources.debian.equivalents.files import Files
 
 _SCRIPTS = "etc/init.d"
+_BEGIN, _END = "### BEGIN INIT INFO", "### END INIT INFO"
 _LEVELS = re.compile("[0-9S]")
 
 
@@ -34,6 +35,11 @@ def _is_linked(files: Files, script: str) -> bool:
 
 
 def _levels(text: str, field: str) -> list[str]:
-    head = re.search(r"(?ms)^### BEGIN INIT INFO\s*$(.*?)^### END INIT INFO\s*$", text)
-    lines = re.findall(rf"(?m)^# {field}:[ \t]*(\S?.*)$", head[1]) if head else []
-    return [word for word in (lines[-1].split() if lines else []) if _LEVELS.fullmatch(word)]
+    """The runlevels of *field*, as the comments that are for insserv(8) have it last."""
+    lines = [line.rstrip() for line in text.split("\n")]
+    head = lines[lines.index(_BEGIN) + 1 :] if _BEGIN in lines else []
+    told = head[: head.index(_END)] if _END in head else []
+    start = f"# {field}:"
+    found = [line for line in told if line.startswith(start)]
+    words = found[-1].removeprefix(start).split() if found else []
+    return [word for word in words if _LEVELS.fullmatch(word)]

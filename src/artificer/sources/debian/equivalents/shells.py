@@ -13,7 +13,7 @@ _LIST = "etc/shells"
 def update_shells(files: Files, _: object = ()) -> None:
     """Name the shells of packages, and no more those that packages had."""
     shipped = _shipped(files)
-    known = _names(files.text(_STATE))
+    known = set(_names(files.text(_STATE)))
     lines, there = [], set()
     for line in _lines(files.text(_LIST if files.is_file(_LIST) else _TEMPLATE)):
         shell = line.partition("#")[0]
@@ -30,10 +30,9 @@ def update_shells(files: Files, _: object = ()) -> None:
 def add_shells(files: Files, words: Sequence[str]) -> None:
     """Name the shells *words*, as add-shell(8)."""
     lines = _lines(files.text(_LIST))
-    for shell in words:
-        real = "/" + files.real(shell)
-        lines += [one for one in dict.fromkeys((shell, real)) if one not in lines]
-    files.put(_LIST, _text(lines))
+    both = [one for shell in words for one in (shell, f"/{files.real(shell)}")]
+    there = set(lines)
+    files.put(_LIST, _text([*lines, *(one for one in dict.fromkeys(both) if one not in there)]))
 
 
 def _shipped(files: Files) -> dict[str, None]:

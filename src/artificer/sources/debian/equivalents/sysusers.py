@@ -1,5 +1,6 @@
 """What systemd-sysusers(8) makes: users and groups, out of the files of packages."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from artificer.sources.debian.equivalents.files import Files
 _FOLDERS = ("etc/sysusers.d", "run/sysusers.d", "usr/lib/sysusers.d")
 _PROGRAMS = ("usr/bin/systemd-sysusers", "usr/bin/systemd-sysusers.standalone")
 _MOST = 1000
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 _NO_LOGIN = "/usr/sbin/nologin"
 
 
@@ -54,7 +56,7 @@ def _items(files: Files, name: str) -> Iterator[_Item]:
             continue
         # Only a number may have a colon: before the group of a user.
         plain = all(":" not in word for at, word in enumerate(words) if at != 2)
-        if len(words) > 1 and plain:
+        if len(words) > 1 and plain and _NAME.fullmatch(words[1]):
             fields = [*("" if word == "-" else word for word in words), "", "", "", "", ""]
             yield _Item(*fields[:6])
 
@@ -72,7 +74,10 @@ def _user(accounts: Accounts, item: _Item, day: int) -> None:
     if accounts.row("passwd", item.name):
         return
     number, _, group = item.number.partition(":")
-    gid = str(accounts.number("group", group or item.name))
+    known = accounts.number("group", group or item.name)
+    if known is None:
+        raise NoNumber(f"the user {item.name} is to be of the group {group}, which is not there")
+    gid = str(known)
     uid = number if number.isdecimal() else gid
     if not number.isdecimal() and accounts.has_number("passwd", gid):
         uid = accounts.free_for_both()

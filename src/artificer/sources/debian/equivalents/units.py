@@ -34,7 +34,7 @@ def unit_enabled(files: Files, words: Sequence[str]) -> None:
     links = _closure(files, instance, unit)
     systemctl = files.is_file(_SYSTEMCTL)
     known = files.text(state)
-    before = [line for line in (known or "").split("\n") if line]
+    before = dict.fromkeys(line for line in (known or "").split("\n") if line)
     if any(not _is_link(files, line) for line in before):
         unit_noted(files, words)
         return
@@ -45,8 +45,7 @@ def unit_enabled(files: Files, words: Sequence[str]) -> None:
             known is not None and any(_is_link(files, one.path) for one in links)
         )
     for link in links:
-        if link.path not in before:
-            before.append(link.path)
+        before.setdefault(link.path)
         mark = link.path.replace(f"/etc/systemd/{instance}/", f"/{_STATES[instance]}/", 1)
         if files.is_file(mark):
             continue
@@ -97,10 +96,10 @@ def _unit_path(files: Files, instance: str, unit: str) -> str | None:
 
 def _closure(files: Files, instance: str, unit: str) -> list[_Link]:
     """All links that enabling *unit* makes, with those of units that are enabled along with it."""
-    return list(_links(files, instance, unit, [unit]))
+    return list(_links(files, instance, unit, {unit}))
 
 
-def _links(files: Files, instance: str, unit: str, visited: list[str]) -> Iterator[_Link]:
+def _links(files: Files, instance: str, unit: str, visited: set[str]) -> Iterator[_Link]:
     path = _unit_path(files, instance, unit)
     if path is None or len(visited) > _MOST:
         return
@@ -112,7 +111,7 @@ def _links(files: Files, instance: str, unit: str, visited: list[str]) -> Iterat
             wanted += [f"{folder}/{one}.{_WANTS[key]}" for one in names]
         elif key == "also":
             new = [one for one in dict.fromkeys(names) if one not in visited]
-            visited += new
+            visited.update(new)
             for one in new:
                 yield from _links(files, instance, one, visited)
         elif key == "alias":
