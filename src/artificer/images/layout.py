@@ -1,5 +1,6 @@
 """OCI layouts (``oci:DIR[:TAG]``): a directory of blobs and an index.json (image-layout.md)."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -71,6 +72,20 @@ def write_layout(
             index_path,
             [merged_index(old, content.descriptor.annotated(annotations), reference.tag)],
         )
+
+
+def see_writable(reference: Layout) -> None:
+    """Raise what `write_layout` would, as far as it can be seen before; nothing is made."""
+    with writing(str(reference)):
+        if os.path.isdir(reference.path):
+            _see_that_it_is_one(reference.path)
+        there = os.path.abspath(reference.path)
+        while not os.path.lexists(there):
+            there = os.path.dirname(there)
+        if not os.path.isdir(there):
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a directory")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{there} is not writable by us")
 
 
 def found_in(listing: bytes, tag: str | None, place: Place) -> Found:
@@ -202,15 +217,25 @@ def _origin(path: str, descriptor: Descriptor) -> Origin | None:
 
 
 def _prepare(path: str) -> None:
-    marker = os.path.join(path, "oci-layout")
-    if not os.path.exists(marker):
-        if set(os.listdir(path)) - {"blobs", "index.json"}:
-            raise NotALayout(
-                f"oci:{path}: the directory has other files and is no OCI layout",
-                hint="name an empty or a new directory",
-            )
-        write_file(marker, [LAYOUT_FILE])
+    if not _see_that_it_is_one(path):
+        write_file(_marker(path), [LAYOUT_FILE])
     os.makedirs(os.path.join(path, "blobs", "sha256"), exist_ok=True)
+
+
+def _see_that_it_is_one(path: str) -> bool:
+    """Whether the directory is a layout; it may become one if it has nothing else in it."""
+    if os.path.exists(_marker(path)):
+        return True
+    if set(os.listdir(path)) - {"blobs", "index.json"}:
+        raise NotALayout(
+            f"oci:{path}: the directory has other files and is no OCI layout",
+            hint="name an empty or a new directory",
+        )
+    return False
+
+
+def _marker(path: str) -> str:
+    return os.path.join(path, "oci-layout")
 
 
 @contextmanager

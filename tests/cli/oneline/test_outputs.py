@@ -203,6 +203,20 @@ def test_a_target_that_cannot_be_written_is_named(
     assert sorted(work.rglob("*")) == before
 
 
+def test_a_layout_that_cannot_be_written_is_named_before_there_is_work(
+    cli: Cli, work: Path
+) -> None:
+    (work / "full").mkdir()
+    (work / "full/other").touch()
+    (work / "Dockerfile").write_text("FROM oci:nowhere\n")
+
+    line = cli("-b", "oci:nowhere", "-f", "full", "-t", "oci:full", code=1)
+    dockerfile = cli("build", "-t", "oci:full", work, code=1)
+
+    assert line.error == "oci:full: the directory has other files and is no OCI layout"
+    assert dockerfile.error == line.error
+
+
 def test_a_target_by_digest_is_refused_if_it_is_another(
     cli: Cli, plain: tuple[str, ...], fresh_repository: str
 ) -> None:

@@ -10,6 +10,7 @@ from artificer.cli.dockerfile.grammar import dockerfile_parser, plain_words
 from artificer.cli.dockerfile.request import Request, request_of
 from artificer.cli.dockerfile.send import check_outputs, deliver
 from artificer.cli.dockerfile.sources import opener_of, sources_of
+from artificer.cli.oneline.main import see_places
 from artificer.cli.results import made
 from artificer.cli.session import Session
 from artificer.cli.words import store_limit
@@ -72,6 +73,8 @@ def carry_out(args: Namespace, session: Session, after: After) -> int:
     """Build and deliver what *args* describe, and do what is to be done *after* that."""
     request = checked_request(args, session)
     call = call_of(args)
+    if call is None:
+        see_places(request.outputs.references)
     limit = store_limit(args.store_limit, session.environ)
     reach = open_reach(args, session, request.outputs.references)
     with reach.store.in_use():

@@ -46,11 +46,7 @@ def run(words: Sequence[str], session: Session) -> int:
     if args is None:
         return 0
     target = target_of(args, session.environ)
-    references = references_of(args)
-    if not references:
-        raise Misused(
-            "no target", hint="say where the image goes: `-t REGISTRY/NAME:TAG`, `-t oci:DIR` …"
-        )
+    references = _places_of(args)
     told = _descriptor_annotations(target, references)
     limit = store_limit(args.store_limit, session.environ)
     reach = open_reach(args, session, references)
@@ -144,6 +140,17 @@ def references_of(args: Namespace) -> tuple[Reference, ...]:
             "--offline, but a target is in a registry",
             hint="leave --offline out, or keep the image with `-t store:NAME`",
         )
+    return references
+
+
+def _places_of(args: Namespace) -> tuple[Reference, ...]:
+    """The targets of a build that sends its image; there is one at least."""
+    references = references_of(args)
+    if not references:
+        raise Misused(
+            "no target", hint="say where the image goes: `-t REGISTRY/NAME:TAG`, `-t oci:DIR` …"
+        )
+    see_places(references)
     return references
 
 
@@ -247,6 +254,16 @@ class _Early:
 
     def finish(self) -> frozenset[Digest]:
         return self._ahead.finish() if self._ahead is not None else frozenset()
+
+
+def see_places(references: Sequence[Reference]) -> None:
+    """Refuse, before there is any work, a layout that could not be written at the end of it."""
+    layouts = [one for one in references if isinstance(one, Layout)]
+    if layouts:
+        from artificer.images.layout import see_writable
+
+        for one in layouts:
+            see_writable(one)
 
 
 def send(
