@@ -230,3 +230,9 @@ def test_a_file_that_is_too_large_to_be_settings_is_refused() -> None:
 
     with pytest.raises(InTheWay, match="larger"):
         files_of(large).text("etc/shells")
+
+
+def test_a_copy_to_a_directory_is_in_it() -> None:
+    files = had(("copy", "/srv", "/a/b"), entries=(entry("srv", None), entry("a/b", b"c")))
+
+    assert files.text("srv/b") == "c"

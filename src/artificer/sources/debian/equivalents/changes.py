@@ -45,8 +45,14 @@ def text(files: Files, words: Sequence[str]) -> None:
 
 
 def copy(files: Files, words: Sequence[str]) -> None:
-    """Copy a file, unless there is something: path, the file; another word keeps its time."""
-    files.copy(words[0], words[1], timed=len(words) > 2)
+    """Copy a file, unless there is something: path, the file; another word keeps its time.
+
+    Where the path is a directory, the copy is in it.
+    """
+    path, source = words[:2]
+    if files.is_directory(path):
+        path = f"{path}/{source.rpartition('/')[2]}"
+    files.copy(path, source, timed=len(words) > 2)
 
 
 def owner(files: Files, words: Sequence[str]) -> None:
