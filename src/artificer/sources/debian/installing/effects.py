@@ -1,4 +1,4 @@
-"""What maintainer scripts would have done, had without them: entries from effects. Pure."""
+"""What maintainer scripts would have done, had without them: the table of what has each effect."""
 
 from collections.abc import Callable, Sequence
 
