@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,8 @@ def test_another_store_directory_and_umask_give_the_same_image(
         for name in ("conf/b.ini", "conf/a.ini", "server"):
             (other_root / name).write_bytes((files / name).read_bytes())
         (other_root / "server").chmod(0o700)
-        os.chdir(other_root)
-        other = image(PLAIN, make_reach("other"))
+        with chdir(other_root):
+            other = image(PLAIN, make_reach("other"))
     finally:
         os.umask(old)
 

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import chdir, closing
 from pathlib import Path
 
 import pytest
@@ -524,8 +524,8 @@ def test_fifos_are_kept_and_sockets_are_skipped(
 ) -> None:
     (work / "t").mkdir()
     os.mkfifo(work / "t/pipe", 0o600)
-    with closing(socket.socket(socket.AF_UNIX)) as server:
-        os.chdir(work)  # A socket's path has room for 107 bytes.
+    # A socket's path has room for 107 bytes.
+    with closing(socket.socket(socket.AF_UNIX)) as server, chdir(work):
         server.bind("t/socket")
         done = cli("-b", "scratch", "-f", "t", "t/pipe:/named", "-t", f"oci:{layout}:it")
 
