@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from artificer.cli.dockerfile.grammar import dockerfile_parser, plain_words
+from artificer.cli.kaniko.asked import Asked
 from artificer.cli.kaniko.flags import FLAGS
 from artificer.cli.kaniko.main import translated
-from artificer.cli.kaniko.order import Asked
 from artificer.errors import Misused
 
 D = "--destination=r.test/me/app:1"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from artificer.cli.dockerfile.grammar import dockerfile_parser, switches_of, valued_of
-from artificer.cli.dockerfile.place import DOCKERFILES, is_remote
+from artificer.cli.dockerfile.names import DOCKERFILES, is_remote
 from artificer.cli.session import Session
 from artificer.cli.workspace.options import target_parser
 from artificer.errors import Misused

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from artificer import limits
 from artificer.builder.staged.contexts import Directory, NoContext
-from artificer.cli.dockerfile.place import DOCKERFILES, ignore_files, is_remote
+from artificer.cli.dockerfile.names import DOCKERFILES, ignore_files, is_remote
 from artificer.cli.words import text_file
 from artificer.errors import Misused
 from artificer.http.request import redacted

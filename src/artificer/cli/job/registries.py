@@ -7,7 +7,7 @@ from artificer.builder.recipe import CopyFrom
 from artificer.builder.staged.options import LocalCache
 from artificer.builder.targets import Declared, Imported, Pull, Push, SourceFile, TargetId
 from artificer.cli.builds.main import is_of_dockerfile
-from artificer.cli.dockerfile.place import DOCKERFILES, is_remote
+from artificer.cli.dockerfile.names import DOCKERFILES, is_remote
 from artificer.cli.job.works import asked
 from artificer.cli.session import Session
 from artificer.events import Warned

@@ -91,8 +91,8 @@ def _one_line(words: Sequence[str], cache: Cache, session: Session) -> Asked:
 
 def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
     from artificer.cli.dockerfile.main import parsed_dockerfile
+    from artificer.cli.dockerfile.names import is_remote
     from artificer.cli.dockerfile.output import outputs_of
-    from artificer.cli.dockerfile.place import is_remote
 
     args = parsed_dockerfile(words[1:], session)
     if args.context == "-" or args.file == "-":
@@ -123,8 +123,8 @@ def _members(work: Work, given: Sequence[str]) -> tuple[Work, ...]:
 
 def _kaniko(words: Sequence[str], session: Session) -> Asked:
     from artificer.cli.dockerfile.main import parsed_dockerfile
+    from artificer.cli.dockerfile.names import is_remote
     from artificer.cli.dockerfile.output import outputs_of
-    from artificer.cli.dockerfile.place import is_remote
     from artificer.cli.kaniko.main import translated
 
     args = parsed_dockerfile(translated(words[1:], {}).words, session)

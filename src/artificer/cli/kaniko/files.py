@@ -1,6 +1,6 @@
 """Files that kaniko writes about an image, besides those that every build may write."""
 
-from artificer.cli.kaniko.order import Asked
+from artificer.cli.kaniko.asked import Asked
 from artificer.cli.results import write
 from artificer.images.docker_archive import saved_as, write_docker_archive
 from artificer.images.reach import Reach

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from artificer.cli.command import bare_parser
 from artificer.cli.grammar import RUNGS, Once, Parser
+from artificer.cli.kaniko.asked import Asked
 from artificer.cli.kaniko.flags import FLAGS, OURS, REMOTE_CONTEXTS, SHORT, Flag
-from artificer.cli.kaniko.order import Asked
 from artificer.cli.session import Session
 from artificer.errors import Misused
 from artificer.oci.reference import parse_name

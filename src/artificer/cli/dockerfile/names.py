@@ -1,4 +1,4 @@
-"""Words for contexts: which are URLs; how a Dockerfile and its ignore file are called."""
+"""How contexts, Dockerfiles and their ignore files are called; which words are URLs."""
 
 from artificer.sources.git_reference import is_git_reference
 
