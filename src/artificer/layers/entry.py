@@ -13,8 +13,9 @@ BLOCK = "4"
 DIRECTORY = "5"
 FIFO = "6"
 
-_STAT = struct.Struct("<QqqqQ")
-STAT_SIZE = _STAT.size
+STAT = struct.Struct("<QqqqQ")
+"""The values of `Told` as a `Stat` has them."""
+STAT_SIZE = STAT.size
 _NANOSECONDS = 2**63 - 1
 
 Stat = bytes
@@ -79,8 +80,8 @@ def stat_of(status: os.stat_result) -> Stat:
 
 def told(stat: Stat) -> Told:
     """Return what *stat* says."""
-    return Told(*_STAT.unpack(stat))
+    return Told(*STAT.unpack(stat))
 
 
-pack_stat = _STAT.pack
+pack_stat = STAT.pack
 """Make a `Stat` of the values of `Told`."""

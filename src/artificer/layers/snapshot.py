@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Self
 
-from artificer.layers.entry import STAT_SIZE, Stat, Told, told
+from artificer.layers.entry import STAT, STAT_SIZE, Stat, Told, told
 
 _MAGIC = b"artificer stat record 1\n"
 _LENGTHS = struct.Struct("<QQQQ")  # of the key, the result, the paths; how many paths
-_STAT = struct.Struct("<QqqqQ")
 _TIMES = struct.Struct("<16xqq8x")
 _NAME = re.compile(rb"[^\0]+")
 _CHECKSUM = 32
@@ -103,7 +102,7 @@ def unchanged(snapshot: Snapshot) -> bool:
     """Whether every path is still what it was: an lstat each, and nothing is opened."""
     lstat = os.lstat
     try:
-        for path, seen in zip(snapshot.paths, _STAT.iter_unpack(snapshot.stats), strict=True):
+        for path, seen in zip(snapshot.paths, STAT.iter_unpack(snapshot.stats), strict=True):
             now = lstat(path)
             if seen != (
                 now.st_mode,
