@@ -28,8 +28,8 @@ LABEL is a target or a pattern of the BUILD files here; a push pushes, an image 
 cache repository. COMMAND LINE is any other build: `-b BASE -f FILE -t TARGET`,
 `build . -t NAME --push`, `kaniko …`, `copy A B`.
 
-With a cache repository, targets that need each other are a job for each wave: one after the other
-by Argo CD's sync waves, or by the label artificer/wave.
+With a cache repository each platform has a pod of its own, and targets that need each other are a
+job for each wave: one after the other by Argo CD's sync waves, or by the label artificer/wave.
 
 The name says what the job does: the same words give the same document, others another job. With
 --generate-name the server chooses it (`kubectl create`, not `apply`).
