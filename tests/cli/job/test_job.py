@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from artificer.errors import ArtificerError
+from artificer.events import unheard
 from artificer.kubernetes.graph import Graph, Node, unpacked
 from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from artificer.kubernetes.submit import created
@@ -205,7 +206,7 @@ def _long(count: int) -> tuple[Job, Graph]:
 
 def test_long_work_goes_with_its_job(fake: Fake) -> None:
     fake.plan(**whole("watch-succeeded"))
-    first, second = (created(fake.cluster(), *_long(900), run=run) for run in ("a1", "b2"))
+    first, second = (created(fake.cluster(), *_long(900), unheard, run=run) for run in ("a1", "b2"))
 
     found, config_map, other = (fake.created()[at] for at in (0, 1, 3))
     assert config_map["metadata"]["ownerReferences"] == [
@@ -221,7 +222,7 @@ def test_a_job_whose_work_cannot_be_created_is_not_left(fake: Fake, tmp_path: Pa
     fake.plan(**whole("watch-succeeded"), refused={"ConfigMap": "error: no (Forbidden): cannot"})
 
     with pytest.raises(ArtificerError):
-        created(fake.cluster(), *_long(900), run="a1")
+        created(fake.cluster(), *_long(900), unheard, run="a1")
 
     assert fake.calls()[-1][:3] == ["delete", "jobs", "long"]
 
