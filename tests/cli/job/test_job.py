@@ -206,7 +206,8 @@ def _long(count: int) -> tuple[Job, Graph]:
 
 def test_long_work_goes_with_its_job(fake: Fake) -> None:
     fake.plan(**whole("watch-succeeded"))
-    first, second = (created(fake.cluster(), *_long(900), unheard, run=run) for run in ("a1", "b2"))
+    cluster, long = fake.cluster(), _long(900)
+    first, second = (created(cluster, *long, unheard, run=run) for run in ("a1", "b2"))
 
     found, config_map, other = (fake.created()[at] for at in (0, 1, 3))
     assert config_map["metadata"]["ownerReferences"] == [
