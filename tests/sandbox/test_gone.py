@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -70,10 +71,11 @@ def test_a_layer_that_nobody_waits_for_is_not_unpacked_to_its_end(
 def test_a_sandbox_that_was_killed_is_said_to_be(rung: str, sandbox_folder: Path) -> None:
     folder = sandbox_folder / "killed"
     folder.mkdir(mode=0o755)
+    others = _sandboxes()
     with roots.sandbox(rung, folder) as box:
         assert box.rung.name
-        ours = ["-P", str(os.getpid()), "-f", "artificer[.]sandbox"]
-        subprocess.run(["pkill", "-KILL", *ours], check=True)
+        (own,) = _sandboxes() - others
+        os.kill(own, signal.SIGKILL)
 
         ends = {_end(box, _endless(folder)) for _ in range(3)}
 
@@ -94,6 +96,12 @@ def test_who_cannot_run_commands_is_asked_once(sandbox_folder: Path) -> None:
 
     assert told[0] == told[1]
     assert tries.read_text() == "\n"
+
+
+def _sandboxes() -> set[int]:
+    """The processes of all sandboxes of this one."""
+    words = ["pgrep", "-P", str(os.getpid()), "-f", "artificer[.]sandbox"]
+    return set(map(int, subprocess.run(words, check=False, capture_output=True).stdout.split()))
 
 
 def _endless(folder: Path) -> TreeLayer:

@@ -207,11 +207,13 @@ def test_a_socket_of_the_machine_can_be_spoken_to(
         server.bind(path)
         os.chmod(path, 0o666)  # noqa: S103 - every user is an agent's user here
         server.listen()
-        threading.Thread(target=_echo, args=(server,), daemon=True).start()
+        echo = threading.Thread(target=_echo, args=(server,), daemon=True)
+        echo.start()
         mount = Socket("/run/agent", path, mode=0o600, uid=33 if user else 0)
         command = Command(("perl", "-e", _ASK), user=user, mounts=(mount,))
         with box.at((base,)) as root:
             done = roots.ran(root, command)
+        echo.join()
 
     assert done.said == "HELLO\n"
     assert done.members == {}

@@ -1,6 +1,5 @@
 """OCI layouts (``oci:DIR[:TAG]``): a directory of blobs and an index.json (image-layout.md)."""
 
-import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from artificer.images.bytes_of import copy_to, write_file
 from artificer.images.parts import Document, parts_of
 from artificer.images.place import Found, NotFound, Place
 from artificer.images.reach import Reach
-from artificer.images.unwritable import writing
+from artificer.images.unwritable import Unwritable, writing
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
@@ -79,13 +78,13 @@ def see_writable(reference: Layout) -> None:
     with writing(str(reference)):
         if os.path.isdir(reference.path):
             _see_that_it_is_one(reference.path)
-        there = os.path.abspath(reference.path)
-        while not os.path.lexists(there):
-            there = os.path.dirname(there)
-        if not os.path.isdir(there):
-            raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a directory")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"{there} is not writable by us")
+    there = os.path.abspath(reference.path)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        raise Unwritable(f"{reference}: cannot be written: {there} is not a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Unwritable(f"{reference}: cannot be written: permission denied: {there}")
 
 
 def found_in(listing: bytes, tag: str | None, place: Place) -> Found:

@@ -27,7 +27,7 @@ def changed(line: str, by: str) -> bytes:
 
 
 def test_a_manifest_says_archives_packages_and_architectures() -> None:
-    found = manifest_of(WHOLE.encode(), "x.yaml", "/work/x")
+    found = manifest_of(WHOLE.encode(), "x.yaml", "/srv/x")
 
     assert found.packages == ("perl=5.36.0-7", "ca-certificates")
     assert found.names == ("perl", "ca-certificates")
@@ -37,7 +37,7 @@ def test_a_manifest_says_archives_packages_and_architectures() -> None:
             "https://snapshot.example.org/archive/debian/20240210T223313Z",
             "bookworm",
             ("main", "contrib"),
-            signed_by=("/work/x/keys/debian.asc", "/usr/share/keyrings/debian.gpg"),
+            signed_by=("/srv/x/keys/debian.asc", "/usr/share/keyrings/debian.gpg"),
             check_valid_until=False,
             place="x.yaml",
         ),
