@@ -82,9 +82,15 @@ def see_writable(reference: Layout) -> None:
     while not os.path.lexists(there):
         there = os.path.dirname(there)
     if not os.path.isdir(there):
-        raise Unwritable(f"{reference}: cannot be written: {there} is not a directory")
+        raise Unwritable(
+            f"{reference}: cannot be written: {there} is not a directory",
+            hint="name a directory that is none yet, or an OCI layout",
+        )
     if not os.access(there, os.W_OK | os.X_OK):
-        raise Unwritable(f"{reference}: cannot be written: permission denied: {there}")
+        raise Unwritable(
+            f"{reference}: cannot be written: permission denied: {there}",
+            hint="name a directory that is ours to write",
+        )
 
 
 def found_in(listing: bytes, tag: str | None, place: Place) -> Found:
