@@ -98,7 +98,7 @@ class Containerd(NamedTuple):
 
 @contextmanager
 def docker_daemon(folder: Path, environ: Mapping[str, str]) -> Iterator[DockerDaemon]:
-    """Start dockerd without network, on a private socket; skip where the machine forbids it."""
+    """Start dockerd without network, on a private socket; CI fails where it does not start."""
     _needs_root("dockerd")
     socket = folder / "docker.sock"
     words = [
@@ -113,14 +113,14 @@ def docker_daemon(folder: Path, environ: Mapping[str, str]) -> Iterator[DockerDa
             server.wait_until(lambda: docker.run("version", check=False).returncode == 0)
             yield DockerDaemon(socket, docker)
     except NotStarted as error:
-        pytest.skip(f"dockerd does not start on this machine: {error}")
+        missing(f"dockerd does not start on this machine: {error}")
     finally:
         _unmount(folder)
 
 
 @contextmanager
 def containerd(folder: Path, environ: Mapping[str, str]) -> Iterator[Containerd]:
-    """Start containerd on a private socket; skip where the machine forbids it."""
+    """Start containerd on a private socket; CI fails where it does not start."""
     _needs_root("containerd")
     socket, config = folder / "containerd.sock", folder / "config.toml"
     config.write_text(
@@ -137,7 +137,7 @@ def containerd(folder: Path, environ: Mapping[str, str]) -> Iterator[Containerd]
             server.wait_until(lambda: ctr.run("version", check=False).returncode == 0)
             yield Containerd(socket, ctr)
     except NotStarted as error:
-        pytest.skip(f"containerd does not start on this machine: {error}")
+        missing(f"containerd does not start on this machine: {error}")
     finally:
         _unmount(folder)
 
