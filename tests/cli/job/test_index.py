@@ -203,10 +203,13 @@ for _ in range(5):
         os.fork()  # a child whose parent is gone at once
         os._exit(0)
     os.waitpid(middle, 0)
-for _ in range(1000):
-    states = [open(f"/proc/{name}/stat").read().split(") ")[1][0]
-              for name in os.listdir("/proc") if name.isdecimal()]
-    if "Z" not in states:
+def state(name):
+    try:
+        return open(f"/proc/{name}/stat").read().split(") ")[1][0]
+    except (FileNotFoundError, ProcessLookupError):  # it is gone since the list was read
+        return ""
+for _ in range(3000):
+    if "Z" not in {state(name) for name in os.listdir("/proc") if name.isdecimal()}:
         sys.exit(7)
     time.sleep(0.01)
 sys.exit(8)
