@@ -34,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What failed at first and then passed (CI tries a test twice) is told whole: it is a bug."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"unsteady: {report.nodeid}", sep="_")
+        terminalreporter.line(report.longreprtext)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests that share what is dear to make are run by one worker."""
