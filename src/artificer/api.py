@@ -221,13 +221,12 @@ class Workshop:
         from artificer.sandbox.client import Sandbox, SandboxOptions
         from artificer.store.trees import STATE
 
-        store, report = self._reach.store, self._reach.report
-        web = self._web()
+        store, web = self._reach.store, self._web()
 
         def sandbox() -> Sandbox:
             if not self._sandboxes:
                 options = SandboxOptions(started=time.time_ns())
-                made = Sandbox(f"{store.root}/{STATE}", options, report, self._stop)
+                made = Sandbox(f"{store.root}/{STATE}", options, self._stop)
                 self._sandboxes.append(made)
             return self._sandboxes[0]
 

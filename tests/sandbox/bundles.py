@@ -128,7 +128,7 @@ def tars(box: Sandbox, layer: TreeLayer) -> list[str]:
 def main(state: str, base: str, diff_id: str) -> None:
     """Tell which way is taken here, and what comes of it."""
     options = SandboxOptions(started=time.time_ns())
-    with Sandbox(state, options, lambda _: None, Stop()) as box:
+    with Sandbox(state, options, Stop()) as box:
         told = [box.rung.name, tars(box, TreeLayer(Digest(diff_id), base))]
     sys.stdout.write(json.dumps(told))
 

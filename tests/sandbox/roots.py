@@ -221,12 +221,8 @@ def state_of(rung: str, folder: Path) -> str:
 @contextmanager
 def sandbox(rung: str, folder: Path, **more: Any) -> Iterator[Sandbox]:
     """A sandbox on *rung*, whose state is below *folder*."""
-    with Sandbox(state_of(rung, folder), options(rung, **more), _nobody, Stop()) as box:
+    with Sandbox(state_of(rung, folder), options(rung, **more), Stop()) as box:
         yield box
-
-
-def _nobody(_: object) -> None:
-    """Nobody listens to events."""
 
 
 def shell(script: str, **more: Any) -> Command:

@@ -241,7 +241,7 @@ def test_stopping_ends_a_command_at_once(rung: str, base: TreeLayer, sandbox_fol
     command = roots.shell(f"(setsid sleep {life} &); echo begun; sleep {life}")
 
     with (
-        Sandbox(state, roots.options(rung), lambda _: None, stop) as box,
+        Sandbox(state, roots.options(rung), stop) as box,
         pytest.raises(Cancelled),
         box.at((base,)) as root,
     ):
@@ -255,9 +255,7 @@ def test_stopping_ends_a_command_at_once(rung: str, base: TreeLayer, sandbox_fol
 def test_a_killed_build_leaves_no_process(
     rung: str, base: TreeLayer, sandbox_folder: Path
 ) -> None:
-    box = Sandbox(
-        roots.state_of(rung, sandbox_folder), roots.options(rung), lambda _: None, Stop()
-    )
+    box = Sandbox(roots.state_of(rung, sandbox_folder), roots.options(rung), Stop())
     life = lifetime()
     child = os.fork()
     if not child:

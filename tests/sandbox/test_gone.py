@@ -87,7 +87,7 @@ def test_who_cannot_run_commands_is_asked_once(sandbox_folder: Path) -> None:
     tries = sandbox_folder / "tries"
     launcher = ("sh", "-c", f'echo >>{tries}; exec "$@"', "sh")
     options = SandboxOptions(rung="no such", launcher=launcher)
-    with Sandbox(str(sandbox_folder / "none"), options, lambda _: None, Stop()) as box:
+    with Sandbox(str(sandbox_folder / "none"), options, Stop()) as box:
         told = []
         for _ in range(2):
             with pytest.raises(NoSandbox) as caught:

@@ -32,7 +32,7 @@ def in_pod(name: str, folder: Path, **more: object) -> Sandbox:
     state.mkdir(exist_ok=True)
     os.chown(state, pods.PODS[name].uid, pods.PODS[name].uid)
     options = SandboxOptions(started=1, launcher=pods.launcher(name))._replace(**more)  # type: ignore[arg-type]
-    return Sandbox(str(state), options, lambda _: None, Stop())
+    return Sandbox(str(state), options, Stop())
 
 
 @pytest.mark.parametrize("name", EXPECTED)

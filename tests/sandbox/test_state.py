@@ -74,7 +74,7 @@ def test_a_build_that_was_killed_while_it_unpacked_leaves_nothing_half_done(
 ) -> None:
     state = roots.state_of(rung, folder)
     for wait in (0.002, 0.01, 0.02):
-        box = Sandbox(state, roots.options(rung), lambda _: None, Stop())
+        box = Sandbox(state, roots.options(rung), Stop())
         assert box.rung.name == rung
         thread = threading.Thread(target=_try_root, args=(box, base))
         thread.start()

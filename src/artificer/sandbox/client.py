@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import artificer
 from artificer.errors import ArtificerError
-from artificer.events import Report
 from artificer.oci.digest import Digest
 from artificer.sandbox import calls, protocol
 from artificer.sandbox.command import Chain, Command
@@ -93,10 +92,9 @@ class Sandbox:
     by several threads, each with roots of its own.
     """
 
-    def __init__(self, state: str, options: SandboxOptions, report: Report, stop: Stop) -> None:
+    def __init__(self, state: str, options: SandboxOptions, stop: Stop) -> None:
         self._state = os.path.abspath(state)
         self._options = options
-        self._report = report
         self._stop = stop
         self._lock = threading.Lock()
         self._workers: set[socket.socket] = set()

@@ -25,7 +25,7 @@ def prune_roots(
     from artificer.sandbox.client import Sandbox, SandboxOptions
 
     try:
-        with Sandbox(state, SandboxOptions(), session.report, session.stop) as sandbox:
+        with Sandbox(state, SandboxOptions(), session.stop) as sandbox:
             return sandbox.prune(older_than, with_caches=with_caches).freed
     except ArtificerError as error:
         session.report(Warned(f"unpacked layers are not pruned: {error.message}"))

@@ -30,7 +30,7 @@ def deb_tools(args: Namespace, reach: Reach, session: Session) -> DebTools:
             )
         state = os.path.join(reach.store.root, STATE)
         options = SandboxOptions(args.rung, started=session.started)
-        made = Sandbox(state, options, session.report, session.stop)
+        made = Sandbox(state, options, session.stop)
         session.closing(made)
         return made
 

@@ -79,6 +79,6 @@ def sandbox(args: Namespace, epoch: int, reach: Reach, session: Session) -> Sand
         args.rung, args.allow_lost_owners, session.started, epoch, args.preserve_mtime
     )
     state = os.path.join(reach.store.root, STATE)
-    made = client.Sandbox(state, options, session.report, session.stop)
+    made = client.Sandbox(state, options, session.stop)
     session.closing(made)
     return Sandbox(made)

@@ -178,7 +178,7 @@ class Workspace:
             if self._sandbox is None:
                 state = os.path.join(self._store.root, STATE)
                 options = SandboxOptions(self.args.rung, started=time.time_ns())
-                made = Sandbox(state, options, self.session.report, self.session.stop)
+                made = Sandbox(state, options, self.session.stop)
                 self._sandbox = self._stack.enter_context(made)
             return self._sandbox
 
