@@ -167,14 +167,15 @@ def _built(site: Site, number: int, layers: str) -> Iterator[tuple[str, Sample]]
         _state(site.run) as state,
         engines.storage(state / "storage", site.run.environ) as environ,
     ):
-        name = f"oci:{site.base}:{TAG}"
-        text = DOCKERFILE.format(base=name, copied=_copied(site))
+        # buildah makes a name of the layout's path, in which no part may begin with a dot.
+        (state / "base").symlink_to(site.base)
+        text = DOCKERFILE.format(base=f"oci:base:{TAG}", copied=_copied(site))
         (state / "Dockerfile").write_text(text)
         words = {"mirror": site.mirror, "state": state, "context": site.context}
         script = BUILDAH.format(layers=layers, **words)
-        yield BASE, site.run.run(script, state, site.context, **environ)
+        yield BASE, site.run.run(script, state, state, **environ)
         site.edit(2000 + number)
-        yield CHANGED, site.run.run(script, state, site.context, **environ)
+        yield CHANGED, site.run.run(script, state, state, **environ)
 
 
 def _copied(site: Site) -> str:
