@@ -7,11 +7,10 @@ import pytest
 from artificer import limits
 from artificer.images.bytes_of import copy_to
 from artificer.images.docker_archive import saved_as, write_docker_archive
-from artificer.images.layout import NotALayout, find_in_layout, see_writable, write_layout
+from artificer.images.layout import NotALayout, find_in_layout, write_layout
 from artificer.images.oci_archive import find_in_oci_archive, write_oci_archive
 from artificer.images.place import Corrupt, NotFound, WrongPlatform, image_for, platforms, whole
 from artificer.images.reach import Reach
-from artificer.images.unwritable import Unwritable
 from artificer.oci.document import InvalidDocument
 from artificer.oci.image import Image, InvalidImage, Stored
 from artificer.oci.platform import Platform
@@ -201,23 +200,6 @@ def test_a_damaged_layer_never_gets_into_another_place(tmp_path: Path) -> None:
     with pytest.raises(Corrupt):
         copy_to(copy.layers[0].blob, f"{tmp_path}/copied", fresh)
     assert not list(tmp_path.glob("copied*"))
-
-
-def test_whether_a_layout_could_be_written_is_seen_without_a_trace(tmp_path: Path) -> None:
-    reach, _ = reach_of(f"{tmp_path}/store")
-    write_layout(image_of(reach.store, ONE), Layout(f"{tmp_path}/there", "a"), reach)
-    (tmp_path / "there/notes").touch()
-    (tmp_path / "empty").mkdir()
-    before = sorted(tmp_path.rglob("*"))
-
-    for name in ("there", "empty", "new", "new/and/deep"):
-        see_writable(Layout(f"{tmp_path}/{name}", "b"))
-    with pytest.raises(Unwritable, match="there/notes is not a directory"):
-        see_writable(Layout(f"{tmp_path}/there/notes/below", "b"))
-    with pytest.raises(NotALayout, match="has other files"):
-        see_writable(Layout(str(tmp_path), "b"))
-
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_is_no_layout_is_named(tmp_path: Path) -> None:

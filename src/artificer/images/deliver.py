@@ -1,18 +1,19 @@
 """Putting images wherever references point: registries together, then everything else."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple, assert_never
 
 from artificer.errors import Misused
 from artificer.events import Tagged
 from artificer.images.daemon import load_into_daemon
 from artificer.images.docker_archive import saved_as, write_docker_archive
-from artificer.images.layout import write_layout
+from artificer.images.layout import see_layout_writable, write_layout
 from artificer.images.named import write_name
 from artificer.images.oci_archive import write_oci_archive
 from artificer.images.push import THREADS, Delivery, push
 from artificer.images.reach import Reach
-from artificer.images.rootfs import write_rootfs
+from artificer.images.rootfs import see_rootfs_writable, write_rootfs
+from artificer.images.unwritable import see_file
 from artificer.oci.digest import Digest
 from artificer.oci.image import Content
 from artificer.oci.reference import (
@@ -60,6 +61,25 @@ def deliver(
             _write(order, docker_host, reach)
             reach.report(Tagged(str(order.target), order.content.digest))
     push(remote, reach, carried=carried, threads=threads)
+
+
+def see_places(targets: Iterable[Reference]) -> None:
+    """Refuse, before there is any work, a file or directory that could not be written at its end.
+
+    Nothing is made, and no registry or engine is asked.
+    """
+    for target in targets:
+        match target:
+            case Layout():
+                see_layout_writable(target)
+            case OciArchive() | DockerArchive():
+                see_file(target.path, str(target))
+            case RootFs():
+                see_rootfs_writable(target)
+            case Daemon() | StoreName() | Named() | Scratch():
+                pass
+            case _:
+                assert_never(target)
 
 
 def _write(  # noqa: C901 - one line a kind

@@ -294,6 +294,14 @@ def fresh_directory(path: str) -> None:
     """Make *path*, or take it as it is when it is an empty directory."""
     try:
         os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UnusableDirectory(f"{path}: cannot unpack here: {reason(error)}") from error
+    see_empty(path)
+
+
+def see_empty(path: str) -> None:
+    """Raise `UnusableDirectory` if there is anything in the directory *path*."""
+    try:
         names = os.listdir(path)
     except OSError as error:
         raise UnusableDirectory(f"{path}: cannot unpack here: {reason(error)}") from error

@@ -11,7 +11,7 @@ from artificer.images.bytes_of import copy_to, write_file
 from artificer.images.parts import Document, parts_of
 from artificer.images.place import Found, NotFound, Place
 from artificer.images.reach import Reach
-from artificer.images.unwritable import Unwritable, writing
+from artificer.images.unwritable import see_directory, writing
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest
@@ -73,24 +73,12 @@ def write_layout(
         )
 
 
-def see_writable(reference: Layout) -> None:
+def see_layout_writable(reference: Layout) -> None:
     """Raise what `write_layout` would, as far as it can be seen before; nothing is made."""
     with writing(str(reference)):
         if os.path.isdir(reference.path):
             _see_that_it_is_one(reference.path)
-    there = os.path.abspath(reference.path)
-    while not os.path.lexists(there):
-        there = os.path.dirname(there)
-    if not os.path.isdir(there):
-        raise Unwritable(
-            f"{reference}: cannot be written: {there} is not a directory",
-            hint="name a directory that is none yet, or an OCI layout",
-        )
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise Unwritable(
-            f"{reference}: cannot be written: permission denied: {there}",
-            hint="name a directory that is ours to write",
-        )
+    see_directory(reference.path, str(reference))
 
 
 def found_in(listing: bytes, tag: str | None, place: Place) -> Found:

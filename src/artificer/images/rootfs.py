@@ -4,6 +4,7 @@ import os
 
 from artificer.errors import Misused
 from artificer.images.bytes_of import write_file
+from artificer.images.directory import see_empty
 from artificer.images.flatten import exported, layer_in_store
 from artificer.images.inflate import uncompressed_file
 from artificer.images.parts import images_of
@@ -11,7 +12,7 @@ from artificer.images.place import NotFound
 from artificer.images.plain import spanned
 from artificer.images.reach import Reach
 from artificer.images.unpack import unpack
-from artificer.images.unwritable import writing
+from artificer.images.unwritable import see_directory, see_file, writing
 from artificer.layers.encode import Encoder
 from artificer.layers.entry import Entry
 from artificer.layers.patterns import ignored
@@ -52,11 +53,25 @@ def write_rootfs(content: Content, reference: RootFs, reach: Reach) -> None:
             f"{reference}: a root filesystem is of one platform, not of {len(images)}",
             hint="choose one with `--platform`",
         )
-    if not reference.path.endswith(".tar"):
+    if not _is_tar(reference):
         unpack(images[0], reference.path, reach)
         return
     with writing(str(reference)):
         write_file(reference.path, exported(images[0], reach))
+
+
+def see_rootfs_writable(reference: RootFs) -> None:
+    """Raise what `write_rootfs` would, as far as it can be seen before; nothing is made."""
+    if _is_tar(reference):
+        see_file(reference.path, str(reference))
+        return
+    see_directory(reference.path, str(reference))
+    if os.path.isdir(reference.path):
+        see_empty(reference.path)
+
+
+def _is_tar(reference: RootFs) -> bool:
+    return reference.path.endswith(".tar")
 
 
 def _entries(reference: RootFs, reach: Reach) -> list[Entry]:

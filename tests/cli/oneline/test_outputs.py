@@ -203,17 +203,30 @@ def test_a_target_that_cannot_be_written_is_named(
     assert sorted(work.rglob("*")) == before
 
 
-def test_a_layout_that_cannot_be_written_is_named_before_there_is_work(
-    cli: Cli, work: Path
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("oci:full", "oci:full: the directory has other files and is no OCI layout"),
+        ("oci-archive:no/a.tar", "oci-archive:no/a.tar: cannot be written: no such file"),
+        (
+            "docker-archive:full:x/y:1",
+            "full:docker.io/x/y:1: cannot be written: it is a directory",
+        ),
+        ("rootfs:full", "full: the directory is not empty"),
+        ("rootfs:full/other/x.tar", "rootfs:full/other/x.tar: cannot be written: not a directory"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_named_before_there_is_work(
+    target: str, error: str, cli: Cli, work: Path
 ) -> None:
     (work / "full").mkdir()
     (work / "full/other").touch()
     (work / "Dockerfile").write_text("FROM oci:nowhere\n")
 
-    line = cli("-b", "oci:nowhere", "-f", "full", "-t", "oci:full", code=1)
-    dockerfile = cli("build", "-t", "oci:full", work, code=1)
+    line = cli("-b", "oci:nowhere", "-f", "full", "-t", target, code=1)
+    dockerfile = cli("build", "-t", target, work, code=1)
 
-    assert line.error == "oci:full: the directory has other files and is no OCI layout"
+    assert error in line.error
     assert dockerfile.error == line.error
 
 

@@ -8,9 +8,8 @@ from artificer.cli.dockerfile.build import Result, Site, built, options_for
 from artificer.cli.dockerfile.call import answer, call_of
 from artificer.cli.dockerfile.grammar import dockerfile_parser, plain_words
 from artificer.cli.dockerfile.request import Request, request_of
-from artificer.cli.dockerfile.send import check_outputs, deliver
+from artificer.cli.dockerfile.send import check_outputs, deliver, see_outputs
 from artificer.cli.dockerfile.sources import opener_of, sources_of
-from artificer.cli.oneline.main import see_places
 from artificer.cli.results import made
 from artificer.cli.session import Session
 from artificer.cli.words import store_limit
@@ -74,7 +73,7 @@ def carry_out(args: Namespace, session: Session, after: After) -> int:
     request = checked_request(args, session)
     call = call_of(args)
     if call is None:
-        see_places(request.outputs.references)
+        see_outputs(request.outputs)
     limit = store_limit(args.store_limit, session.environ)
     reach = open_reach(args, session, request.outputs.references)
     with reach.store.in_use():

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from artificer.builder.recipe import Annotation
 from artificer.cli.dockerfile.build import Result
+from artificer.cli.dockerfile.output import Outputs
 from artificer.cli.dockerfile.request import Request
-from artificer.cli.oneline.main import send
+from artificer.cli.oneline.main import see_targets, send
 from artificer.cli.results import by_digest, tell_surroundings, write_files
 from artificer.cli.session import Session
 from artificer.errors import Misused
@@ -56,6 +57,19 @@ def check_outputs(request: Request) -> None:
 
 def _needs_index(one: Annotation) -> bool:
     return one.scope in {"index", "manifest-descriptor"}
+
+
+def see_outputs(outputs: Outputs) -> None:
+    """Refuse, before anything is built, what could not be written at the end of it."""
+    see_targets(outputs.references)
+    if outputs.directories or outputs.tars:
+        from artificer.images.unwritable import see_directory, see_file
+
+        for path in outputs.directories:
+            see_directory(path, path)
+        for path in outputs.tars:
+            if path != _STDOUT:
+                see_file(path, path)
 
 
 def deliver(

@@ -28,6 +28,7 @@ from artificer.oci.reference import (
     OciArchive,
     Reference,
     Scratch,
+    StoreName,
     parse_name,
     parse_reference,
 )
@@ -150,7 +151,7 @@ def _places_of(args: Namespace) -> tuple[Reference, ...]:
         raise Misused(
             "no target", hint="say where the image goes: `-t REGISTRY/NAME:TAG`, `-t oci:DIR` …"
         )
-    see_places(references)
+    see_targets(references)
     return references
 
 
@@ -256,14 +257,12 @@ class _Early:
         return self._ahead.finish() if self._ahead is not None else frozenset()
 
 
-def see_places(references: Sequence[Reference]) -> None:
-    """Refuse, before there is any work, a layout that could not be written at the end of it."""
-    layouts = [one for one in references if isinstance(one, Layout)]
-    if layouts:
-        from artificer.images.layout import see_writable
+def see_targets(references: Sequence[Reference]) -> None:
+    """Refuse, before there is any work, a target that could not be written at the end of it."""
+    if any(not isinstance(one, Named | StoreName) for one in references):
+        from artificer.images.deliver import see_places
 
-        for one in layouts:
-            see_writable(one)
+        see_places(references)
 
 
 def send(
