@@ -18,6 +18,7 @@ from artificer.oci.image import Image, Index
 from artificer.oci.reference import OciArchive, parse_name
 
 _KIND = "image-output"
+_FORMAT = "2"
 
 
 def output_file(product: Product, name: str, tools: Tools) -> File:
@@ -27,7 +28,7 @@ def output_file(product: Product, name: str, tools: Tools) -> File:
     layers is their tar, if there is one of them.
     """
     reach = tools.reach
-    key = json.dumps([_subject(product), name.rpartition(".")[2], _names(product)])
+    key = json.dumps([_FORMAT, _subject(product), name.rpartition(".")[2], _names(product)])
     with tools.flights.alone(f"output {key}"):
         data = reach.store.record(_KIND, key)
         if data is None:
