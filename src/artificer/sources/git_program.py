@@ -4,14 +4,14 @@ import base64
 import os
 import re
 import selectors
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, BinaryIO, NamedTuple
 
 from artificer.errors import ArtificerError, Unauthorized, Unavailable, reason
+from artificer.leash import leashed
 from artificer.sources.git_reference import shown_url, without_user
 from artificer.stop import Stop
 
@@ -289,14 +289,8 @@ def _started(
         )
     except OSError as error:
         raise GitMissing(f"{path} cannot be run: {reason(error)}") from error
-    try:
+    with leashed(child):
         yield child
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        if child.stdout is not None:
-            child.stdout.close()
-        child.wait()
 
 
 def _output(

@@ -7,10 +7,11 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, NamedTuple
 
 from artificer.errors import ArtificerError, reason
+from artificer.leash import kill_group, leashed
 from artificer.stop import Stop
 
 _POLL = 0.1
@@ -74,13 +75,8 @@ def _started(process: Process) -> Iterator["subprocess.Popen[bytes]"]:
         )
     except OSError as error:
         raise CommandFailed(f"{process.words[0]} cannot be run: {reason(error)}") from error
-    try:
+    with leashed(child):
         yield child
-    finally:
-        _kill(child)
-        if child.stdout is not None:
-            child.stdout.close()
-        child.wait()
 
 
 def _lines(
@@ -93,7 +89,7 @@ def _lines(
         while True:
             stop.check()
             if time.monotonic() >= deadline:
-                _kill(child)
+                kill_group(child)
                 break
             data = pipe.read(_LINE_BYTES) if selector.select(_POLL) else None
             if data == b"":
@@ -110,11 +106,6 @@ def _lines(
                 rest = b""
     if rest:
         yield rest.decode("utf-8", "replace")
-
-
-def _kill(child: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
 
 
 def umask_of(*, strange: bool) -> int:
