@@ -98,6 +98,18 @@ def test_who_cannot_run_commands_is_asked_once(sandbox_folder: Path) -> None:
     assert tries.read_text() == "\n"
 
 
+def test_who_cannot_begin_says_why_and_leaves_nothing_open(tmp_path: Path) -> None:
+    options = SandboxOptions(launcher=("/no/such/program",))
+    before = os.listdir("/proc/self/fd")
+    with (
+        Sandbox(str(tmp_path), options, Stop()) as box,
+        pytest.raises(NoSandbox, match="/no/such/program cannot be run: no such file"),
+    ):
+        assert box.rung
+
+    assert os.listdir("/proc/self/fd") == before
+
+
 def _sandboxes() -> set[int]:
     """The processes of all sandboxes of this one."""
     words = ["pgrep", "-P", str(os.getpid()), "-f", "artificer[.]sandbox"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import artificer
-from artificer.errors import ArtificerError
+from artificer.errors import ArtificerError, reason
 from artificer.oci.digest import Digest
 from artificer.sandbox import calls, protocol
 from artificer.sandbox.command import Chain, Command
@@ -186,6 +186,20 @@ class Sandbox:
         self.close()
 
     def _start(self) -> Chosen:
+        control = self._begun()
+        options = self._options._asdict()
+        options.update(state=self._state, rung=self._options.rung or "")
+        answer = self._asked(control, options)
+        if "error" in answer:
+            raise NoSandbox(answer["error"], hint=answer["hint"])
+        tried = tuple(Tried(name, why) for name, _, why in answer["tried"])
+        if answer["name"] in _TOGETHER:
+            # No namespace keeps commands from us, and we hold credentials.
+            calls.prctl(calls.PR_SET_DUMPABLE, 0)
+        return Chosen(answer["name"], answer["identity"], tried)
+
+    def _begun(self) -> socket.socket:
+        """The control socket of the process, which begins."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         words = [
             *self._options.launcher,
@@ -199,26 +213,21 @@ class Sandbox:
             if self._closed:
                 ours.close()
                 raise SandboxFailed(_UNWANTED)
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env=environ,
-                cwd="/",
-                start_new_session=True,
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env=environ,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise NoSandbox(f"{words[0]} cannot be run: {reason(error)}") from error
             self._control = ours
-        options = self._options._asdict()
-        options.update(state=self._state, rung=self._options.rung or "")
-        answer = self._asked(ours, options)
-        if "error" in answer:
-            raise NoSandbox(answer["error"], hint=answer["hint"])
-        tried = tuple(Tried(name, reason) for name, _, reason in answer["tried"])
-        if answer["name"] in _TOGETHER:
-            # No namespace keeps commands from us, and we hold credentials.
-            calls.prctl(calls.PR_SET_DUMPABLE, 0)
-        return Chosen(answer["name"], answer["identity"], tried)
+        return ours
 
     def _asked(self, control: socket.socket, options: dict[str, Any]) -> dict[str, Any]:
         try:
