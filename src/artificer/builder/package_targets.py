@@ -134,8 +134,9 @@ class Controls(NamedTuple):
     """What dpkg or scanners know packages by, of their *controls*: a tar called *name*.
 
     A control is a control.tar, or a .deb. With a *package* its stanza and sums are in status.d
-    under that name; without, stanzas are in dpkg's status file, but those of .deb files, whose
-    own tars say it. Yields Files: one.
+    under that name. Without, stanzas are in dpkg's status file, but those of .deb files: these are
+    in status.d, as in the packages' own tars, or scanners would find two of each. Yields Files:
+    one.
     """
 
     controls: tuple[Source, ...]

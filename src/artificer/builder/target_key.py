@@ -9,7 +9,7 @@ from artificer.builder.dependencies import described, described_fields
 from artificer.builder.identity import all_stamps_part, inputs_of
 from artificer.builder.keys import Part
 from artificer.builder.keys import key as key_of
-from artificer.builder.package_targets import Debs, InstalledDebs
+from artificer.builder.package_targets import Controls, Debs, InstalledDebs
 from artificer.builder.targets import Archive, Command, ImageTarget, LayerTarget, Program
 from artificer.builder.task import Task
 from artificer.layers.encode import encoder
@@ -51,6 +51,8 @@ def _surroundings(task: Task) -> Iterator[tuple[str, Part]]:
     yield "label", task.declared.id.label
     if isinstance(target, ImageTarget | LayerTarget | Debs | InstalledDebs | Archive):
         yield "encoders", (encoder("gzip").identity, encoder("zstd").identity)
+    if isinstance(target, Controls):
+        yield "form", "status.d"
     if isinstance(target, Command | Program):
         yield "machine", os.uname().machine
         yield "PATH", options.path

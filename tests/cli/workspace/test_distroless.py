@@ -17,6 +17,9 @@ oci_image(name = "whole", os = "linux", architecture = "amd64",
     tars = ["@x//hello/amd64", "@x//other"])
 oci_image(name = "one", os = "linux", architecture = "amd64", tars = ["@x//hello/amd64:data"])
 oci_image(name = "lib", os = "linux", architecture = "amd64", tars = ["@x//libhello:data"])
+oci_image(name = "status", os = "linux", architecture = "amd64", tars = ["@x//:dpkg_status"])
+oci_image(name = "both", os = "linux", architecture = "amd64",
+    tars = ["@x//:dpkg_status", "@x//:packages"])
 """
 
 
@@ -75,6 +78,7 @@ def test_without_a_lock_packages_are_what_archives_have_now(
 ) -> None:
     first = site("build", "//:flat")
     assert listed(site, work, "flat") == listed(site, work, "whole") == ALL
+    assert listed(site, work, "status") == listed(site, work, "both") == ALL
     assert listed(site, work, "one") == ["hello=1.0"]
     assert listed(site, work, "lib") == ["libhello=1:2.0~b+1"]
     archive.add(made("hello", "1.1", "amd64", Depends="libhello")).publish()
@@ -120,6 +124,7 @@ def test_a_lock_holds_until_it_is_written_anew(
     assert told[1:] == ["+ hello:amd64 1.0", "+ libhello:amd64 1:2.0~b+1", "+ other:amd64 3"]
     assert site("lock").stdout == ""
     assert listed(site, work, "flat") == listed(site, work, "whole") == ALL
+    assert listed(site, work, "status") == listed(site, work, "both") == ALL
     assert listed(site, work, "one") == ["hello=1.0"]
     assert site("run", "@x//:lock").stdout == "~ hello:amd64 1.0 → 1.1\n"
     assert listed(site, work, "one") == ["hello=1.1"]

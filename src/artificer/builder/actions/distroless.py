@@ -102,10 +102,12 @@ def controls(target: Controls, task: Task) -> Files:
     found = [(file, _control(file)) for source in target.controls for file in task.files(source)]
     if target.package:
         return _file(_tar(_pieces(target, found), task), target.name, task)
-    lines = [_stanza(one) for file, one in found if not is_package(file.path)]
-    data = b"".join(lines)
-    entry = Entry(_STATUS, FILE, 0o644, 0, 0, len(data), 0, "", data)
-    return _file(_tar([entry] if data else [], task), target.name, task)
+    data = b"".join(_stanza(one) for file, one in found if not is_package(file.path))
+    status = Entry(_STATUS, FILE, 0o644, 0, 0, len(data), 0, "", data)
+    pieces = [
+        entry for file, one in found if is_package(file.path) for entry in status_entries(one, 0)
+    ]
+    return _file(_tar([status, *pieces] if data else pieces, task), target.name, task)
 
 
 def _pieces(target: Controls, found: Sequence[tuple[File, Package]]) -> list[Entry]:

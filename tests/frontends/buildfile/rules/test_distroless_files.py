@@ -142,12 +142,14 @@ def test_control_archives_become_dpkg_s_status(workspace: Workspace) -> None:
         "c.deb": deb_bytes(made("c")),
     }
 
-    status = content_of(made_of(workspace, text, files), "var/lib/dpkg/status").decode()
+    tar = made_of(workspace, text, files)
 
-    first, second, rest = status.split("\n\n")
+    first, second, rest = content_of(tar, "var/lib/dpkg/status").decode().split("\n\n")
     assert first.startswith("Package: ca-certificates\nStatus: install ok installed\nVersion: ")
     assert second.startswith("Package: libc-bin\nStatus: install ok installed\n")
     assert rest == ""
+    # Its own tar has it there, too: in dpkg's status scanners would find it a second time.
+    assert content_of(tar, "var/lib/dpkg/status.d/c").startswith(b"Package: c\n")
 
 
 def test_a_tar_of_several_may_be_compressed(workspace: Workspace) -> None:

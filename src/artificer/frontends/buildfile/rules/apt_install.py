@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from artificer.builder.debian.tools import architecture_of
 from artificer.builder.distroless_lock import Needs, closure, read_lock
 from artificer.builder.naming import Output, SourceFile, TargetId
-from artificer.builder.package_targets import ManifestDebs, ManifestLock
+from artificer.builder.package_targets import Controls, ManifestDebs, ManifestLock
 from artificer.builder.targets import Archive, Content, Fetch, Group, Put, Refused, Target
 from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.rules.values import rules_of
@@ -140,8 +140,7 @@ def _together(call: Call, places: list[str]) -> dict[str, Target]:
         ":flat": _data(debs, "flat.tar", call),
         ":packages": Group(data_files),
         f":{name}": Group(data_files),
-        # Each tar says in status.d what is in it.
-        ":dpkg_status": Archive(Content(), "dpkg_status.tar"),
+        ":dpkg_status": Controls(debs, "dpkg_status.tar"),
     }
 
 
@@ -203,7 +202,7 @@ class _Unlocked(Mapping[str, Target]):
             ":flat": _data((_output(name, ":debs"),), "flat.tar", self._call),
             ":packages": _group(name, ":flat"),
             f":{name}": _group(name, ":flat"),
-            ":dpkg_status": Archive(Content(), "dpkg_status.tar"),
+            ":dpkg_status": Controls((_output(name, ":debs"),), "dpkg_status.tar"),
         }
 
     def _of_package(self, name: str, architecture: str, what: str) -> Target | None:
