@@ -237,16 +237,11 @@ class CommandOutput(NamedTuple):
     line: str
 
 
-Event = (
-    Note
-    | Warned
-    | BaseResolved
-    | Unpinned
-    | LayerReused
-    | LayerWritten
-    | LayerChanged
-    | SocketSkipped
-    | BlobExists
+ImageEvent = BaseResolved | Unpinned | LayerReused | LayerWritten | LayerChanged | SocketSkipped
+"""What an image is made of."""
+
+TransferEvent = (
+    BlobExists
     | BlobMounted
     | BlobSent
     | BlobProgress
@@ -254,18 +249,20 @@ Event = (
     | Tagged
     | UpToDate
     | EngineLoaded
-    | Retrying
-    | TargetStarted
-    | TargetDone
-    | TargetChanged
-    | TargetFailed
-    | StepStarted
-    | StepCached
-    | StepDone
-    | StepChanged
-    | PackagesChosen
-    | ScriptDecided
-    | CommandOutput
+)
+"""Where images, and the bytes of them, go."""
+
+TargetEvent = TargetStarted | TargetDone | TargetChanged | TargetFailed
+"""What becomes of targets of BUILD files."""
+
+StepEvent = StepStarted | StepCached | StepDone | StepChanged | CommandOutput
+"""What becomes of instructions, and what commands write."""
+
+PackageEvent = PackagesChosen | ScriptDecided
+"""What becomes of Debian packages."""
+
+Event = (
+    Note | Warned | Retrying | ImageEvent | TransferEvent | TargetEvent | StepEvent | PackageEvent
 )
 
 Report = Callable[[Event], None]

@@ -133,13 +133,35 @@ class Console:
         return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912, PLR0915 – a case each
+def lines_of(event: events.Event) -> list[str]:
     """What a person reads of *event*; nothing for what only a machine wants to know."""
+    if isinstance(event, events.ImageEvent):
+        return _of_image(event)
+    if isinstance(event, events.TransferEvent):
+        return _of_transfer(event)
+    if isinstance(event, events.TargetEvent):
+        return _of_target(event)
+    if isinstance(event, events.StepEvent):
+        return _of_step(event)
+    if isinstance(event, events.PackageEvent):
+        return _of_packages(event)
+    return _said(event)
+
+
+def _said(event: events.Note | events.Warned | events.Retrying) -> list[str]:
     match event:
         case events.Note(text):
             return [text]
         case events.Warned(text, hint):
             return [f"warning: {text}", *([f"hint: {hint}"] if hint else [])]
+        case events.Retrying(what, reason, seconds):
+            return [f"{what}: {reason}; trying again in {seconds:.1f} s"]
+        case _:
+            assert_never(event)
+
+
+def _of_image(event: events.ImageEvent) -> list[str]:
+    match event:
         case events.BaseResolved(reference, digest, platform):
             return [f"base {reference} is {digest.short} ({platform})"]
         case events.Unpinned(_, pinned):
@@ -147,34 +169,38 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.LayerReused(name, digest, size, why):
             return [f"layer {name}: {digest.short}, {amount(size)}, {why}"]
         case events.LayerWritten(name, digest, size, tar_size, entries, seconds):
-            return [
-                f"layer {name}: {digest.short}, {entries} entr{'y' if entries == 1 else 'ies'}, "
-                f"{amount(tar_size)} "
-                f"became {amount(size)} in {seconds:.1f} s"
-            ]
+            count = f"{entries} entr{'y' if entries == 1 else 'ies'}"
+            became = f"{amount(tar_size)} became {amount(size)} in {seconds:.1f} s"
+            return [f"layer {name}: {digest.short}, {count}, {became}"]
         case events.LayerChanged(name, changes, more):
             rest = [f"  and {more} more"] if more else []
             return [f"layer {name} is built again:", *(f"  {change}" for change in changes), *rest]
         case events.SocketSkipped(path):
             return [f"warning: {path} is a socket, which no image can hold: skipped"]
-        case events.BlobExists():
+        case _:
+            assert_never(event)
+
+
+def _of_transfer(event: events.TransferEvent) -> list[str]:
+    match event:
+        case events.BlobExists() | events.BlobProgress() | events.ManifestSent():
             return []
         case events.BlobMounted(repository, digest, size, source):
             return [f"{repository}: {digest.short} ({amount(size)}) mounted from {source}"]
         case events.BlobSent(repository, digest, _, sent):
             return [f"{repository}: {digest.short} ({amount(sent)}) sent"]
-        case events.BlobProgress():
-            return []
-        case events.ManifestSent():
-            return []
         case events.Tagged(reference, digest):
             return [f"{reference} is now {digest}"]
         case events.UpToDate(reference, digest):
             return [f"{reference} is {digest} already: nothing to send"]
         case events.EngineLoaded(name, identity, sent, size):
             return [f"{name} is {identity}: {amount(sent)} of {amount(size)} sent"]
-        case events.Retrying(what, reason, seconds):
-            return [f"{what}: {reason}; trying again in {seconds:.1f} s"]
+        case _:
+            assert_never(event)
+
+
+def _of_target(event: events.TargetEvent) -> list[str]:
+    match event:
         case events.TargetStarted():
             return []
         case events.TargetDone(label, seconds, why):
@@ -184,6 +210,12 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.TargetFailed(label, place, message):
             first, *others = message.split("\n  ")
             return [f"{place}: {label}: {first}", *(f"  {line}" for line in others)]
+        case _:
+            assert_never(event)
+
+
+def _of_step(event: events.StepEvent) -> list[str]:
+    match event:
         case events.StepStarted(label, title):
             return [f"[{label}] {title}"]
         case events.StepCached(label, title, why):
@@ -193,6 +225,14 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.StepChanged(label, title, changes):
             told = (f"[{label}]   {change}" for change in changes)
             return [f"[{label}] {title} is done again:", *told]
+        case events.CommandOutput(label, line):
+            return [f"{_named(label)} {without_colours(line)}"]
+        case _:
+            assert_never(event)
+
+
+def _of_packages(event: events.PackageEvent) -> list[str]:
+    match event:
         case events.PackagesChosen(packages, size, why, removed):
             plural = "" if len(packages) == 1 else "s"
             gone = [f"removed from the base: {' '.join(removed)}"] if removed else []
@@ -202,8 +242,6 @@ def lines_of(event: events.Event) -> list[str]:  # noqa: C901, PLR0911, PLR0912,
         case events.ScriptDecided(package, script, fate, how):
             verb = "are" if script == "triggers" else "is"
             return [f"{package}: {script} {verb} {fate}{f': {how}' if how else ''}"]
-        case events.CommandOutput(label, line):
-            return [f"{_named(label)} {without_colours(line)}"]
         case _:
             assert_never(event)
 
