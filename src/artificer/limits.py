@@ -98,6 +98,9 @@ RELEASE_BYTES = 32 * MIB
 PACKAGES_BYTES = 512 * MIB
 """A package index of a Debian archive, decompressed; Debian's own has 47 MB."""
 
+PACKAGE_VERSIONS = 10_000
+"""Versions of one package in one index of a Debian archive."""
+
 KEYRING_BYTES = 16 * MIB
 """A keyring that archives are verified against."""
 

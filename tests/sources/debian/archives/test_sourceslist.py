@@ -1,5 +1,7 @@
 """Lists of archives, as sources.list(5) has them."""
 
+import time
+
 import pytest
 
 from artificer import limits
@@ -131,5 +133,19 @@ def test_a_list_has_a_largest_size_and_length() -> None:
 
     with pytest.raises(BadSources, match="larger than any list"):
         archives_of(b"#" * (limits.SOURCES_BYTES + 1), "x")
-    with pytest.raises(BadSources, match="names 1001 archives"):
+    with pytest.raises(BadSources, match="names more than 1000 archives"):
         archives_of(line * 1001, "x")
+
+
+def test_a_stanza_is_counted_before_it_is_multiplied() -> None:
+    words = b" ".join(b"s%d" % number for number in range(50_000))
+    uris = b" ".join(b"http://a.example.org/%d" % number for number in range(1000))
+    stanza = b"Types: deb\nComponents: main\nURIs: %b\nSuites: %b\n" % (uris, words)
+    before = time.process_time()
+
+    with pytest.raises(BadSources, match="names more than 1000 archives"):
+        archives_of(stanza, "x.sources")
+    with pytest.raises(BadSources, match="has no Suites"):
+        archives_of(b"%bSuites-Remove: %b\n" % (stanza, words), "x.sources")
+
+    assert time.process_time() - before < 5

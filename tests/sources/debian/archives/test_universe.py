@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from artificer import limits
 from artificer.sources.debian.archives.acquire import open_universe
 from artificer.sources.debian.archives.documents import Trust
 from artificer.sources.debian.archives.preferences import pin_of
-from artificer.sources.debian.archives.universe import Universe, UnsafePath
+from artificer.sources.debian.archives.universe import Overfull, Universe, UnsafePath
 from artificer.sources.debian.resolving.versions import BadVersion
 from artificer.sources.debian.values import Archive
 from artificer.sources.url import Web
@@ -152,6 +153,37 @@ def test_a_package_outside_of_its_archive_is_refused(path: str, tmp_path: Path, 
     with pytest.raises(UnsafePath, match="the file of a is outside of the archive") as caught:
         universe.versions("a", "amd64")
     assert "hostile" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("size", [str(limits.DOWNLOAD_BYTES + 1), "9" * 18])
+def test_a_package_larger_than_any_is_refused(size: str, tmp_path: Path, web: Web) -> None:
+    archive = SmallArchive(tmp_path / "archive")
+    archive.add(made("a"), Size=size).publish()
+    universe = open_universe([archive.archive()], ["amd64"], web, trust=TRUST)
+
+    with pytest.raises(Overfull, match=f"a:all=1 has {size} bytes"):
+        universe.versions("a")
+
+
+def test_a_size_that_is_none_is_as_if_it_was_not_said(tmp_path: Path, web: Web) -> None:
+    archive = SmallArchive(tmp_path / "archive")
+    archive.add(made("a"), Size="9" * 5000).publish()
+    universe = open_universe([archive.archive()], ["amd64"], web, trust=TRUST)
+
+    assert universe.versions("a")[0].size == 0
+
+
+def test_an_index_has_so_many_versions_of_a_package(
+    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = SmallArchive(tmp_path / "archive")
+    archive.add(made("a", "1"), made("a", "2"), made("b")).publish()
+    universe = open_universe([archive.archive()], ["amd64"], web, trust=TRUST)
+    monkeypatch.setattr(limits, "PACKAGE_VERSIONS", 1)
+
+    with pytest.raises(Overfull, match="has more than 1 versions of a"):
+        universe.versions("a")
+    assert len(universe.versions("b")) == 1
 
 
 def test_a_version_that_is_none_is_named_with_its_package(tmp_path: Path, web: Web) -> None:

@@ -67,7 +67,8 @@ def _document(data: bytes, place: str) -> Mapping[str, Any]:
         raise BadManifest(f"{place} is larger than any list of packages")
     try:
         document = yaml.load(data, _Loader)  # noqa: S506 - a safe one
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
+        # What `!!bool x` or `!!timestamp x` stands for, PyYAML looks for without a check.
         raise BadManifest(f"{place} is not YAML: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(document, dict) or document.get("version") != 1:
         raise BadManifest(f"{place} is no manifest of version 1", hint="it begins `version: 1`")

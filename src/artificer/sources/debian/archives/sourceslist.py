@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from artificer import limits
@@ -71,7 +72,7 @@ class _Options(NamedTuple):
         """Words parted by blanks or commas; those of NAME-add are added, of NAME-remove taken."""
         found = _words(self.fields.get(name, ""))
         more = _words(self.fields.get(f"{name}-add", ""))
-        less = _words(self.fields.get(f"{name}-remove", ""))
+        less = set(_words(self.fields.get(f"{name}-remove", "")))
         return tuple(word for word in dict.fromkeys((*found, *more)) if word not in less)
 
 
@@ -87,16 +88,22 @@ def archives_of(data: bytes, place: str) -> tuple[Archive, ...]:
         found = _of_stanzas(text.encode(), place)
     else:
         found = _of_lines(text, place)
-    archives = tuple(found)
+    # A stanza names its URIs times its suites: they are not made before they are counted.
+    archives = tuple(islice(found, limits.ARCHIVES + 1))
     if len(archives) > limits.ARCHIVES:
-        raise BadSources(f"{place} names {len(archives)} archives; {limits.ARCHIVES} is the limit")
+        raise BadSources(f"{place} names more than {limits.ARCHIVES} archives, which is the limit")
     return archives
 
 
 def archive_of(line: str, place: str = "--archive") -> tuple[Archive, ...]:
     """The archives of one line, as a person types it: ``deb`` may be left out."""
     words = line.split(maxsplit=1)
-    return _of_line(line if words and words[0] in {"deb", "deb-src"} else f"deb {line}", place)
+    if words[:1] == ["deb-src"]:
+        raise BadSources(
+            f"{place}: an archive of sources (deb-src), which has no packages to install",
+            hint="write `deb`, or the rest alone",
+        )
+    return _of_line(line if words[:1] == ["deb"] else f"deb {line}", place)
 
 
 def _of_lines(text: str, place: str) -> Iterator[Archive]:
@@ -122,6 +129,11 @@ def _of_line(line: str, place: str) -> tuple[Archive, ...]:
         )
     fields: dict[str, str] = {}
     if words and words[0].startswith("["):
+        if not words[0].endswith("]"):
+            raise BadSources(
+                f"{place}: the options begin with [ and end nowhere",
+                hint="write `deb [NAME=VALUE…] URI SUITE COMPONENT…`",
+            )
         fields = _line_options(words.pop(0)[1:-1], place)
     words = [word.strip('"') for word in words]
     if kind == "deb-src":

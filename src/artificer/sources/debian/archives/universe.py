@@ -7,6 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 from urllib.parse import quote
 
+from artificer import limits
 from artificer.errors import ArtificerError
 from artificer.sources.debian.archives.index import Index
 from artificer.sources.debian.archives.preferences import Place, priority_of
@@ -17,12 +18,17 @@ from artificer.sources.debian.values import Archive, Pin
 _LOCAL = Place(Archive("", "", place="a file"), {})
 _SAFE = "/+~:@!$&'()*,;=-._"
 _PLAIN = re.compile(r"[A-Za-z0-9/+~:._-]*")
+_HOSTILE = "the archive is broken or hostile; nothing of it should be trusted"
 _LIKE = 0.75
 _MOST = 5
 
 
 class UnsafePath(ArtificerError):
     """An archive names a file of a package that is not in the archive."""
+
+
+class Overfull(ArtificerError):
+    """An archive has more of a package, or says that it is larger, than any archive does."""
 
 
 class Part(NamedTuple):
@@ -143,8 +149,13 @@ class Universe:
     def _of_part(self, part: Part, name: str, architecture: str) -> list[Binary]:
         if part.architecture != architecture:
             return []
+        if len(part.packages.names.get(name, ())) > limits.PACKAGE_VERSIONS:
+            raise Overfull(
+                f"{part.packages.what} has more than {limits.PACKAGE_VERSIONS} versions of {name}",
+                hint=_HOSTILE,
+            )
         wanted = {architecture, "all"} if architecture == self.native else {architecture}
-        return [
+        found = [
             Binary(
                 _checked(fields, part),
                 pin=priority_of(fields, part.place, self._pins),
@@ -155,6 +166,12 @@ class Universe:
             for fields in part.packages.stanzas(name)
             if fields["Architecture"] in wanted
         ]
+        for binary in found:
+            if binary.size > limits.DOWNLOAD_BYTES:
+                raise Overfull(
+                    f"{part.packages.what}: {binary!r} has {binary.size} bytes", hint=_HOSTILE
+                )
+        return found
 
 
 def _identity(binary: Binary) -> tuple[str, str, str]:
@@ -180,7 +197,7 @@ def _checked(fields: Mapping[str, str], part: Part) -> Mapping[str, str]:
         raise UnsafePath(
             f"{part.packages.what}: the file of {fields['Package']} is outside of the archive: "
             f"{path[:80]!r}",
-            hint="the archive is broken or hostile; nothing of it should be trusted",
+            hint=_HOSTILE,
         )
     if _PLAIN.fullmatch(path):
         return fields

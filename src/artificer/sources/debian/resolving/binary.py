@@ -22,6 +22,9 @@ RelationField = Literal[
     "Provides",
 ]
 
+_DIGITS = 18
+"""Digits of a size: no file is larger, and Python would refuse to read thousands of them."""
+
 
 class Binary:
     """A version of a package in an archive, in a file, or on the image already.
@@ -147,7 +150,7 @@ class Binary:
     def size(self) -> int:
         """Bytes of its file, 0 where the archive does not say."""
         text = self.fields.get("Size", "")
-        return int(text) if text.isdecimal() else 0
+        return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
 
     @property
     def sha256(self) -> str:
