@@ -47,6 +47,10 @@ def create(words: list[str], plan: dict[str, Any]) -> int:
         _tell(json.dumps(document))
         return 0
     metadata = document["metadata"]
+    if (HOME / f"{document['kind'].lower()}-{metadata.get('name')}.json").exists():
+        name = f'{document["kind"].lower()}s "{metadata["name"]}"'
+        sys.stderr.write(f"Error from server (AlreadyExists): {name} already exists\n")
+        return 1
     if "name" not in metadata:
         number = sum(1 for _ in (HOME / "created").open())
         metadata["name"] = f"{metadata['generateName']}{number:05}"
@@ -222,8 +226,13 @@ def logs(words: list[str], plan: dict[str, Any]) -> int:
 
 
 def delete(words: list[str], plan: dict[str, Any]) -> int:
-    time.sleep(plan.get("delete-seconds", 0))
+    (HOME / f"{words[1].removesuffix('s')}-{words[2]}.json").unlink(missing_ok=True)
     _tell(f'{words[1]} "{words[2]}" deleted')
+    return 0
+
+
+def wait(words: list[str], plan: dict[str, Any]) -> int:
+    time.sleep(plan.get("delete-seconds", 0))
     return 0
 
 
@@ -265,6 +274,7 @@ VERBS = {
     "label": label,
     "logs": logs,
     "version": version,
+    "wait": wait,
     "watch": watch,
 }
 

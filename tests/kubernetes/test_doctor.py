@@ -146,14 +146,3 @@ def test_what_is_not_there_is_named() -> None:
         "there is no Secret regcred",
     ]
     assert found[-1].text == "there is no node yet that could have them"
-
-
-@pytest.mark.parametrize(("group", "state"), [(None, "fail"), (1000680000, "ok")])
-def test_a_user_that_nobody_chose_needs_a_group_for_secrets(group: int | None, state: str) -> None:
-    one = job()
-    any_user = one.options._replace(security=Security(None, None))
-
-    found = list(examined(Mine(group), one._replace(options=any_user)))
-
-    pod = next(one for one in found if one.topic == "pod")
-    assert (pod.state, "--group" in pod.hint) == (state, state == "fail")

@@ -343,3 +343,14 @@ def test_a_volume_without_user_namespaces_says_what_to_do() -> None:
     failure = _ended(128, "StartError", "runc: failed to set MOUNT_ATTR_IDMAP on /nfs")
 
     assert failure.hint.endswith("`--host-users`")
+
+
+def test_work_that_nobody_told_its_pods_is_no_fault_of_the_namespace() -> None:
+    name = "artificer-work-0a1b-r1"
+    message = f'MountVolume.SetUp failed for volume "work" : configmap "{name}" not found'
+
+    stuck = _waiting("FailedMount", message)
+
+    assert stuck is not None
+    assert stuck.failure.code == 75
+    assert "submit again" in stuck.failure.hint

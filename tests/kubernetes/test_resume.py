@@ -4,7 +4,7 @@ import pytest
 
 from artificer.errors import ArtificerError
 from artificer.events import Event, Retrying
-from artificer.kubernetes.cluster import Busy, Forbidden, NoCluster, Unidentified
+from artificer.kubernetes.cluster import Busy, Forbidden, Killed, NoCluster, Unidentified
 from artificer.kubernetes.resume import GIVEN_UP, Breaks, Clock
 
 
@@ -58,6 +58,20 @@ def test_a_login_that_is_being_renewed_has_a_moment() -> None:
         _for_ever(breaks, Unidentified("who?"))
 
     assert 0 < hours.at < 10
+
+
+def test_what_somebody_kills_is_told_each_time_and_given_up_at_last() -> None:
+    hours = Hours()
+    breaks = hours.breaks()
+
+    for _ in range(10):
+        breaks.well()
+        breaks.broke(Killed("signal 9"))
+    breaks.well()
+    with pytest.raises(Killed):
+        breaks.broke(Killed("signal 9"))
+
+    assert len(hours.events) == 10
 
 
 def test_what_is_forbidden_stays_so() -> None:

@@ -22,7 +22,10 @@ from tests.kubernetes.recordings import WATCHES, Fake, each, whole
 
 DIGEST = "sha256:0a73bf26cb803b9ab03ed41b34c3c90b3185c568810b9f16c6e7a1e689e8333a"
 
-DELETED = "delete jobs build-00001 --cascade=foreground --ignore-not-found --timeout=600s"
+DELETED = (
+    "delete jobs build-00001 --cascade=foreground --ignore-not-found --wait=false "
+    "--request-timeout=30s"
+)
 
 
 class Told:
@@ -264,8 +267,8 @@ def test_a_target_starts_when_its_bases_are_done(fake: Fake) -> None:
     assert [job["metadata"]["annotations"]["artificer/nodes"] for job in jobs] == ["0", "1-2", "3"]
     assert len(told.built) == 4
     assert [one.text for one in told.of(Note)] == [
-        "submitted the Job build-00002: 2 more targets",
-        "submitted the Job build-00003: 1 more target",
+        "submitted the Job build-00001-2: 2 more targets",
+        "submitted the Job build-00001-3: 1 more target",
     ]
 
 

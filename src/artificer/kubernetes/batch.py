@@ -1,5 +1,6 @@
 """The Jobs of one submission: what is written on them, so that whoever comes later can go on."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,8 +17,9 @@ from artificer.kubernetes.job import (
     Work,
     work_of,
 )
-from artificer.kubernetes.manifest import MAP_BYTES, config_map, work_text
+from artificer.kubernetes.manifest import ARCH, MAP_BYTES, config_map, work_text
 from artificer.kubernetes.objects import ranges
+from artificer.kubernetes.words import LABEL_LENGTH
 
 RUN = "artificer/run"
 """The label of all Jobs and pods of one submission."""
@@ -116,16 +118,15 @@ def following(document: Document, graph: Graph, numbers: Sequence[int], part: in
     """A further Job like *document*, which the server has, for the targets *numbers*."""
     old, spec = document["metadata"], document["spec"]
     works = [graph.nodes[number].work for number in numbers]
-    template = spec["template"]
+    template, architecture = spec["template"], graph.nodes[numbers[0]].architecture
     about = {**template.get("metadata", {})}
     about["labels"] = _own(about.get("labels", {}))
-    prefix = old.get("generateName")
-    named = {"generateName": prefix} if prefix else {"name": f"{old['name']}-{part}"}
+    room = LABEL_LENGTH - 1 - len(str(len(works) - 1))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            **named,
+            "name": _further_name(str(old["name"]), part, room),
             **({"namespace": old["namespace"]} if old.get("namespace") else {}),
             "labels": _own(old.get("labels", {})),
             "annotations": {**old.get("annotations", {}), NODES: spans(numbers)},
@@ -143,10 +144,19 @@ def following(document: Document, graph: Graph, numbers: Sequence[int], part: in
             "template": {
                 **template,
                 "metadata": about,
-                "spec": _with_work(template["spec"], works),
+                "spec": _with_work(on_nodes(template["spec"], architecture, graph), works),
             },
         },
     }
+
+
+def _further_name(first: str, part: int, room: int) -> str:
+    """Known before there is such a Job, so that two who watch do not make two of them."""
+    name, end = first, f"-{part}"
+    if len(name) + len(end) > room:
+        mark = hashlib.sha256(first.encode()).hexdigest()[:8]
+        name = f"{first[: room - len(end) - len(mark) - 1]}-{mark}"
+    return f"{name}{end}"
 
 
 def _own(labels: dict[str, str]) -> dict[str, str]:
@@ -156,6 +166,16 @@ def _own(labels: dict[str, str]) -> dict[str, str]:
         for key, value in labels.items()
         if key not in _OF_THE_SERVER and not key.startswith("batch.kubernetes.io/")
     }
+
+
+def on_nodes(spec: Document, architecture: str, graph: Graph) -> Document:
+    """*spec* of a pod, for nodes of *architecture* if the *graph* is particular about that."""
+    if not any(node.architecture for node in graph.nodes):
+        return spec
+    others = {key: value for key, value in spec.get("nodeSelector", {}).items() if key != ARCH}
+    chosen = {**others, **({ARCH: architecture} if architecture else {})}
+    rest = {key: value for key, value in spec.items() if key != "nodeSelector"}
+    return {**rest, **({"nodeSelector": chosen} if chosen else {})}
 
 
 def _with_work(spec: Document, works: Sequence[Work]) -> Document:

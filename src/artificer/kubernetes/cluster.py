@@ -44,6 +44,10 @@ class Busy(Transient):
     """The cluster cannot answer just now."""
 
 
+class Killed(Busy):
+    """Somebody ended what we listened to: a person, or a machine without memory."""
+
+
 GONE = 600
 """Seconds that pods have to end in when their Job is deleted: a node may never answer again."""
 

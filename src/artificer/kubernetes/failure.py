@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Transient, Unauthorized, Unavailable
+from artificer.kubernetes.job import WORK_MAP
 from artificer.kubernetes.objects import MOUNTED, Container, Ended, JobView, Pod, Told
 
 _PERMANENT = ArtificerError.exit_code
@@ -267,6 +268,10 @@ def _node_hint(message: str) -> str:
 
 def _no_secret(kind: str, name: str) -> Stuck:
     title = {"secret": "Secret", "configmap": "ConfigMap"}[kind]
+    if name.startswith(WORK_MAP):
+        told = f"the ConfigMap {name}, which says what to build, is not there"
+        hint = "its submitter was killed before it made it, or somebody removed it: submit again"
+        return Stuck(Failure(told, hint, _AGAIN), 60.0)
     hint = (
         "create it in this namespace, or name another (`--git-secret`, `--env-secret`, "
         "`--mount`); `artificer job secret` makes one of logins for registries"

@@ -24,6 +24,8 @@ class Node(NamedTuple):
     needs: tuple[int, ...] = ()
     inner: bool = False
     """Nobody asked for it but others that need it."""
+    architecture: str = ""
+    """Of the nodes that it is to be built on; empty: of any."""
 
 
 class Graph(NamedTuple):
@@ -35,8 +37,9 @@ class Graph(NamedTuple):
 
     @property
     def flat(self) -> bool:
-        """Whether no target waits for another: one Job does it all."""
-        return not any(node.needs for node in self.nodes)
+        """Whether no target waits for another, and all may run anywhere: one Job does it all."""
+        alike = len({node.architecture for node in self.nodes}) <= 1
+        return alike and not any(node.needs for node in self.nodes)
 
 
 def ready(graph: Graph, done: Collection[int], taken: Collection[int]) -> tuple[int, ...]:
@@ -73,22 +76,30 @@ def blocked(graph: Graph, failed: Collection[int]) -> dict[int, int]:
 
 
 def batches(graph: Graph, numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """*numbers* in parts whose work fits into one variable of a pod."""
-    part: list[int] = []
-    for number in numbers:
-        works = [graph.nodes[one].work for one in (*part, number)]
-        if part and len(work_text(works).encode()) > WORK_BYTES:
-            yield tuple(part)
-            part = []
-        part.append(number)
-    if part:
+    """*numbers* in parts whose pods are alike, and whose work fits into one variable of them."""
+    for alike in by_architecture(graph, numbers):
+        part: list[int] = []
+        for number in alike:
+            works = [graph.nodes[one].work for one in (*part, number)]
+            if part and len(work_text(works).encode()) > WORK_BYTES:
+                yield tuple(part)
+                part = []
+            part.append(number)
         yield tuple(part)
+
+
+def by_architecture(graph: Graph, numbers: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """*numbers* in parts that run on nodes of one architecture; the pods of a Job are alike."""
+    parts: dict[str, list[int]] = {}
+    for number in numbers:
+        parts.setdefault(graph.nodes[number].architecture, []).append(number)
+    return tuple(map(tuple, parts.values()))
 
 
 def packed(graph: Graph) -> str:
     """*graph* as a short text, for `unpacked`."""
     document = {
-        "nodes": [[node.work.document(), node.needs, node.inner] for node in graph.nodes],
+        "nodes": [[node.work.document(), *node[1:]] for node in graph.nodes],
         "parallelism": graph.parallelism,
         "max_failed": graph.max_failed,
     }
@@ -102,8 +113,8 @@ def unpacked(text: str) -> Graph:
         with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(text, validate=True))) as file:
             document: Any = json.loads(file.read(KUBERNETES_BYTES))
         nodes = tuple(
-            Node(_work(work), tuple(map(int, needs)), bool(inner))
-            for work, needs, inner in document["nodes"]
+            Node(_work(work), tuple(map(int, needs)), bool(inner), *map(str, more[:1]))
+            for work, needs, inner, *more in document["nodes"]
         )
         most = document["max_failed"]
         return Graph(nodes, int(document["parallelism"]), None if most is None else int(most))

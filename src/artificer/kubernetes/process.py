@@ -1,6 +1,6 @@
 """A program as a child, of whose output none is too long; a stream never outlives us.
 
-A request that is being made when we are killed goes on to its own timeout.
+A request that is being made when we are killed goes on to its own timeout, of seconds.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PART = 64 * 1024
 _KEEPER = (
     '"$@" </dev/null & child=$!; exec >/dev/null 2>&1; read -r _; kill "$child"; wait "$child"'
 )
-_SIGNALLED = range(129, 193)
+SIGNALLED = range(129, 193)
 """What a shell says of a program that a signal ended."""
 
 Process = subprocess.Popen[bytes]
@@ -87,9 +87,8 @@ class Stream:
         self._err.join()
         _pipe(self._process.stdout).close()
         code = self._process.returncode
-        # Who left before its end wants to hear nothing of that, and a signal was somebody's wish.
-        failed = kind is None and code not in _SIGNALLED
-        self._over(code if failed else 0, self._err.kept)
+        # Who left before its end wants to hear nothing of that.
+        self._over(code if kind is None else 0, self._err.kept)
 
 
 def end(process: Process) -> None:

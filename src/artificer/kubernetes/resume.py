@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from artificer.errors import ArtificerError, Transient, Unavailable
 from artificer.events import Report, Retrying
-from artificer.kubernetes.cluster import Unidentified
+from artificer.kubernetes.cluster import Killed, Unidentified
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 GIVEN_UP = 300.0
 """Seconds without any answer after which nobody waits any more."""
 _LOGINS = 3
+_KILLS = 10
+"""Times after which who is killed again and again is not started again."""
 
 
 class Clock(NamedTuple):
@@ -28,6 +30,7 @@ class Breaks:
         self._clock = clock
         self._report = report
         self._count = 0
+        self._kills = 0
         self._since: float | None = None
 
     def well(self) -> None:
@@ -50,7 +53,7 @@ class Breaks:
             raise error
         pause = _PAUSES[min(self._count, len(_PAUSES) - 1)]
         self._count += 1
-        if error is not None and self._count > 1:
+        if error is not None and (self._count > 1 or isinstance(error, Killed)):
             self._report(Retrying(self._what, error.message, pause))
         return not self._clock.sleep(pause)
 
@@ -58,4 +61,7 @@ class Breaks:
         # A token that is just being renewed is refused for a moment.
         if isinstance(error, Unidentified):
             return self._count < _LOGINS
+        if isinstance(error, Killed):
+            self._kills += 1
+            return self._kills <= _KILLS
         return isinstance(error, Transient | Unavailable)

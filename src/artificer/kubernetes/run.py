@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 
 from artificer.errors import ArtificerError, Cancelled, Transient, Unavailable
 from artificer.events import Note, Report, Warned
-from artificer.kubernetes.batch import RUN, Batch, batch_of, following, graph_of
+from artificer.kubernetes.batch import RUN, Batch, batch_of, graph_of
 from artificer.kubernetes.board import Board, Tellers
 from artificer.kubernetes.cluster import (
     Change,
@@ -20,9 +20,11 @@ from artificer.kubernetes.cluster import (
     Selector,
 )
 from artificer.kubernetes.failure import Failure, worst
+from artificer.kubernetes.further import further, not_continued
 from artificer.kubernetes.graph import Graph, batches, blocked, ready
 from artificer.kubernetes.logs import Logs
 from artificer.kubernetes.objects import JOB_NAME
+from artificer.kubernetes.resume import Breaks, Clock
 from artificer.stop import Stop
 
 _GLANCE = 0.2
@@ -134,6 +136,8 @@ class Watch:
         tellers = Tellers(circumstances.report, circumstances.built, self._logs)
         self._board = Board(tellers, circumstances.now)
         self._ready_since: float | None = None
+        clock = Clock(circumstances.now, circumstances.stop.wait)
+        self._creating = Breaks("submitting the next Job", clock, circumstances.report)
         self._quiet_since = circumstances.now()
         for batch in submission.batches:
             self._expect(batch)
@@ -244,16 +248,32 @@ class Watch:
         if now - self._ready_since < _GATHERED and self._board.open:
             return
         self._ready_since = None
-        submission = self._submission
-        for numbers in batches(submission.graph, waiting):
-            part = len(self._submission.batches) + 1
-            document = following(submission.first, submission.graph, numbers, part)
-            batch = Batch(self._around.cluster.create(document)["metadata"]["name"], numbers)
-            told = f"{len(numbers)} more target{'s' if len(numbers) > 1 else ''}"
-            self._around.report(Note(f"submitted the Job {batch.name}: {told}"))
-            found = (*self._submission.batches, batch)
-            self._submission = self._submission._replace(batches=found)
-            self._expect(batch)
+        for numbers in batches(self._submission.graph, waiting):
+            if not self._further(numbers):
+                return
+
+    def _further(self, numbers: Sequence[int]) -> bool:
+        """Submit *numbers*; False if the cluster cannot take them just now."""
+        around, (graph, known, first) = self._around, self._submission
+        try:
+            batch = further(around.cluster, first, graph, numbers, len(known) + 1)
+        except ArtificerError as error:
+            self._wait_or_raise(error, len(numbers))
+            return False
+        self._creating.well()
+        count = len(batch.numbers)
+        told = f"{count} more target{'s' if count > 1 else ''}"
+        around.report(Note(f"submitted the Job {batch.name}: {told}"))
+        self._submission = self._submission._replace(batches=(*known, batch))
+        self._expect(batch)
+        # What somebody else submitted meanwhile may be other targets.
+        return batch.numbers == tuple(numbers)
+
+    def _wait_or_raise(self, error: ArtificerError, count: int) -> None:
+        try:
+            self._creating.broke(error)
+        except ArtificerError:
+            not_continued(error, self._submission.names[0], count)
 
     def _expect(self, batch: Batch) -> None:
         nodes = self._submission.graph.nodes

@@ -4,17 +4,19 @@ from artificer.errors import ArtificerError
 from artificer.events import Report, Warned
 from artificer.kubernetes.batch import Batch, graph_maps, marked, owned
 from artificer.kubernetes.cluster import Cluster
-from artificer.kubernetes.graph import Graph, ready
+from artificer.kubernetes.graph import Graph, by_architecture, ready
 from artificer.kubernetes.job import Job
-from artificer.kubernetes.manifest import manifests
+from artificer.kubernetes.manifest import manifests, placed
 from artificer.kubernetes.run import Submission
 
 
 def created(cluster: Cluster, job: Job, graph: Graph, report: Report, *, run: str) -> Submission:
     """The first Job of *graph*, made like *job*, on the cluster."""
-    numbers = ready(graph, (), ())
+    # Those on other nodes are the next Jobs: whoever watches submits them at once.
+    numbers = by_architecture(graph, ready(graph, (), ()))[0]
     works = tuple(graph.nodes[number].work for number in numbers)
-    *maps, document = manifests(job._replace(works=works), run)
+    like = placed(job._replace(works=works), graph.nodes[numbers[0]].architecture)
+    *maps, document = manifests(like, run)
     maps += graph_maps(graph, run, job.options.namespace)
     first = cluster.create(marked(document, run, graph, numbers))
     name = str(first["metadata"]["name"])

@@ -76,8 +76,8 @@ def _volumes(job: Job, config_map: str) -> Iterator[Document]:
 
 
 def _mode_of(security: Security) -> int:
-    """Of the files of Secrets: the group that reads them is the pod's `fsGroup`."""
-    grouped = security.group is not None or security.user is None or security.commands != "none"
+    """Of the files of Secrets: for the pod's `fsGroup`, or for root; without one, for whoever."""
+    grouped = security.group is not None or security.commands != "none"
     return _FOR_THE_GROUP if grouped else _FOR_ALL
 
 

@@ -19,7 +19,7 @@ from artificer.kubernetes.job import Job, JobOptions, Work, Workspace
 from artificer.kubernetes.submit import created
 from tests.cli.outside import Cli
 from tests.kubernetes.recordings import Fake, each, fake_kubectl, whole
-from tests.parts.waiting import PATIENCE
+from tests.parts.waiting import PATIENCE, wait_until
 
 DIGEST = "sha256:0a73bf26cb803b9ab03ed41b34c3c90b3185c568810b9f16c6e7a1e689e8333a"
 LINE = ("--", "-b", "registry.example/base:1", "-t", "registry.example/app:1")
@@ -103,8 +103,9 @@ def test_a_cancelled_job_is_deleted_with_its_pods(cli: Cli, fake: Fake) -> None:
     done = job(cli, fake, "job", "cancel", name)
 
     assert f"cancelled {name}" in done.stderr
-    options = ["--cascade=foreground", "--ignore-not-found", "--timeout=600s"]
-    assert ["delete", "jobs", name, *options] in fake.calls()
+    options = ["--cascade=foreground", "--ignore-not-found", "--wait=false"]
+    assert ["delete", "jobs", name, *options, "--request-timeout=30s"] in fake.calls()
+    assert fake.calls()[-1] == ["wait", "jobs", name, "--for=delete", "--timeout=600s"]
 
 
 def test_a_job_that_nobody_knows_is_an_error(cli: Cli, fake: Fake) -> None:
@@ -207,7 +208,9 @@ def _long(count: int) -> tuple[Job, Graph]:
 def test_long_work_goes_with_its_job(fake: Fake) -> None:
     fake.plan(**whole("watch-succeeded"))
     cluster, long = fake.cluster(), _long(900)
-    first, second = (created(cluster, *long, unheard, run=run) for run in ("a1", "b2"))
+    first = created(cluster, *long, unheard, run="a1")
+    cluster.delete("jobs", "long")
+    second = created(cluster, *long, unheard, run="b2")
 
     found, config_map, other = (fake.created()[at] for at in (0, 1, 3))
     assert config_map["metadata"]["ownerReferences"] == [
@@ -225,7 +228,10 @@ def test_a_job_whose_work_cannot_be_created_is_not_left(fake: Fake, tmp_path: Pa
     with pytest.raises(ArtificerError):
         created(fake.cluster(), *_long(900), unheard, run="a1")
 
-    assert fake.calls()[-1][:3] == ["delete", "jobs", "long"]
+    assert [call[:3] for call in fake.calls()[-2:]] == [
+        ["delete", "jobs", "long"],
+        ["wait", "jobs", "long"],
+    ]
 
 
 def test_what_does_not_fit_into_a_job_is_kept_beside_it(cli: Cli, fake: Fake) -> None:
@@ -242,7 +248,7 @@ def test_what_does_not_fit_into_a_job_is_kept_beside_it(cli: Cli, fake: Fake) ->
     maps = [one for one in fake.created() if one["kind"] == "ConfigMap"]
     work, graph = (one["metadata"]["name"] for one in maps)
     assert (work[:15], graph[:16]) == ("artificer-work-", "artificer-graph-")
-    assert "submitted the Job build-push-x-00004: 1 more target" in done.stderr
+    assert f"submitted the Job {name}-2: 1 more target" in done.stderr
 
 
 BUILD = """\
@@ -373,13 +379,16 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_what_goes_on(cli: Cli, fake: Fa
     process = _process(cli, fake)
 
     process.send_signal(signal.SIGINT)
-    _until("waiting for its pods", process)
+    wait_until(lambda: fake.calls()[-1][0] == "wait")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
     hint = "warning: the Job goes on: `artificer job cancel build-app-1-00001` ends it"
     assert hint in said.splitlines()
+    assert fake.calls()[-2][:2] == ["delete", "jobs"]
+    words = ["pgrep", "-f", f"{fake.folder}/kubectl"]
+    wait_until(lambda: subprocess.run(words, check=False, capture_output=True).returncode == 1)
 
 
 def test_a_job_whose_submitter_was_killed_can_be_cancelled(cli: Cli, fake: Fake) -> None:
@@ -390,4 +399,4 @@ def test_a_job_whose_submitter_was_killed_can_be_cancelled(cli: Cli, fake: Fake)
 
     job(cli, fake, "job", "cancel", "build-app-1-00001")
 
-    assert fake.calls()[-1][:3] == ["delete", "jobs", "build-app-1-00001"]
+    assert fake.calls()[-2][:3] == ["delete", "jobs", "build-app-1-00001"]

@@ -80,6 +80,55 @@ def test_each_wave_has_a_name_of_its_own(
     assert [one["labels"]["artificer/wave"] for one in found] == ["0", "1"]
 
 
+def _chosen(printed: str) -> list[tuple[str, dict[str, str]]]:
+    return [
+        (
+            one["metadata"]["labels"].get("artificer/wave", ""),
+            one["spec"]["template"]["spec"].get("nodeSelector", {}),
+        )
+        for one in yaml.safe_load_all(printed)
+    ]
+
+
+@pytest.mark.parametrize("line", [ONE_LINE, OF_DOCKERFILE], ids=["one-line", "dockerfile"])
+def test_native_platforms_come_to_their_own_nodes(site: Cli, line: tuple[str, ...]) -> None:
+    words = ("--cache-repo", "registry.example/c", "--native", "--node-selector", "pool=builds")
+
+    printed = site(*RENDER, *words, "--name", "web", "--", *line, "r.example/a").stdout
+
+    pool = {"pool": "builds"}
+    assert _chosen(printed) == [
+        ("0", {**pool, "kubernetes.io/arch": "amd64"}),
+        ("0", {**pool, "kubernetes.io/arch": "arm64"}),
+        ("1", pool),
+    ]
+    names = [one["metadata"]["name"] for one in yaml.safe_load_all(printed)]
+    assert names == ["web-0-amd64", "web-0-arm64", "web-1"]
+
+
+def test_one_native_platform_chooses_the_nodes_of_its_job(site: Cli) -> None:
+    line = ("--", "-b", "scratch", "-f", "data", "-t", "r.example/a", "--platform", "linux/386")
+
+    assert _chosen(site(*RENDER, "--native", *line).stdout) == [
+        ("", {"kubernetes.io/arch": "amd64"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "--native: no pod is for one platform"),
+        (("--node-selector", "kubernetes.io/arch=arm64"), "exclude each other"),
+    ],
+)
+def test_native_without_a_platform_is_refused(
+    site: Cli, words: tuple[str, ...], told: str
+) -> None:
+    done = site(*RENDER, "--native", *words, "--", *ONE_LINE, "r.example/a", code=2)
+
+    assert told in done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -20,6 +20,7 @@ from artificer.kubernetes.job import (
     Variable,
     Volume,
 )
+from artificer.kubernetes.manifest import ARCH
 
 USAGE = "[options] (LABEL… | -- COMMAND LINE)"
 IMAGE_VARIABLE = "ARTIFICER_JOB_IMAGE"
@@ -217,6 +218,11 @@ def _placement(add: Add) -> None:
         default=[],
         help="nodes with this taint, too",
     )
+    add(
+        "--native",
+        action="store_true",
+        help="each platform on nodes of its own (kubernetes.io/arch): RUN needs no emulation",
+    )
     add("--priority-class", metavar="NAME", action=Once, help="who goes first")
     add("--runtime-class", metavar="NAME", action=Once, help="as gVisor's or Kata's")
 
@@ -301,8 +307,11 @@ def _cache_of(args: Namespace) -> Cache:
 
 
 def _placement_of(args: Namespace) -> Placement:
+    chosen = _pairs(args.node_selector, "--node-selector")
+    if args.native and ARCH in dict(chosen):
+        raise Misused(f"--native and --node-selector {ARCH} exclude each other")
     return Placement(
-        _pairs(args.node_selector, "--node-selector"),
+        chosen,
         tuple(map(_toleration, args.toleration)),
         args.priority_class or "",
         args.runtime_class or "",

@@ -5,26 +5,49 @@ from collections.abc import Container, Mapping
 from artificer.builder.dependencies import dependencies
 from artificer.builder.targets import Declared, ImageTarget, IndexTarget, TargetId
 from artificer.cli.job.works import Asked
+from artificer.errors import Misused
 from artificer.kubernetes.graph import Graph, Node
 from artificer.kubernetes.job import Job, Work
+from artificer.oci.platform import Platform
 
 _SEVERAL = 2
 
 
-def graph_of(job: Job, asked: Asked) -> Graph:
+def graph_of(job: Job, asked: Asked, *, native: bool) -> Graph:
     """The targets of *job* in their order, and before them the images that several need.
 
     Those, and the images of an index, get pods of their own where a cache repository hands them
-    on; otherwise each pod makes what it needs.
+    on; otherwise each pod makes what it needs. *native* ones run on nodes of their platform.
     """
     pace = job.options.pace
     nodes = _nodes(job, asked) if asked.ids else _platforms(job, asked)
+    if not native:
+        nodes = tuple(node._replace(architecture="") for node in nodes)
+    elif not any(node.architecture for node in nodes):
+        raise Misused(
+            "--native: no pod is for one platform",
+            hint="name them with `--platform`; several have a pod each with a `--cache-repo`",
+        )
     return Graph(nodes, pace.parallelism, pace.max_failed)
 
 
 def _platforms(job: Job, asked: Asked) -> tuple[Node, ...]:
-    members = tuple(Node(work, inner=True) for work in asked.members)
-    return (*members, *(Node(work, tuple(range(len(members)))) for work in job.works))
+    members = tuple(
+        Node(work, inner=True, architecture=_architecture(Platform.parse(work.member)))
+        for work in asked.members
+    )
+    needs, own = tuple(range(len(members))), _architecture(asked.platform)
+    return (*members, *(Node(work, needs, architecture=own) for work in job.works))
+
+
+def _architecture(platform: Platform | None) -> str:
+    """What nodes that run programs of *platform* are labelled with."""
+    if platform is None:
+        return ""
+    return _RUN_BY.get(platform.architecture, platform.architecture)
+
+
+_RUN_BY = {"386": "amd64"}
 
 
 def _nodes(job: Job, asked: Asked) -> tuple[Node, ...]:
@@ -35,7 +58,12 @@ def _nodes(job: Job, asked: Asked) -> tuple[Node, ...]:
     inners = [True] * len(shared) + [False] * len(job.works)
     numbers = {one: number for number, one in enumerate(ids)}
     return tuple(
-        Node(work, tuple(sorted(numbers[need] for need in below.next_of(one, numbers))), inner)
+        Node(
+            work,
+            tuple(sorted(numbers[need] for need in below.next_of(one, numbers))),
+            inner,
+            _architecture(one.platform),
+        )
         for one, work, inner in zip(ids, works, inners, strict=True)
     )
 

@@ -16,9 +16,9 @@ from artificer.errors import Misused
 from artificer.events import Warned
 from artificer.kubernetes.batch import in_wave
 from artificer.kubernetes.document import yaml_of
-from artificer.kubernetes.graph import Graph, waves
+from artificer.kubernetes.graph import Graph, by_architecture, waves
 from artificer.kubernetes.job import GitSource, Job, JobOptions, Work
-from artificer.kubernetes.manifest import Document, manifests
+from artificer.kubernetes.manifest import Document, manifests, placed
 
 _ABOUT = """\
 Print the Job that builds targets on a Kubernetes cluster, as YAML: one pod for each target.
@@ -65,10 +65,12 @@ def _render(args: Namespace, command: Sequence[str], session: Session) -> int:
             )
         )
     named = _named if not args.name and not args.generate_name else _as_it_is
-    graph = graph_of(job, found)
-    # Without a cache each pod makes what it needs: nobody waits for anybody.
-    waiting = job.options.cache.keeps and not graph.flat
-    documents = _ordered(job, graph, named) if waiting else manifests(named(job))
+    graph = graph_of(job, found, native=args.native)
+    if not job.options.cache.keeps:
+        # Each pod makes what it needs: nobody waits for anybody.
+        graph = graph._replace(nodes=tuple(node._replace(needs=()) for node in graph.nodes))
+    like = placed(job, graph.nodes[0].architecture) if graph.flat else job
+    documents = manifests(named(like)) if graph.flat else _ordered(job, graph, named)
     session.out(yaml_of(documents).rstrip("\n"))
     return 0
 
@@ -76,12 +78,15 @@ def _render(args: Namespace, command: Sequence[str], session: Session) -> int:
 def _ordered(job: Job, graph: Graph, named: Callable[[Job], Job]) -> Sequence[Document]:
     """The documents of a Job for each wave of *graph*, all like *job*."""
     documents: list[Document] = []
+    name = job.options.name
     for number, wave in enumerate(waves(graph)):
-        works = tuple(graph.nodes[one].work for one in wave)
-        name = job.options.name
-        options = job.options._replace(name=f"{name}-{number}" if name else "")
-        part = named(job._replace(works=works, options=options))
-        documents += [in_wave(one, number) for one in manifests(part)]
+        for part in by_architecture(graph, wave):
+            works = tuple(graph.nodes[one].work for one in part)
+            on = graph.nodes[part[0]].architecture
+            own = "-".join(filter(None, (name, str(number), on))) if name else ""
+            options = job.options._replace(name=own)
+            made = named(placed(job._replace(works=works, options=options), on))
+            documents += [in_wave(one, number) for one in manifests(made)]
     return documents
 
 

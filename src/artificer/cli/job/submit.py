@@ -53,7 +53,7 @@ def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
         prefix = f"build-{stem}-" if stem else "build-"
         job = job._replace(options=job.options._replace(generate_name=prefix))
     check(job)
-    graph = graph_of(job, found)
+    graph = graph_of(job, found, native=args.native)
     cluster = open_cluster(args, session)
     if not args.no_preflight:
         preflight(cluster, job, session.report)
@@ -65,6 +65,8 @@ def _submit(args: Namespace, command: Sequence[str], session: Session) -> int:
     session.report(Note(f"submitted the Job {name} for {targets}; `artificer job wait {name}`"))
     if args.detach:
         session.out(name)
+        if not graph.flat:
+            session.report(Note(f"what waits is submitted by `artificer job wait {name}`"))
         return 0
     session.farewell = f"the Job goes on: `artificer job cancel {name}` ends it"
     Watch(submission, circumstances(cluster, session)).follow()

@@ -25,6 +25,8 @@ class Asked(NamedTuple):
     graph: Mapping[TargetId, Declared] = {}
     members: tuple[Work, ...] = ()
     """The platforms of an index, each for a pod of its own before the work that needs them all."""
+    platform: Platform | None = None
+    """Of the only image that there is, if it was named."""
 
 
 def asked(words: Sequence[str], cache: Cache, session: Session) -> Asked:
@@ -86,7 +88,8 @@ def _one_line(words: Sequence[str], cache: Cache, session: Session) -> Asked:
     needs = any((args.files, args.tar, args.env_file, args.ignore_file, args.locked))
     work = Work(str(names[0]), (*words, *shared_words(args.cache_repo, cache)))
     parts = cache.keeps and args.cache_repo is None and not args.no_cache
-    return Asked((work,), needs, members=_members(work, args.platform) if parts else ())
+    members = _members(work, args.platform) if parts else ()
+    return Asked((work,), needs, members=members, platform=_only(args.platform))
 
 
 def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
@@ -105,20 +108,30 @@ def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
     parts = cache.keeps and args.cache_repo is None
     if args.no_cache or args.no_cache_filter or args.call:
         parts = False  # What others made is not wanted.
-    return Asked((work,), needs, members=_members(work, args.platform) if parts else ())
+    members = _members(work, args.platform) if parts else ()
+    return Asked((work,), needs, members=members, platform=_only(args.platform))
 
 
 def _members(work: Work, given: Sequence[str]) -> tuple[Work, ...]:
     """*work* for each platform that is *given* alone, if they are several."""
+    found = _platforms(given)
+    several = len(found) > 1
+    return tuple(
+        work._replace(target=f"{work.target} ({one})", member=str(one))
+        for one in (found if several else ())
+    )
+
+
+def _only(given: Sequence[str]) -> Platform | None:
+    found = _platforms(given)
+    return found[0] if len(found) == 1 else None
+
+
+def _platforms(given: Sequence[str]) -> tuple[Platform, ...]:
     texts = [text for one in given for text in one.split(",") if text]
     if "local" in texts:
         return ()  # Whatever the pod's node is.
-    platforms = dict.fromkeys(map(Platform.parse, texts))
-    several = len(platforms) > 1
-    return tuple(
-        work._replace(target=f"{work.target} ({one})", member=str(one))
-        for one in (platforms if several else ())
-    )
+    return tuple(dict.fromkeys(map(Platform.parse, texts)))
 
 
 def _kaniko(words: Sequence[str], session: Session) -> Asked:
@@ -131,4 +144,5 @@ def _kaniko(words: Sequence[str], session: Session) -> Asked:
     names = [one for one in outputs_of(args).references if isinstance(one, Named)]
     if not names:
         raise nowhere("the image", "`--destination REGISTRY/NAME:TAG`")
-    return Asked((Work(str(names[0]), tuple(words)),), needs_source=not is_remote(args.context))
+    work, needs = Work(str(names[0]), tuple(words)), not is_remote(args.context)
+    return Asked((work,), needs, platform=_only(args.platform))
