@@ -13,8 +13,9 @@ from artificer.oci.digest import Digest
 from artificer.store import repositories
 from artificer.store.blobs import Store, open_store
 from artificer.store.census import du
+from artificer.store.files import HOUR
 from artificer.store.lock import LOCKS, lock_shared
-from artificer.store.prune import HOUR, prune
+from artificer.store.prune import prune
 from tests.store.images import image_in, index_in
 
 Aged = Callable[..., None]

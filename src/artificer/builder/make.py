@@ -88,15 +88,18 @@ def _resolving(below: "Below | None") -> "Resolve":
     def resolve(
         step: AddDebs, image: Image, architecture: str, reach: Reach, tools: "DebTools"
     ) -> "Chosen":
-        from artificer.builder.debian.chosen import resolved
+        from artificer.builder.debian.recalled import asked
 
-        def missing() -> None:
-            if below is not None and step.scripts != "replace":
-                from artificer.builder.staged.running import chain_of
+        told = asked(step, image, architecture, tools.web)
+        if told.known is not None and step.level != "unpack":
+            return told.known
+        if told.known is None and below is not None and step.scripts != "replace":
+            from artificer.builder.staged.running import chain_of
 
-                below.begin(chain_of(image.layers, reach), tools.sandbox)
+            below.begin(chain_of(image.layers, reach), tools.sandbox)
+        from artificer.builder.debian.chosen import settled
 
-        return resolved(step, image, architecture, reach, tools, missing=missing)
+        return settled(told, step, image, architecture, reach, tools)
 
     return resolve
 

@@ -19,6 +19,9 @@ PRIVATE = 0o600
 TEMPORARY = "tmp"
 """Where, below a store's folder, files are made."""
 
+HOUR = 3600.0
+"""How long what was used is safe from a prune (unless nobody builds and it is told otherwise)."""
+
 TOUCH_AFTER = 60.0
 """Seconds by which a use time may be late: a burst of uses writes it once."""
 

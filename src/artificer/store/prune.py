@@ -11,12 +11,9 @@ from artificer.oci.digest import Digest
 from artificer.store import repositories, trees
 from artificer.store.blobs import Store, open_lock
 from artificer.store.census import UPLOADS, blobs, du, strays
-from artificer.store.files import TEMPORARY, TOUCH_AFTER, remove, usable
+from artificer.store.files import HOUR, TEMPORARY, TOUCH_AFTER, remove, usable
 from artificer.store.lock import LOCKS, try_lock
 from artificer.store.reach import named_roots, reached, repository_roots, served_roots
-
-HOUR = 3600.0
-"""How long what was used is safe from a prune (unless nobody builds and it is told otherwise)."""
 
 
 class Pruned(NamedTuple):

@@ -7,6 +7,7 @@ import pytest
 
 from artificer.builder.debian.choice import Chosen
 from artificer.builder.debian.chosen import resolved
+from artificer.builder.debian.recalled import asked
 from artificer.builder.debian.tools import DebTools
 from artificer.builder.recipe import AddDebs
 from artificer.images.reach import Reach
@@ -26,10 +27,6 @@ def no_sandbox() -> Sandbox:
     raise NoSandbox("nothing can be run")
 
 
-def nothing() -> None:
-    """Nobody wants to know."""
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> SmallArchive:
     archive = SmallArchive(tmp_path / "archive")
@@ -41,12 +38,10 @@ Choose = Callable[..., Chosen]
 
 @pytest.fixture
 def choose(reach: Reach, small: SmallArchive) -> Choose:
-    def chosen(
-        archive: Archive, wanted: Wanted = APP, missing: Callable[[], None] = nothing
-    ) -> Chosen:
+    def chosen(archive: Archive, wanted: Wanted = APP) -> Chosen:
         with web_over(reach.store, report=reach.report) as web:
             tools, step = DebTools(web, no_sandbox), AddDebs(wanted, (archive,))
-            return resolved(step, SCRATCH, "amd64", reach, tools, missing=missing)
+            return resolved(step, SCRATCH, "amd64", reach, tools)
 
     return chosen
 
@@ -163,11 +158,14 @@ def test_a_damaged_record_is_none(
     assert choose(small.archive()) == first
 
 
-def test_that_something_is_missing_is_told(choose: Choose, small: SmallArchive) -> None:
+def test_what_was_chosen_before_is_known_as_soon_as_archives_are_asked(
+    choose: Choose, small: SmallArchive, reach: Reach
+) -> None:
     small.publish()
-    told: list[int] = []
+    step = AddDebs(APP, (small.archive(),))
+    with web_over(reach.store) as web:
+        before = asked(step, SCRATCH, "amd64", web)
+        chosen = choose(small.archive())
+        after = asked(step, SCRATCH, "amd64", web)
 
-    choose(small.archive(), missing=lambda: told.append(1))
-    choose(small.archive(), missing=lambda: told.append(2))
-
-    assert told == [1]
+    assert (before.known, after.known) == (None, chosen)

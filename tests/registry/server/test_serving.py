@@ -17,7 +17,8 @@ from artificer.oci.digest import Digest
 from artificer.registry.server.dispatch import Credentials
 from artificer.registry.server.serving import AddressInUse, Server, serve
 from artificer.store.blobs import Store, open_store
-from artificer.store.prune import HOUR, prune
+from artificer.store.files import HOUR
+from artificer.store.prune import prune
 from tests.parts.waiting import PATIENCE, wait_until
 from tests.registry.server.asking import Asking, path_of
 

@@ -1,18 +1,16 @@
 """Which packages a step comes to on an image now: what archives have, upon what is there."""
 
-from collections.abc import Callable
-
 from artificer import limits
 from artificer.builder.debian.choice import Chosen
 from artificer.builder.debian.ground import ground
-from artificer.builder.debian.recalled import choice_name, keep, recalled
+from artificer.builder.debian.recalled import Asked, asked, keep
 from artificer.builder.debian.tools import DebTools
 from artificer.builder.recipe import AddDebs
 from artificer.errors import Misused
 from artificer.images.files import read_files
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
-from artificer.sources.debian.archives.acquire import offered, universe_of
+from artificer.sources.debian.archives.acquire import universe_of
 from artificer.sources.debian.listing import STATUS, files_of, installed
 from artificer.sources.debian.resolving.binary import Binary
 from artificer.sources.debian.resolving.resolve import resolve
@@ -24,42 +22,31 @@ class NotAdded(Misused):
 
 
 def resolved(
-    step: AddDebs,
-    image: Image,
-    architecture: str,
-    reach: Reach,
-    tools: DebTools,
-    *,
-    missing: Callable[[], None] = lambda: None,
+    step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
 ) -> Chosen:
     """What archives have for *step* now, upon what *image* has.
 
     They are always asked; where they say what they said before, so is what the step comes to.
-    Else *missing* is called, before the files of *image* are read and the search begins.
     """
-    found = _resolved(step, image, architecture, reach, tools, missing)
+    told = asked(step, image, architecture, tools.web)
+    return settled(told, step, image, architecture, reach, tools)
+
+
+def settled(
+    told: Asked, step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
+) -> Chosen:
+    """What *step* comes to: what it came to before, or what is found in what archives *told*."""
+    found = told.known or _searched(told, step, image, architecture, reach, tools)
     if step.level == "unpack" and image.layers:
         _check_added(found, image, reach)
     return found
 
 
-def _resolved(
-    step: AddDebs,
-    image: Image,
-    architecture: str,
-    reach: Reach,
-    tools: DebTools,
-    missing: Callable[[], None],
+def _searched(
+    told: Asked, step: AddDebs, image: Image, architecture: str, reach: Reach, tools: DebTools
 ) -> Chosen:
     wanted = step.wanted or Wanted()
-    architectures = (architecture, *step.foreign)
-    offer = offered(step.archives, architectures, tools.web, files=wanted.files)
-    name = choice_name(wanted, offer, image)
-    known = recalled(name, reach.store)
-    if known is not None:
-        return known
-    missing()
-    universe = universe_of(offer, wanted.pins, tools.web)
+    universe = universe_of(told.offer, wanted.pins, tools.web)
     there = installed_in(image, reach)
     solution = resolve(wanted, universe, there, architecture, step.foreign)
     packages = tuple(
@@ -67,7 +54,7 @@ def _resolved(
     )
     gone = tuple(f"{one.name}:{one.architecture}" for one in solution.remove)
     found = Chosen(packages, gone, "resolved")
-    keep(name, found, reach.store)
+    keep(told.name, found, tools.web.store)
     return found
 
 

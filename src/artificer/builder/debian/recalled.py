@@ -1,28 +1,48 @@
 """Which packages a request came to, as long as archives, base and words are what they were."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from artificer import __version__
 from artificer.builder.debian.choice import Chosen
 from artificer.builder.keys import key
+from artificer.builder.recipe import AddDebs
 from artificer.oci.image import Image
-from artificer.sources.debian.archives.acquire import Offer
+from artificer.sources.debian.archives.acquire import Offer, offered
 from artificer.sources.debian.values import Locked, Wanted
+from artificer.sources.url import Web
 from artificer.store.blobs import Store
 
 _KIND = "debs-chosen"
 _FORMAT = "chosen-1"
 
 
-def choice_name(wanted: Wanted, offer: Offer, image: Image) -> str:
-    """The name of all that decides which packages *wanted* of *offer* comes to upon *image*."""
+class Asked(NamedTuple):
+    """What archives say, and what that came to before, if that is *known*.
+
+    *name* is of all that decides which packages a step comes to upon an image.
+    """
+
+    offer: Offer
+    name: str
+    known: Chosen | None
+
+
+def asked(step: AddDebs, image: Image, architecture: str, web: Web) -> Asked:
+    """Ask the archives of *step*, which neither reads their indexes nor the files of *image*."""
+    wanted = step.wanted or Wanted()
+    offer = offered(step.archives, (architecture, *step.foreign), web, files=wanted.files)
     chain = [layer.diff_id for layer in image.layers]
-    return key((_FORMAT, __version__), wanted, offer.architectures, offer.identity, chain)
+    name = key((_FORMAT, __version__), wanted, offer.architectures, offer.identity, chain)
+    return Asked(offer, name, _recalled(name, web.store))
 
 
-def recalled(name: str, store: Store) -> Chosen | None:
-    """What *name* came to; None if nobody knows, or no longer."""
+def keep(name: str, chosen: Chosen, store: Store) -> None:
+    """Remember what *name* came to."""
+    store.set_record(_KIND, name, json.dumps(chosen._asdict()).encode())
+
+
+def _recalled(name: str, store: Store) -> Chosen | None:
     data = store.record(_KIND, name)
     if data is None:
         return None
@@ -32,11 +52,6 @@ def recalled(name: str, store: Store) -> Chosen | None:
         return Chosen(packages, tuple(map(_text, told["remove"])), _text(told["why"]))
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def keep(name: str, chosen: Chosen, store: Store) -> None:
-    """Remember what *name* came to."""
-    store.set_record(_KIND, name, json.dumps(chosen._asdict()).encode())
 
 
 def _locked(words: list[Any]) -> Locked:

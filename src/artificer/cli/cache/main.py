@@ -15,7 +15,8 @@ from artificer.errors import ArtificerError, Misused
 from artificer.oci.digest import Digest, InvalidDigest
 from artificer.store.blobs import Store
 from artificer.store.census import du
-from artificer.store.prune import HOUR, Pruned, prune
+from artificer.store.files import HOUR
+from artificer.store.prune import Pruned, prune
 from artificer.store.verify import Fault, verify
 
 _DU = """\

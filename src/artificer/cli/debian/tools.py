@@ -3,14 +3,17 @@
 import os
 from argparse import Namespace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from artificer.builder.debian.tools import DebTools
 from artificer.cli.debian.access import open_web
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError
 from artificer.images.reach import Reach
-from artificer.sandbox.client import Sandbox, SandboxOptions
 from artificer.store.trees import STATE
+
+if TYPE_CHECKING:
+    from artificer.sandbox.client import Sandbox
 
 
 class NotLinux(ArtificerError):
@@ -22,12 +25,14 @@ def deb_tools(args: Namespace, reach: Reach, session: Session) -> DebTools:
     web = open_web(args, session, reach.store)
 
     @cache
-    def sandbox() -> Sandbox:
+    def sandbox() -> "Sandbox":
         if not hasattr(os, "O_PATH"):
             raise NotLinux(
                 "scripts of packages can be run on Linux only",
                 hint="`--deb-level unpack` takes their files and runs nothing",
             )
+        from artificer.sandbox.client import Sandbox, SandboxOptions
+
         state = os.path.join(reach.store.root, STATE)
         options = SandboxOptions(args.rung, started=session.started)
         made = Sandbox(state, options, session.stop)
