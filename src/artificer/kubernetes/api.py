@@ -27,6 +27,7 @@ from artificer.kubernetes.cluster import (
     log_lines,
     not_gone,
 )
+from artificer.kubernetes.objects import items_of
 from artificer.kubernetes.problems import of_status
 from artificer.kubernetes.resume import Breaks, Clock
 from artificer.limits import KUBERNETES_BYTES, KUBERNETES_LIST_BYTES, LOG_LINE_BYTES, TOKEN_BYTES
@@ -166,7 +167,7 @@ class Api:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        return bool(self.create(review).get("status", {}).get("allowed"))
+        return _within(self.create(review), "status").get("allowed") is True
 
     def version(self) -> str:
         """The server's version."""
@@ -196,8 +197,8 @@ class Api:
                 data = answer.read(min(KUBERNETES_BYTES, KUBERNETES_LIST_BYTES - size))
             size += len(data)
             page = _document(data)
-            about = page.get("metadata", {})
-            objects += page.get("items") or ()
+            about = _within(page, "metadata")
+            objects += items_of(page)
             if not about.get("continue"):
                 return tuple(objects), str(about.get("resourceVersion", ""))
             query["continue"] = str(about["continue"])
@@ -218,14 +219,15 @@ class Api:
                 about = document.get("object")
                 if not isinstance(about, dict):
                     raise Busy("the cluster tells of a change that makes no sense")
-                at = str(about.get("metadata", {}).get("resourceVersion", version))
+                at = str(_within(about, "metadata").get("resourceVersion", version))
                 match document.get("type"):
                     case ("ADDED" | "MODIFIED" | "DELETED") as name:
                         yield Change(kind, name, about), at
                     case "BOOKMARK":
                         yield None, at
                     case _:
-                        raise _problem(int(about.get("code") or 500), about)
+                        code = about.get("code")
+                        raise _problem(code if isinstance(code, int) else 500, about)
 
     def _asked(
         self, method: str, path: str, query: Mapping[str, str], document: Document | None = None
@@ -305,6 +307,11 @@ def _document(data: bytes) -> Document:
     if not isinstance(found, dict):
         raise InvalidDocument("the cluster answers with something else than an object")
     return found
+
+
+def _within(document: Document, key: str) -> Document:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _lines(answer: Response, limit: int) -> Iterator[bytes]:

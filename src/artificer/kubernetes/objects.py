@@ -91,6 +91,16 @@ class Told(NamedTuple):
     message: str
 
 
+def name_of(document: Document) -> str:
+    """What an object is called; nothing if it does not say."""
+    return _text(_map(document, "metadata"), "name")
+
+
+def items_of(page: Document) -> tuple[Document, ...]:
+    """The objects of a list."""
+    return tuple(_maps(page, "items"))
+
+
 def job_of(document: Document) -> JobView:
     """A Job as the server tells it."""
     metadata, spec, status = (_map(document, key) for key in ("metadata", "spec", "status"))
@@ -105,7 +115,7 @@ def job_of(document: Document) -> JobView:
     return JobView(
         _text(metadata, "name"),
         _text(metadata, "uid"),
-        _number(spec, "completions", 1),
+        min(_number(spec, "completions", 1), _INDEXES),
         ranges(_text(status, "completedIndexes")),
         ranges(_text(status, "failedIndexes")),
         bool(spec.get("suspend")),
@@ -131,7 +141,7 @@ def pod_of(document: Document) -> Pod:
         _text(metadata, "name"),
         _text(metadata, "uid"),
         _text(labels, JOB_NAME) or _text(labels, "job-name"),
-        int(index) if index.isascii() and index.isdecimal() and len(index) < 7 else 0,
+        _index(index) or 0,
         _text(status, "phase"),
         _text(status, "reason"),
         _text(status, "message"),
@@ -156,16 +166,21 @@ def event_of(document: Document) -> Told:
 
 
 def ranges(text: str) -> frozenset[int]:
-    """The numbers of ``0,2-4,7``."""
+    """The numbers of ``0,2-4,7``, which only rise: what comes twice is not made twice."""
     found: set[int] = set()
+    following = 0
     for word in filter(None, text.split(",")):
         first, _, last = word.partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal()):
-            continue
-        begin, end = int(first), int(last or first)
-        if end <= _INDEXES:
+        begin, end = _index(first), _index(last or first)
+        if begin is not None and end is not None and following <= begin <= end:
             found.update(range(begin, end + 1))
+            following = end + 1
     return frozenset(found)
+
+
+def _index(text: str) -> int | None:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else None
+    return number if number is not None and number <= _INDEXES else None
 
 
 MOUNTED = "PodReadyToStartContainers"

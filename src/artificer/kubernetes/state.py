@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from artificer.kubernetes.cluster import Change, Document, Listed
+from artificer.kubernetes.cluster import Change, Listed
 from artificer.kubernetes.failure import (
     Failure,
     Stuck,
@@ -13,7 +13,15 @@ from artificer.kubernetes.failure import (
     stuck_pod,
     vanished,
 )
-from artificer.kubernetes.objects import JobView, Pod, Told, event_of, job_of, pod_of
+from artificer.kubernetes.objects import (
+    JobView,
+    Pod,
+    Told,
+    event_of,
+    job_of,
+    name_of,
+    pod_of,
+)
 from artificer.kubernetes.result import Result, result_of
 
 _TOLD = 8
@@ -86,9 +94,9 @@ def places(state: State, news: Change | Listed) -> Iterator[Place]:
         for name in state.jobs:
             yield from _all(state, name)
     elif news.kind == "jobs":
-        yield from _all(state, _name(news.object))
+        yield from _all(state, name_of(news.object))
     elif news.kind == "pods":
-        pod = state.pods[_name(news.object)]
+        pod = state.pods[name_of(news.object)]
         yield pod.job, pod.number
     elif news.kind == "events":
         about = state.pods.get(event_of(news.object).name)
@@ -134,10 +142,6 @@ def result_at(index: Index, target: str) -> Result:
     return result_of(index.pod, target)
 
 
-def _name(document: Document) -> str:
-    return str(document.get("metadata", {}).get("name", ""))
-
-
 def _all(state: State, name: str) -> Iterator[Place]:
     job = state.jobs.get(name)
     for number in range(0 if job is None else job.completions):
@@ -166,7 +170,7 @@ def _with_event(state: State, told: Told) -> State:
 
 
 def _without_others(state: State, listed: Listed) -> State:
-    there = {_name(document) for document in listed.objects}
+    there = {name_of(document) for document in listed.objects}
     if listed.kind == "jobs":
         jobs = {
             name: job if name in there else job._replace(deleted=True)
