@@ -258,7 +258,6 @@ class Push(NamedTuple):
     tags: tuple[Text, ...] | FromFile = ()
     format: Format | None = None
     insecure: bool = False
-    skip_unchanged: bool = False
 
 
 class Load(NamedTuple):
@@ -287,7 +286,6 @@ class StructureTest(NamedTuple):
 
     image: TargetId
     configs: tuple[Source, ...]
-    driver: str = "docker"
 
 
 class SameImage(NamedTuple):

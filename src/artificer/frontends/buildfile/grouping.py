@@ -48,10 +48,9 @@ _ALL = (
             "path": string(),
         },
         _filegroup,
-        doc="Files under one name.",
     ),
-    Rule("alias", {"actual": _mandatory(label())}, _alias, doc="Another name for a target."),
-    Rule("test_suite", {"tests": labels()}, _test_suite, doc="Tests under one name."),
+    Rule("alias", {"actual": _mandatory(label())}, _alias),
+    Rule("test_suite", {"tests": labels()}, _test_suite),
     Rule(
         "config_setting",
         {
@@ -61,13 +60,11 @@ _ALL = (
             "constraint_values": labels(),
         },
         _nothing,
-        doc="A condition for `select`.",
     ),
     Rule(
         "config_setting_group",
         {"match_all": labels(), "match_any": labels()},
         _nothing,
-        doc="A condition of conditions.",
     ),
     Rule("constraint_setting", {"default_constraint_value": label()}, _nothing),
     Rule("constraint_value", {"constraint_setting": _mandatory(label())}, _nothing),

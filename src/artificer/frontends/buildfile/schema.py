@@ -40,7 +40,6 @@ class Attribute(NamedTuple):
     default: Any = None
     mandatory: bool = False
     values: tuple[str, ...] = ()
-    doc: str = ""
     refused: str = ""
 
 
@@ -229,7 +228,6 @@ class Rule(NamedTuple):
     open: bool = False
     nameless: bool = False
     test: bool = False
-    doc: str = ""
     starlark: Callable[[Call], Mapping[str, str]] | None = None
 
     def attribute(self, name: str) -> Attribute:

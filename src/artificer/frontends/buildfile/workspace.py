@@ -131,7 +131,7 @@ class ModuleScope(WorkspaceScope):
 
     kind = "a MODULE.bazel file"
 
-    def module(self, name: str, version: str, repo_name: str) -> None:
+    def module(self, name: str, repo_name: str) -> None:
         """The module's own name."""
         self.own_name = repo_name or name
         self.renamed({self.own_name: ""})

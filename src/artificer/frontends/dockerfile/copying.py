@@ -36,7 +36,7 @@ def copied(scope: Scope, instruction: Copy, source: From, expander: Expander) ->
                 word=text,
                 hint="write ADD, or take it from a stage or context with --from",
             )
-    files = _files(scope, instruction, words, source)
+    files = _files(instruction, words, source)
     files = files._replace(parents=instruction.parents)
     if instruction.parents:
         files = files._replace(sources=tuple(_with_parents(text) for text in words.sources))
@@ -59,7 +59,7 @@ def added(scope: Scope, instruction: Add, source: From, expander: Expander) -> C
             instruction.at, "--keep-git-dir without a git repository", word="--keep-git-dir"
         )
     step = AddSources(
-        _files(scope, instruction, local, source), remote, instruction.unpack, checksum, keep
+        _files(instruction, local, source), remote, instruction.unpack, checksum, keep
     )
     return Copied(step, _line("ADD", words, parents=False))
 
@@ -155,7 +155,7 @@ def _mode(at: Lines, mode: str, written: str) -> str:
     return mode
 
 
-def _files(scope: Scope, instruction: Copy | Add, words: _Words, source: From) -> CopyFiles:
+def _files(instruction: Copy | Add, words: _Words, source: From) -> CopyFiles:
     return CopyFiles(
         tuple(absolute("/", text)[1:] or "." for text in words.sources),
         words.inline,

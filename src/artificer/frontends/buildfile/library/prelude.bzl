@@ -204,7 +204,7 @@ apple_common = struct(
 # MODULE.bazel.
 
 def module(name = "", version = "", compatibility_level = 0, repo_name = "", bazel_compatibility = []):
-    _module(name, version, repo_name)
+    _module(name, repo_name)
 
 def bazel_dep(name, version = "", max_compatibility_level = -1, repo_name = "", **kwargs):
     _bazel_dep(name, repo_name)

@@ -29,23 +29,23 @@ _LAYERS = re.compile(r"one|by-package|budget=(\d{1,3})")
 _SNAPSHOT = re.compile(r"(?:\d{8}T\d{6}Z)?")
 _BUDGETS = range(1, 127)
 PACKAGES: dict[str, Attribute] = {
-    "packages": strings(doc="words of apt-get: NAME, NAME=VERSION, NAME/SUITE"),
-    "debs": labels(doc=".deb files, installed with what they need"),
-    "base": label(doc="the image that they are installed upon; nothing without it"),
-    "archives": strings(doc="`URL SUITE COMPONENT…`, as in sources.list; the base's own"),
-    "sources": labels(doc="files as sources.list, or .sources files"),
-    "keyrings": labels(doc="keys of archives that do not say signed-by"),
-    "pins": strings(doc="`PACKAGE PRIORITY PATTERN`: nginx 990 release n=bookworm"),
-    "preferences": labels(doc="files of pins, as apt_preferences(5)"),
-    "snapshot": string(doc="the time of archives: 20260101T000000Z"),
-    "lock": string(doc="the file that pins them all, beside this one; `artificer lock` writes it"),
-    "architectures": strings(doc="what is locked, as Debian calls it"),
+    "packages": strings(),  # words of apt-get: NAME, NAME=VERSION, NAME/SUITE
+    "debs": labels(),  # .deb files, installed with what they need
+    "base": label(),  # the image that they are installed upon; nothing without it
+    "archives": strings(),  # `URL SUITE COMPONENT…`, as in sources.list; the base's own
+    "sources": labels(),  # files as sources.list, or .sources files
+    "keyrings": labels(),  # keys of archives that do not say signed-by
+    "pins": strings(),  # `PACKAGE PRIORITY PATTERN`: nginx 990 release n=bookworm
+    "preferences": labels(),  # files of pins, as apt_preferences(5)
+    "snapshot": string(),  # the time of archives: 20260101T000000Z
+    "lock": string(),  # the file that pins them all, beside this one; `artificer lock` writes it
+    "architectures": strings(),  # what is locked, as Debian calls it
     "level": string("configure", values=("configure", "unpack")),
-    "scripts": string("auto", values=("auto", "run", "replace"), doc="whether they are run"),
+    "scripts": string("auto", values=("auto", "run", "replace")),  # whether they are run
     "profile": string("whole", values=tuple(PROFILES)),
-    "exclude": strings(doc="packages that must not come in"),
+    "exclude": strings(),  # packages that must not come in
     "recommends": flag(),
-    "layers": string("one", doc="one, by-package or budget=N"),
+    "layers": string("one"),  # one, by-package or budget=N
     "accept_skipped": flag(),
 }
 

@@ -8,7 +8,7 @@ from artificer.builder.targets import Archive, Content, Put, Target, Written
 from artificer.frontends.buildfile.rules.values import mode_of, rules_of
 from artificer.frontends.buildfile.schema import ANY, Call, Context, Rule, string, string_dict
 
-TIME = string("0.0", doc="seconds since 1970, of all entries")
+TIME = string("0.0")  # seconds since 1970, of all entries
 _SECONDS = re.compile(r"(\d{1,11})(?:\.\d*)?")
 _LINES: Mapping[str, tuple[str, ...]] = {
     "passwd": ("username", "password", "uid", "gid", "gecos", "home", "shell"),

@@ -58,7 +58,7 @@ PUSH = {
     "tag": string("latest"),
     "tag_file": label(),
     "stamp": ANY,
-    "skip_unchanged_digest": flag(),
+    "skip_unchanged_digest": flag(),  # it always is
     "insecure_repository": flag(),
     "retry_count": number(),
 }
@@ -126,7 +126,6 @@ def _push_of(call: Call, context: Context, format_: Format | None) -> Push:
         tags=tags,
         format=format_,
         insecure=call.flag("insecure_repository"),
-        skip_unchanged=call.flag("skip_unchanged_digest"),
     )
 
 
@@ -146,7 +145,6 @@ def _push_all(call: Call, context: Context) -> Target:
     return Push(
         image=context.target(call.string("bundle")),
         format="oci" if call.string("format") == "OCI" else "docker",
-        skip_unchanged=call.flag("skip_unchanged_digest"),
     )
 
 
@@ -173,7 +171,7 @@ _PUSH_ALL = Rule(
         "format": string("Docker", values=("Docker", "OCI")),
         "sequential": flag(),
         "stamp": ANY,
-        "skip_unchanged_digest": flag(),
+        "skip_unchanged_digest": flag(),  # it always is
     },
     _push_all,
 )

@@ -44,7 +44,6 @@ def _structure(call: Call, context: Context) -> Target:
     return StructureTest(
         source.target,
         context.sources(call.strings("configs")),
-        call.string("driver"),
     )
 
 
