@@ -87,9 +87,6 @@ class Platform(NamedTuple):
         return fields
 
 
-UNKNOWN = Platform("unknown", "unknown")
-"""What attestations in an index are filed under: no image for anybody."""
-
 LINUX_AMD64 = Platform("linux", "amd64")
 
 

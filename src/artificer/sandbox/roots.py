@@ -222,11 +222,6 @@ class _Noting(Extraction):
         super().add(entry, chunks)
 
 
-def root_folder(state: str, kind: str) -> str:
-    """Return where the roots of a *kind* of rung are."""
-    return f"{state}/roots/{kind}"
-
-
 def _in_use(folder: str) -> bool:
     try:
         lock = _opened(folder)
