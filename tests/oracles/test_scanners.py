@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.oracles.conftest import Images
 from tests.oracles.test_podman import serves
 from tests.parts.commands import Command
 from tests.parts.ports import free_port
+from tests.parts.scanners import listed as as_listed
+from tests.parts.scanners import scanned, syft
 from tests.parts.trees import layers_of, lines_in, tree_of_layout
 
 pytestmark = pytest.mark.archive
@@ -64,6 +67,27 @@ def test_the_list_is_what_dpkg_says_in_the_image(
         for one in listed(images, web)
     ]
     assert sorted(ours) == sorted(said.splitlines())
+
+
+@pytest.fixture(scope="module")
+def upon(images: Images, minbase: str) -> str:
+    """nginx upon a Debian that was there before."""
+    return images.build("upon", ("--apt", "nginx"), minbase)
+
+
+@pytest.mark.parametrize("name", ["web", "bare", "upon"])
+def test_a_scanner_finds_every_package_of_debian(
+    images: Images, request: pytest.FixtureRequest, tmp_path: Path, name: str
+) -> None:
+    reference = f"oci-archive:{tmp_path}/image"
+    images.artificer("copy", request.getfixturevalue(name), reference)
+
+    ours = as_listed(images.artificer("packages", "list", reference, "--format", "json").stdout)
+    theirs = scanned(syft(tmp_path), reference)
+
+    assert theirs.packages == ours.packages
+    assert theirs.system == ours.system
+    assert all(any(files.values()) for files in theirs.files.values())
 
 
 @pytest.mark.parametrize("tag", ["unpacked", "bare"])
