@@ -77,6 +77,9 @@ CONTEXT_BYTES = 16 * 1024 * MIB
 CONTROL_BYTES = 4 * MIB
 """A member of a Debian package's control archive."""
 
+CONTROL_FILES = 1000
+"""Files in a Debian package's control archive, which has about ten."""
+
 SMALL_FILES_BYTES = 32 * MIB
 """Files of a layer that are kept beside its index: dpkg's database, the settings of apt."""
 

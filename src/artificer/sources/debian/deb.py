@@ -8,10 +8,10 @@ from typing import BinaryIO, NamedTuple
 from artificer import limits
 from artificer.errors import ArtificerError, reason
 from artificer.layers.archive import TAR_FORMATS, path_of
-from artificer.layers.entry import FILE, Entry, Span
+from artificer.layers.entry import DIRECTORY, FILE, Entry, Span
 from artificer.layers.header import BadArchive
 from artificer.layers.inflate import Bomb, Corrupt, plain
-from artificer.layers.read import Member, members
+from artificer.layers.read import Limits, Member, members
 from artificer.layers.tape import StreamTape
 
 _MAGIC = b"!<arch>\n"
@@ -290,16 +290,23 @@ def _package(chunks: Iterator[bytes], path: str) -> Package:
 
 
 def _control(chunks: Iterator[bytes], path: str) -> dict[str, ControlFile]:
-    """The files of a control archive, by their names."""
+    """The files of a control archive, by their names. What dpkg might follow, or read twice, is
+    none: a link that is passed over would be a script that never ran.
+    """
     files: dict[str, ControlFile] = {}
     spent = 0
-    for member in members(StreamTape(plain(chunks, TAR_FORMATS))):
+    most = Limits(limits.CONTROL_FILES)
+    for member in members(StreamTape(plain(chunks, TAR_FORMATS)), most):
         entry = member.entry
-        if entry.kind == FILE:
-            spent += entry.size
-            if entry.size > limits.CONTROL_BYTES or spent > _MOST_CONTROL:
-                raise BadPackage(f"{path}: {entry.path} in its control archive is too large")
-            files[entry.path] = ControlFile(entry.path, entry.mode, b"".join(member.chunks()))
+        if entry.kind == DIRECTORY:
+            continue
+        if entry.kind != FILE or entry.path in files:
+            what = "there twice" if entry.path in files else "no file"
+            raise BadPackage(f"{path}: {entry.path} in its control archive is {what}")
+        spent += entry.size
+        if entry.size > limits.CONTROL_BYTES or spent > _MOST_CONTROL:
+            raise BadPackage(f"{path}: {entry.path} in its control archive is too large")
+        files[entry.path] = ControlFile(entry.path, entry.mode, b"".join(member.chunks()))
     return files
 
 

@@ -1,10 +1,13 @@
 """What packages and images of others hold is read in bounded time, and leads nowhere else."""
 
+import io
+import tarfile
 import time
 from collections.abc import Callable
 
 import pytest
 
+from artificer.errors import ArtificerError
 from artificer.layers.index import Index
 from artificer.layers.tree import Tree
 from artificer.sources.debian.archives.openpgp import NotOpenPgp, cleartext, dearmoured
@@ -19,7 +22,7 @@ from artificer.sources.debian.installing.scripts import known
 from artificer.sources.debian.installing.stanza import control_fields
 from artificer.sources.debian.installing.triggers import interests, known_interests
 from artificer.sources.debian.installing.unpack import Placement
-from tests.parts.archive import made
+from tests.parts.archive import ar, made
 from tests.sources.debian.workbench import Bench, files_of
 
 MANY = 50_000
@@ -130,6 +133,37 @@ def test_a_control_file_tells_of_one_package(bench: Bench) -> None:
 
     with pytest.raises(BadPackage, match="control:9: more than one stanza"):
         read_package(path)
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ([("./control", b"", "")], "control in its control archive is there twice"),
+        ([("./postinst", b"", "control")], "postinst in its control archive is no file"),
+        ([("./postinst", b"", "/bin/true")], "postinst in its control archive is no file"),
+        ([(f"./{at}", b"", "") for at in range(1000)], "more than 1000 entries"),
+        ([("../../evil", b"", "")], "goes upwards in the archive"),
+    ],
+    ids=["twice", "hard", "symbolic", "many", "upwards"],
+)
+def test_a_control_archive_has_files_once(
+    bench: Bench, members: list[tuple[str, bytes, str]], said: str
+) -> None:
+    control = b"Package: a\nVersion: 1\nArchitecture: all\n"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data, link in [("./control", control, ""), *members]:
+            info = tarfile.TarInfo(name)
+            info.size, info.linkname = len(data), link
+            links = tarfile.SYMTYPE if link.startswith("/") else tarfile.LNKTYPE
+            info.type = links if link else tarfile.REGTYPE
+            tar.addfile(info, io.BytesIO(data))
+    path = bench.folder / "a.deb"
+    parts = {"debian-binary": b"2.0\n", "control.tar": buffer.getvalue(), "data.tar": b""}
+    path.write_bytes(ar(parts))
+
+    with pytest.raises(ArtificerError, match=said):
+        read_package(str(path))
 
 
 def test_a_path_with_a_newline_is_refused_as_by_dpkg(bench: Bench) -> None:
