@@ -13,15 +13,16 @@ from artificer.errors import ArtificerError, Misused
 from artificer.events import Note, Report
 from artificer.oci.digest import Digest
 from artificer.sources.git_program import (
+    Call,
     GitFailed,
     GitTooLarge,
     NotInGit,
     Program,
-    done,
     failure,
-    patiently,
+    output,
     program,
     run,
+    run_patiently,
 )
 from artificer.sources.git_reference import GitReference, shown_url, without_user
 from artificer.sources.git_tree import emptied, finished
@@ -215,8 +216,8 @@ def _looked_up(reference: GitReference, place: _Place) -> _Revision:
     ref = reference.ref or "HEAD"
     url = place.program.url
     words = ["ls-remote", "--quiet", "--", url, ref, f"{ref}^{{}}"]
-    home = place.program.home
-    ended = patiently(place.program, words, home, limit=limits.GIT_REFS_BYTES)
+    call = Call(words, place.program.home, limit=limits.GIT_REFS_BYTES)
+    ended = run_patiently(place.program, call)
     if ended.code:
         raise failure(place.program, ended)
     lines = ended.out.decode("utf-8", "replace").splitlines()
@@ -237,14 +238,14 @@ def _shortened(reference: GitReference, place: _Place) -> _Revision:
     _init(place, 40)
     _all(place)
     words = ["rev-parse", "--verify", "--quiet", f"{reference.ref}^{{commit}}"]
-    ended = run(place.program, words, place.tree)
+    ended = run(place.program, Call(words, place.tree))
     if ended.code:
         raise NotInGit(f"{shown_url(place.program.url)} has no revision {reference.ref!r}")
     return _Revision(ended.out.decode("ascii", "replace").strip())
 
 
 def _line(words: Sequence[str], place: _Place) -> str:
-    return done(place.program, words, place.tree).decode("ascii", "replace").strip()
+    return output(place.program, Call(words, place.tree)).decode("ascii", "replace").strip()
 
 
 def _fetched(reference: GitReference, revision: _Revision, place: _Place) -> None:
@@ -258,27 +259,28 @@ def _fetched(reference: GitReference, revision: _Revision, place: _Place) -> Non
         raise WrongCommit(f"{shown_url(git.url)} gave another commit than {commit}")
     _check_size(commit, place)
     words = ["-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--force", "--detach"]
-    done(git, [*words, commit], place.tree, watch=_watch(place))
+    output(git, _watched([*words, commit], place))
     if reference.submodules:
         modules = ["submodule", "--quiet", "update", "--init", "--recursive"]
-        shallow = run(git, [*modules, "--depth=1"], place.tree, watch=_watch(place))
+        shallow = run(git, _watched([*modules, "--depth=1"], place))
         if shallow.code:
-            done(git, modules, place.tree, watch=_watch(place))
+            output(git, _watched(modules, place))
 
 
 def _settled(revision: _Revision, place: _Place) -> None:
     """Have a ``.git`` that is the same whoever fetched it: one pack, an index without times."""
     words = ["-c", "pack.writeReverseIndex=false", "repack", "-a", "-d", "-f", "--quiet"]
-    done(place.program, words, place.tree, watch=_watch(place))
+    output(place.program, _watched(words, place))
     os.unlink(f"{place.tree}/.git/index")
-    done(place.program, ["read-tree", revision.commit], place.tree)
+    output(place.program, Call(["read-tree", revision.commit], place.tree))
 
 
 def _init(place: _Place, digits: int) -> None:
     os.makedirs(place.tree)
     kind = ["--object-format=sha256"] if digits == len("0" * 64) else []
-    done(place.program, ["init", "--quiet", *kind], place.tree)
-    done(place.program, ["remote", "add", "--", "origin", place.program.url], place.tree)
+    output(place.program, Call(["init", "--quiet", *kind], place.tree))
+    remote = ["remote", "add", "--", "origin", place.program.url]
+    output(place.program, Call(remote, place.tree))
 
 
 def _history(reference: GitReference, revision: _Revision, place: _Place) -> None:
@@ -292,7 +294,7 @@ def _history(reference: GitReference, revision: _Revision, place: _Place) -> Non
         tries.insert(0 if tag and reference.keep_git_dir else 1, named)
     for one in tries:
         words = ["fetch", "--quiet", "--depth=1", "--no-tags", "--", "origin", one]
-        ended = patiently(place.program, words, place.tree, watch=_watch(place))
+        ended = run_patiently(place.program, _watched(words, place))
         if not ended.code and _has(revision.commit, place):
             return
         if ended.code and not _WHOLE.search(ended.said):
@@ -309,18 +311,18 @@ def _all(place: _Place) -> None:
     names: Sequence[str] = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
     shallow = os.path.exists(f"{place.tree}/.git/shallow")
     words = ["fetch", "--quiet", *(["--unshallow"] if shallow else []), "--", "origin", *names]
-    done(place.program, words, place.tree, watch=_watch(place))
+    output(place.program, _watched(words, place))
 
 
 def _has(commit: str, place: _Place) -> bool:
     words = ["cat-file", "-e", f"{commit}^{{commit}}"]
-    return run(place.program, words, place.tree).code == 0
+    return run(place.program, Call(words, place.tree)).code == 0
 
 
 def _check_size(commit: str, place: _Place) -> None:
     """Refuse a tree that would fill the disk: git stores a file once that stands there often."""
     words = ["ls-tree", "-r", "-l", "-z", "--full-tree", commit]
-    out = done(place.program, words, place.tree, limit=limits.GIT_TREE_BYTES)
+    out = output(place.program, Call(words, place.tree, limit=limits.GIT_TREE_BYTES))
     entries = out.split(b"\0")[:-1]
     # MODE TYPE HASH SIZE, then a tab and the path; a submodule has no size.
     sizes = (entry.partition(b"\t")[0].split()[-1] for entry in entries)
@@ -332,14 +334,16 @@ def _check_size(commit: str, place: _Place) -> None:
         raise GitTooLarge(f"{where}: {total} bytes in {commit}, more than {limits.GIT_BYTES}")
 
 
-def _watch(place: _Place) -> Callable[[], None]:
+def _watched(words: Sequence[str], place: _Place) -> Call:
+    """A call that ends when it fetches more than it may."""
+
     def watch() -> None:
         if _pack_bytes(f"{place.tree}/.git/objects/pack") > limits.GIT_BYTES:
             raise GitTooLarge(
                 f"{shown_url(place.program.url)}: more than {limits.GIT_BYTES} bytes to fetch"
             )
 
-    return watch
+    return Call(words, place.tree, watch=watch)
 
 
 def _pack_bytes(path: str) -> int:

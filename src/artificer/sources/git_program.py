@@ -89,6 +89,18 @@ class Program(NamedTuple):
         return f"Program({shown_url(self.url)!r})"
 
 
+class Call(NamedTuple):
+    """What git is told, in *folder*; at most *limit* bytes of its output are taken.
+
+    *watch* is called while it runs, and ends it by raising.
+    """
+
+    words: Sequence[str]
+    folder: str
+    limit: int = 1 << 20
+    watch: Callable[[], None] = lambda: None
+
+
 class Ended(NamedTuple):
     """How git ended: its code, and what it wrote."""
 
@@ -111,57 +123,33 @@ def program(
     return made
 
 
-def run(
-    git: Program,
-    words: Sequence[str],
-    folder: str,
-    *,
-    limit: int = 1 << 20,
-    watch: Callable[[], None] = lambda: None,
-) -> Ended:
-    """Run git with *words* in *folder*; of its output at most *limit* bytes are taken.
-
-    *watch* is called while it runs, and ends it by raising.
-    """
+def run(git: Program, call: Call) -> Ended:
+    """Run git, however it ends."""
     with open(f"{git.home}/said", "w+b") as said:
-        with _started(git, words, folder, said) as child:
-            out = b"".join(_output(git, child, limit, watch))
+        with _started(git, call, said) as child:
+            out = b"".join(_chunks(git, child, call))
             code = child.wait()
         said.seek(0)
         text = said.read(_CHUNK).decode("utf-8", "replace")
     return Ended(code, out, text)
 
 
-def done(
-    git: Program,
-    words: Sequence[str],
-    folder: str,
-    *,
-    limit: int = 1 << 20,
-    watch: Callable[[], None] = lambda: None,
-) -> bytes:
-    """What git wrote; an error that says why if it failed."""
-    ended = run(git, words, folder, limit=limit, watch=watch)
-    if ended.code:
-        raise failure(git, ended)
-    return ended.out
-
-
-def patiently(
-    git: Program,
-    words: Sequence[str],
-    folder: str,
-    *,
-    limit: int = 1 << 20,
-    watch: Callable[[], None] = lambda: None,
-) -> Ended:
+def run_patiently(git: Program, call: Call) -> Ended:
     """`run`, a few times where a connection broke or a server was too busy."""
     for pause in _PAUSES:
-        ended = run(git, words, folder, limit=limit, watch=watch)
+        ended = run(git, call)
         if not ended.code or not _PASSING.search(ended.said):
             return ended
         git.stop.wait(pause)
-    return run(git, words, folder, limit=limit, watch=watch)
+    return run(git, call)
+
+
+def output(git: Program, call: Call) -> bytes:
+    """What git writes; an error that says why if it fails."""
+    ended = run(git, call)
+    if ended.code:
+        raise failure(git, ended)
+    return ended.out
 
 
 def failure(git: Program, ended: Ended) -> ArtificerError:
@@ -270,15 +258,13 @@ def _protocols(url: str) -> str:
 
 
 @contextmanager
-def _started(
-    git: Program, words: Sequence[str], folder: str, said: BinaryIO
-) -> "Iterator[subprocess.Popen[bytes]]":
+def _started(git: Program, call: Call, said: BinaryIO) -> "Iterator[subprocess.Popen[bytes]]":
     environ = _environ(git)
     path = _found("git", environ["PATH"])
     try:
         child = subprocess.Popen(  # noqa: S603 - no shell; words are checked where they are read
-            (path, *words),
-            cwd=folder,
+            (path, *call.words),
+            cwd=call.folder,
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -293,9 +279,7 @@ def _started(
         yield child
 
 
-def _output(
-    git: Program, child: "subprocess.Popen[bytes]", limit: int, watch: Callable[[], None]
-) -> Iterator[bytes]:
+def _chunks(git: Program, child: "subprocess.Popen[bytes]", call: Call) -> Iterator[bytes]:
     pipe: IO[bytes] | None = child.stdout
     assert pipe is not None  # noqa: S101 - it was asked for
     size = 0
@@ -303,7 +287,7 @@ def _output(
         selector.register(pipe, selectors.EVENT_READ)
         while True:
             git.stop.check()
-            watch()
+            call.watch()
             if time.monotonic() > git.deadline:
                 raise GitTooLarge(f"{shown_url(git.url)}: git did not end in time")
             if not selector.select(_TICK):
@@ -312,8 +296,8 @@ def _output(
             if not data:
                 return
             size += len(data)
-            if size > limit:
-                raise GitTooLarge(f"{shown_url(git.url)}: git wrote more than {limit} bytes")
+            if size > call.limit:
+                raise GitTooLarge(f"{shown_url(git.url)}: git wrote more than {call.limit} bytes")
             yield data
 
 
