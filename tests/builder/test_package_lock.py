@@ -160,8 +160,10 @@ def test_what_is_no_lock_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.lock"
     path.write_text(text)
 
-    with pytest.raises(InvalidPackages):
+    with pytest.raises(InvalidPackages) as caught:
         read_packages(str(path))
+
+    assert "remove the file" in (caught.value.hint or "")
 
 
 def test_a_package_that_is_there_twice_is_refused(tmp_path: Path) -> None:

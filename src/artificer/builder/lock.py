@@ -11,6 +11,9 @@ from artificer.oci.digest import Digest, InvalidDigest
 from artificer.oci.reference import Named
 
 NAME = "artificer.lock"
+ANEW = "solve the conflict if there is one, or remove the file: `artificer lock` writes it anew"
+"""The way out of a lock that cannot be read."""
+
 _VERSION = 1
 _BYTES = 64 * 1024 * 1024
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -163,8 +166,7 @@ def _parsed(text: str, path: str) -> Lock:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
-        hint = "merge conflicts are mended by `artificer lock`"
-        raise InvalidLock(f"{path}:{line}: not a lock file: {error}", hint=hint) from error
+        raise InvalidLock(f"{path}:{line}: not a lock file: {error}", hint=ANEW) from error
     if not isinstance(document, dict) or document.get("version") != _VERSION:
         raise InvalidLock(f"{path}: not a lock file of version {_VERSION}")
     images, urls = _pins(document, "images", path), _pins(document, "urls", path)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from artificer import limits
-from artificer.builder.lock import dumped, write_text
+from artificer.builder.lock import ANEW, dumped, write_text
 from artificer.errors import ArtificerError, Misused
 from artificer.oci.document import InvalidDocument, parse
 from artificer.sources.debian.values import Archive, Locked, Wanted
@@ -29,7 +29,7 @@ class InvalidPackages(Misused):
     """A lock of packages that cannot be read as one."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint or "`artificer lock` writes it anew")
+        super().__init__(message, hint=hint or ANEW)
 
 
 class StaleLock(ArtificerError):
@@ -169,10 +169,7 @@ def read_packages(path: str) -> LockedSet:
     try:
         document = parse(data, limit=BYTES, what=path)
     except InvalidDocument as error:
-        raise InvalidPackages(
-            f"{path}: not a lock of packages: {error.message}",
-            hint="merge conflicts are mended by `artificer lock`",
-        ) from error
+        raise InvalidPackages(f"{path}: not a lock of packages: {error.message}") from error
     if "architectures" in document:
         if document.get("version") != VERSION:
             raise InvalidPackages(f"{path}: not a lock of packages of version {VERSION}")

@@ -16,6 +16,16 @@ RUNGS = (
 """Ways to run commands: what `--rung` takes."""
 
 
+# What others' tools call options of packages, and what they are here.
+_ELSEWHERE = {
+    "--include": ("--apt",),
+    "--minimal": ("--deb-profile",),
+    "--arch": ("--architecture", "--platform"),
+    "--architectures": ("--architecture", "--platform"),
+    "--platform": ("--architecture",),
+}
+
+
 class Parser(argparse.ArgumentParser):
     """Raises `Misused` where argparse would print and exit."""
 
@@ -38,7 +48,11 @@ class Parser(argparse.ArgumentParser):
         """The option that *word* may have been meant for."""
         from difflib import get_close_matches
 
-        found = get_close_matches(word.partition("=")[0], self._option_string_actions, 1, 0.75)
+        name = word.partition("=")[0]
+        if name in _ELSEWHERE:
+            ours = (one for one in _ELSEWHERE[name] if one in self._option_string_actions)
+            return next(ours, None)
+        found = get_close_matches(name, self._option_string_actions, 1, 0.75)
         return found[0] if found else None
 
 

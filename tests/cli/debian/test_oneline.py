@@ -80,6 +80,47 @@ def test_an_unchanged_build_is_told_so(cli: Cli, archive: SmallArchive) -> None:
     assert "its packages are the same" in cli(*words(archive)).stderr
 
 
+def test_several_files_may_stand_behind_one_word(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    for name in ("one", "two"):
+        (work / f"{name}.deb").write_bytes(deb_bytes(made(name)))
+
+    cli(*words(archive, "--deb", "./one.deb", "./two.deb"))
+
+    assert listed(cli) == ["hello", "libhello", "one", "two"]
+
+
+def test_a_file_that_two_packages_have_is_told_with_a_way_out(cli: Cli, work: Path) -> None:
+    for name in ("one", "two"):
+        data = deb_bytes(made(name, files={"etc/shared": name}))
+        (work / f"{name}.deb").write_bytes(data)
+    line = ("-b", "scratch", "--deb-level", "unpack", "-t", "oci:out")
+
+    done = cli(*line, "--deb", "./one.deb", "./two.deb", code=1)
+    again = cli(*line, "--deb", "./one.deb")
+
+    assert "/etc/shared is in two 1 and also in one 1" in done.error
+    assert done.hint.startswith("ask for one of them only")
+    assert again.code == 0
+
+
+def test_a_lock_with_a_merge_conflict_is_written_anew_once_it_is_removed(
+    cli: Cli, work: Path, archive: SmallArchive
+) -> None:
+    cli("lock", *words(archive))
+    lock = work / "artificer.lock"
+    sound = lock.read_text()
+    lock.write_text(f"<<<<<<< HEAD\n{sound}=======\n{sound}>>>>>>> other\n")
+
+    done = cli("lock", *words(archive), code=2)
+    lock.unlink()
+    cli("lock", *words(archive))
+
+    assert "remove the file" in done.hint
+    assert lock.read_text() == sound
+
+
 def test_a_package_may_be_a_file(cli: Cli, work: Path, archive: SmallArchive) -> None:
     (work / "own.deb").write_bytes(deb_bytes(made("own", "1", "amd64", Depends="libhello")))
     line = ("-b", "scratch", "--archive", archive.line(), "--deb-level", "unpack")
@@ -185,6 +226,11 @@ ASKED = ("--apt", "a", "--archive", "https://deb.example.org stable main")
         (("--apt", "a b", "--archive", "x"), "not the name of a package", "NAME"),
         (("--apt", "a", "--archive", "https://deb.example.org"), "without a suite", "URI"),
         (("--deb", "no.deb"), "no file no.deb", "--apt"),
+        (("--deb", "./"), "./ is a directory", "name its files: ./*.deb"),
+        (("--include", "nginx"), "unrecognized arguments: --include", "did you mean --apt?"),
+        (("--minimal",), "unrecognized arguments: --minimal", "did you mean --deb-profile?"),
+        (("--apt", "a", "--sources", "/"), "/ is a directory", "name the files in it"),
+        ((*ASKED[:3], "deb-src https://deb.example.org x main"), "of sources", "write `deb`"),
         (("--apt", "a", "--sources", "none.list"), "cannot read none.list", ""),
         (("--apt", "a", "--keyring", "k"), "no archive is named", "--archive"),
         ((*ASKED[:3], f"[signed-by=/k] {ASKED[3]}", "--keyring", "k"), "says itself", "signed-by"),

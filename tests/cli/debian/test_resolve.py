@@ -73,6 +73,16 @@ def test_the_lists_are_kept_for_those_who_are_offline(cli: Cli, small: SmallArch
         (("web", "--exclude", "web"), "web is asked for and excluded", "leave"),
         (("web", "--pin", "web"), "not a pin: 'web'", "PACKAGE PRIORITY PATTERN"),
         (("web", "--pin", "web -1 version *"), "web is pinned away", "there is 1"),
+        (("web", "--arch", "amd64"), "unrecognized arguments", "did you mean --architecture?"),
+        (("web", "--platform", "x"), "unrecognized arguments", "did you mean --architecture?"),
+        (
+            ("web", "--include", "x"),
+            "unrecognized arguments",
+            "`artificer packages resolve --help`",
+        ),
+        (("web:i386",), "web:i386 is for an architecture", "names each of them"),
+        (("web", "--architecture", "x86_64"), "no archive has packages for x86_64", "amd64"),
+        (("web", "--sources", "."), "--sources: . is a directory", "name the files in it"),
         (("./web.deb",), "./web.deb: no such file or directory", "is the path right?"),
     ],
 )

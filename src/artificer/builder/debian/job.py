@@ -97,6 +97,6 @@ def tell_scripts(job: Job, scripts: Sequence[Told]) -> None:
 
 
 def _named(scripts: Sequence[Told]) -> str:
-    packages = sorted({one for one, *_ in scripts})
+    packages = sorted({one.partition(":")[0] for one, *_ in scripts})
     more = f" and {len(packages) - _SHOWN} more" if len(packages) > _SHOWN else ""
     return f"{', '.join(packages[:_SHOWN])}{more}"

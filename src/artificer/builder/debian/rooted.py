@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from artificer.builder.output import Output
+from artificer.events import Note
 from artificer.images.reach import Reach
 from artificer.layers.archive import path_of
 from artificer.layers.entry import FILE, Entry, Span
@@ -120,6 +121,7 @@ def _command(action: Action) -> Command:
 
 def _changes(root: Root, room: Room) -> tuple[Digest, list[Entry]]:
     """Take what was changed: its diff_id, and its entries with their bytes in a spool."""
+    room.reach.report(Note("taking what scripts have changed"))
     found = root.changes()
     spool = room.spools.enter_context(room.reach.store.spool())
     hasher = hashlib.sha256()

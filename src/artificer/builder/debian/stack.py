@@ -208,6 +208,7 @@ def _installed(
     plan = _plan(job, tree, spools, runs=runs)
     scripts = _told(plan)
     tell_scripts(job, scripts)
+    work.reach.report(Note("placing files"))
     hashed = Hashed(plan.entries, work.reach.stop)
     below.wait()
     layers = carried_out(plan, room._replace(meanwhile=hashed.begin))
@@ -262,6 +263,7 @@ def _plan(job: Job, tree: Tree, spools: ExitStack, *, runs: bool) -> Installatio
         lambda: spools.enter_context(reach.store.spool()),
         threads=os.cpu_count() or 1,
         stop=reach.stop,
+        report=reach.report,
     )
     _see_that_they_are(job, [deb.package for deb in debs])
     plan = installation(debs, _base(job, tree), _options(job, runs=runs))

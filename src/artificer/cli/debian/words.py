@@ -83,6 +83,11 @@ def archives_given(args: Namespace) -> tuple[Archive, ...]:
     """The archives that *args* name, with the keyrings and the snapshot that they say."""
     found = [one for line in args.archive for one in archive_of(line)]
     for path in args.sources:
+        if os.path.isdir(path):
+            raise Misused(
+                f"--sources: {path} is a directory",
+                hint="name the files in it, each behind a `--sources` of its own",
+            )
         found.extend(archives_of(text_file(path, "--sources").encode(), path))
         if not found:
             raise Misused(f"{path} names no archive", hint="a disabled one is none")
@@ -150,6 +155,10 @@ def _check_word(word: str) -> None:
 
 
 def _file(path: str) -> str:
+    if os.path.isdir(path):
+        raise Misused(
+            f"--deb: {path} is a directory", hint=f"name its files: {path.rstrip('/')}/*.deb"
+        )
     if not os.path.isfile(path):
         raise Misused(
             f"--deb: there is no file {path}", hint="a package of an archive: `--apt NAME`"

@@ -154,9 +154,10 @@ def _packages(parser: Parser) -> None:
     add(
         "--deb",
         metavar="FILE",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
-        help="install a .deb file, or a package; what it needs is taken from archives",
+        help="install .deb files, or packages; what they need is taken from archives",
     )
     add_archive_options(add, "the base's own")
     add("--recommends", action="store_true", help="install what packages recommend, too")

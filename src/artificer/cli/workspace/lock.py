@@ -88,7 +88,7 @@ def _lock(args: Namespace, session: Session) -> int:
             write_text(one.path, one.text)
     for line in told:
         session.out(line)
-    said = f"{', '.join(stale)} is written" if stale else "artificer.lock is up to date"
+    said = f"{', '.join(stale)} is written" if stale else "everything that is locked is up to date"
     session.say(f"{said}.")
     return 0
 

@@ -49,7 +49,10 @@ def stanza(chunk: str, what: str, number: int = 1) -> dict[str, str]:
             continue
         name, colon, value = line.partition(":")
         if not colon or not name or not name.isprintable() or name[0] == "-":
-            raise BadStanza(f"{what}:{number + offset}: not a field: {line[:80]!r}")
+            raise BadStanza(
+                f"{what}:{number + offset}: not a field: {line[:80]!r}",
+                hint="write `Name: value`; a blank begins a line that goes on",
+            )
         name = name.rstrip()
         fields[name] = value.strip()
     for key, lines in folded.items():

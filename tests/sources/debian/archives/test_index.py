@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artificer import limits
+from artificer.events import BlobProgress, Event
 from artificer.oci.digest import Digest
 from artificer.sources.debian.archives.index import BadIndex, Index, known_index, parsed_index
 from artificer.sources.debian.deb822 import stanzas
@@ -155,6 +156,19 @@ def test_a_package_without_a_version_is_an_error(store: Store) -> None:
 def test_a_text_that_the_archive_does_not_list_is_refused(store: Store) -> None:
     with pytest.raises(BadIndex, match="does not hold what the Release file lists"):
         parse(TEXT, store, expected="0" * 64)
+
+
+def test_how_far_an_index_is_read_is_told_until_it_is_parsed(store: Store) -> None:
+    path = Path(store.root) / "tmp" / "index"
+    path.write_bytes(TEXT)
+    told: list[Event] = []
+    what = "http://a.example.org/dists/stable/main/binary-amd64/Packages"
+
+    parsed_index(str(path), hashlib.sha256(TEXT).hexdigest(), "", store, what, told.append)
+
+    found = [one for one in told if isinstance(one, BlobProgress)]
+    assert [(one.verb, one.name) for one in found] == [("read", "stable/main")] * 2
+    assert [one.total - one.done for one in found] == [1, 0]
 
 
 def test_a_file_that_is_cut_short_is_refused(store: Store) -> None:

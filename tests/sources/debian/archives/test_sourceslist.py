@@ -93,6 +93,7 @@ def test_architectures_are_added_and_taken_away() -> None:
         ("deb ftp://u:p@a.example.org sid main", "read: ftp://a.example.org", "use http:"),
         ("deb http://a.example.org ../../etc main", "leads out", "name a suite"),
         ("deb [frob=1] http://a.example.org sid main", "unknown option 'frob'", "sources.list"),
+        ("deb [trusted=yes http://a.example.org sid main", "end nowhere", "[NAME=VALUE"),
         ("deb [trusted] http://a.example.org sid main", "not an option", "NAME=VALUE"),
         ("deb [trusted=maybe] http://a.example.org sid main", "neither yes nor no", "yes or no"),
         ("deb [allow-weak=yes] http://a.example.org sid main", "not supported", "SHA256"),

@@ -1,10 +1,12 @@
 """Where the files of packages go, and whose they are."""
 
+import os
 from typing import BinaryIO
 
 import pytest
 
 from artificer.errors import ArtificerError
+from artificer.events import BlobProgress, Event
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK
 from artificer.sources.debian.deb import BadPackage
 from artificer.sources.debian.installing import ahead
@@ -13,7 +15,7 @@ from artificer.sources.debian.installing.installation import Base, Installation,
 from artificer.sources.debian.installing.layout import Layout
 from artificer.sources.debian.installing.replacing import replaces
 from artificer.sources.debian.installing.stream import Reading, unpacked
-from artificer.sources.debian.installing.unpack import FileConflict, Owner, Placement
+from artificer.sources.debian.installing.unpack import FileConflict, Owner, Placement, open_debs
 from artificer.stop import Stop
 from tests.parts.archive import TIME, File, Made, made
 from tests.sources.debian.workbench import Bench, base_at, text_of
@@ -27,6 +29,19 @@ def installed(bench: Bench, *packages: Made, base: Base | None = None) -> Instal
 
 def paths(value: Installation) -> set[str]:
     return {entry.path for entry in value.entries}
+
+
+def test_how_much_of_packages_is_read_is_told(bench: Bench) -> None:
+    told: list[Event] = []
+    files = bench.paths(made("a"), made("b"), made("c"))
+
+    open_debs(files, bench.spool, threads=2, stop=Stop(), report=told.append)
+
+    found = [one for one in told if isinstance(one, BlobProgress)]
+    size = sum(map(os.path.getsize, files))
+    assert [(one.name, one.total) for one in found] == [("3 packages", size)] * 3
+    assert [one.done for one in found] == sorted({one.done for one in found})
+    assert found[-1].done == size
 
 
 def test_files_go_through_the_links_of_merged_usr(bench: Bench) -> None:

@@ -37,7 +37,7 @@ _Value = TypeVar("_Value")
 _THREADS = 8
 _KIND = "deb-file"
 _CHUNK = 1 << 18
-_REPLACED = "the file was replaced; lock the packages anew"
+_REPLACED = "the file was replaced: get it anew, or list or lock the packages anew"
 _GONE = "the archive may have a newer version by now: `artificer lock` looks up what is locked"
 # A file that was written within the last seconds may be written again without a new time.
 _RACY = 2_000_000_000
@@ -240,10 +240,10 @@ def _check_native(
     if suites and not any(wish.read_for == architectures[0] for wish in found):
         has = [name for one in suites if one is not None for name in one.release.architectures]
         named = [name for name in dict.fromkeys(has) if name != "all"]
-        raise NotListed(
-            f"no archive has packages for {architectures[0]}",
-            hint=f"there are {', '.join(named)}" if named else None,
-        )
+        hint = f"there are {', '.join(named)}" if named else None
+        if architectures[0] in named:
+            hint = f"add {architectures[0]} to their `arch`, which says something else"
+        raise NotListed(f"no archive has packages for {architectures[0]}", hint=hint)
 
 
 def _remote(package: Locked, web: Web) -> str:

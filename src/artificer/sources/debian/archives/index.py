@@ -1,13 +1,16 @@
 """A package index, parsed once: which packages it has and where in its text each begins."""
 
+import io
 import marshal
 import mmap
+import os
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from artificer import limits
 from artificer.errors import ArtificerError, reason
+from artificer.events import BlobProgress, Report, unheard
 from artificer.layers.archive import TAR_FORMATS
 from artificer.layers.inflate import Bomb, Corrupt, plain
 from artificer.oci.digest import Digest, hasher_of
@@ -101,7 +104,9 @@ def known_index(sha256: str, store: Store, what: str) -> Index | None:
     return Index(text, table, what, digest)
 
 
-def parsed_index(path: str, sha256: str, expected: str, store: Store, what: str) -> Index:
+def parsed_index(
+    path: str, sha256: str, expected: str, store: Store, what: str, report: Report = unheard
+) -> Index:
     """Decompress and parse the file *path*, which hashes to *sha256*, and remember it.
 
     *expected* is what its plain text must hash to, where the archive says so.
@@ -109,8 +114,9 @@ def parsed_index(path: str, sha256: str, expected: str, store: Store, what: str)
     hasher = hasher_of("sha256")
     try:
         with open(path, "rb", buffering=0) as file, store.writer() as writer:
+            told = _progress(file, what)
             for chunk in plain(
-                iter(lambda: file.read(_CHUNK), b""), TAR_FORMATS, free=limits.PACKAGES_BYTES
+                _told_chunks(file, told, report), TAR_FORMATS, free=limits.PACKAGES_BYTES
             ):
                 hasher.update(chunk)
                 writer.write(chunk)
@@ -131,7 +137,21 @@ def parsed_index(path: str, sha256: str, expected: str, store: Store, what: str)
     table = _table(text, what)
     data = marshal.dumps((len(text), str(digest), *table))
     store.set_record(_KIND, _key(sha256), data, needs=[digest])
+    report(told._replace(done=told.total))
     return Index(text, table, what, str(digest))
+
+
+def _progress(file: io.FileIO, what: str) -> BlobProgress:
+    """How far *file* is read: not wholly before it is parsed, too, which takes as long."""
+    total = os.fstat(file.fileno()).st_size + 1
+    name = what.rpartition("/dists/")[2].partition("/binary-")[0]
+    return BlobProgress(Digest.of(what.encode()), 0, total, "read", name)
+
+
+def _told_chunks(file: io.FileIO, told: BlobProgress, report: Report) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        report(told._replace(done=file.tell()))
+        yield chunk
 
 
 def _key(sha256: str) -> str:

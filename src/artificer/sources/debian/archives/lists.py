@@ -99,7 +99,9 @@ def wishes(suite: Suite, architectures: Sequence[str]) -> list[Wish]:
 
 def _check_absent(release: Release, component: str, architecture: str) -> None:
     """An archive may be for other architectures only, but has the components it is asked for."""
-    unknown = bool(release.components) and component not in release.components
+    # Debian's security archive calls its component `main` updates/main.
+    there = any(name.startswith(f"{component}/") for name in release.files)
+    unknown = bool(release.components) and component not in release.components and not there
     if unknown or architecture in (release.architectures or (architecture,)):
         check_listed(release, component, architecture)
 
@@ -178,7 +180,7 @@ def _index(wish: Wish, web: Web) -> Index:
         except (NotFound, NotFetched, Refused) as error:
             problems.append(error)
             continue
-        return parsed_index(path, listed.sha256, plain, web.store, what)
+        return parsed_index(path, listed.sha256, plain, web.store, what, web.report)
     raise problems[0]
 
 
@@ -212,7 +214,7 @@ def _unlisted(wish: Wish, web: Web) -> Index:
         if known is not None:
             return known
         path = web.store.blob_path(web.store.put(data))
-        return parsed_index(path, digest.hex, "", web.store, redacted(url))
+        return parsed_index(path, digest.hex, "", web.store, redacted(url), web.report)
     raise NotFound(
         f"{redacted(suite.folder)}/{stem} has no Packages",
         hint="make it with `dpkg-scanpackages . > Packages`, or is the address right?",

@@ -40,8 +40,8 @@ _REFUSED = {
     "check-date": "say `check-valid-until=no`, or set the clock of this machine",
     "date-max-future": "set the clock of this machine",
     "inrelease-path": "name the suite by its directory",
-    "include": "leave packages out with `--exclude`",
-    "exclude": "leave packages out with `--exclude`",
+    "include": "leave packages out by their names (`--deb-exclude`)",
+    "exclude": "leave packages out by their names (`--deb-exclude`)",
 }
 
 

@@ -1,15 +1,18 @@
 """The files of several packages as one set: where each goes, whose it is, and what is left out."""
 
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import BinaryIO, NamedTuple
 
 from artificer.errors import ArtificerError
+from artificer.events import BlobProgress, Report, unheard
 from artificer.images.parallel import Work, run_all
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span
 from artificer.layers.parents import parents
 from artificer.layers.whiteout import is_whiteout
+from artificer.oci.digest import Digest
 from artificer.sources.debian.deb import BadPackage, Deb, Package, read_deb
 from artificer.sources.debian.installing.filters import Filters
 from artificer.sources.debian.installing.layout import Layout
@@ -71,9 +74,15 @@ def owner_of(package: Package) -> Owner:
 
 
 def open_debs(
-    paths: Sequence[str], spool: Callable[[], BinaryIO], *, threads: int, stop: Stop
+    paths: Sequence[str],
+    spool: Callable[[], BinaryIO],
+    *,
+    threads: int,
+    stop: Stop,
+    report: Report = unheard,
 ) -> tuple[Deb, ...]:
     """Read the packages at *paths*, several at once, into a spool for each of *threads*."""
+    read_so_far = _told(paths, report)
     spools: SimpleQueue[BinaryIO] = SimpleQueue()
     for _ in range(max(1, min(threads, len(paths)))):
         spools.put(spool())
@@ -87,12 +96,33 @@ def open_debs(
                 debs[number] = read_deb(path, lambda: one)
             finally:
                 spools.put(one)
+            read_so_far(path)
 
         return read
 
     work = [reading(number, path) for number, path in enumerate(paths)]
     run_all(work, threads=threads, stop=stop)
     return tuple(deb for deb in debs if deb is not None)
+
+
+def _told(paths: Sequence[str], report: Report) -> Callable[[str], None]:
+    """What tells how much of *paths* is read, once it is told of each."""
+    lock, done, total = threading.Lock(), 0, sum(map(_size, paths))
+    shown = f"{len(paths)} package{'' if len(paths) == 1 else 's'}"
+    name = Digest.of("\n".join(paths).encode("utf-8", "surrogateescape"))
+
+    def read(path: str) -> None:
+        nonlocal done
+        with lock:
+            done += _size(path)
+            report(BlobProgress(name, done, total, "read", shown))
+
+    return read
+
+
+def _size(path: str) -> int:
+    """How large a file is; whoever reads it says why it cannot be read."""
+    return os.path.getsize(path) if os.path.isfile(path) else 0
 
 
 class Placement:
@@ -283,7 +313,8 @@ def _check(shipped: Entry, package: Package) -> None:
 def _conflict(path: str, new: Owner, old: Owner) -> FileConflict:
     return FileConflict(
         f"/{path} is in {new} and also in {old}, which it does not say to replace",
-        hint="leave one of them out with `--deb-exclude`",
+        hint="ask for one of them only; what nobody asked for is left out by `--deb-exclude`, "
+        "or `exclude` in a BUILD file",
     )
 
 
