@@ -4,9 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "ARCHITECTURE.md").read_text()
 SOURCE = ROOT / "src" / "artificer"
+MAPS = sorted(SOURCE.rglob("README.md"))
 
 
 def _packages() -> set[str]:
@@ -55,6 +58,24 @@ def test_every_folder_of_tests_mirrors_a_package_or_is_on_the_page() -> None:
     folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name[0] not in "_."}
 
     assert {f for f in folders - _packages() if f"`tests/{f}`" not in PAGE} == set()
+
+
+@pytest.mark.parametrize("page", MAPS, ids=lambda page: page.parent.name)
+def test_a_map_of_a_package_names_every_module(page: Path) -> None:
+    places = re.findall(r"`([\w/]+)`", page.read_text())
+    modules = {path for path in page.parent.rglob("*.py") if path.stem[0] != "_"}
+
+    # Of these folders one file is like the other: they are one line.
+    alike = {"calls", "lint", "rules"} & {place[:-1] for place in places}
+    known = {place.rpartition("/")[2] for place in places}
+    lost = {path for path in modules if path.stem not in known and path.parent.name not in alike}
+    assert {str(path.relative_to(SOURCE)) for path in lost} == set()
+
+
+def test_every_map_is_on_the_page() -> None:
+    pages = {str(page.relative_to(ROOT)) for page in MAPS}
+
+    assert pages == set(re.findall(r"\((src/[\w/]+/README\.md)\)", PAGE))
 
 
 def test_files_fit_a_mind() -> None:
