@@ -110,6 +110,9 @@ KEYRING_BYTES = 16 * MIB
 KEYRING_PACKETS = 20_000
 """Packets of one keyring or signature."""
 
+SIGNATURES = 32
+"""Signatures of one Release file; each is verified against all of it."""
+
 SOURCES_BYTES = 4 * MIB
 """A sources.list, a .sources file, or a file of preferences."""
 

@@ -101,6 +101,67 @@ def test_an_unknown_key_beside_a_known_one_does_no_harm(check: Check) -> None:
     assert check(key.public(), both) == key.fingerprint
 
 
+DAY = 86400
+OTHER = b"other\n"
+ONE, TWO, NOBODY = Key.make(), Key.make(), Key.make()
+RING = ONE.public() + TWO.public()
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
+@pytest.mark.parametrize(
+    ("other", "good"),
+    [
+        (ONE.detached(OTHER), False),
+        (TWO.detached(OTHER), False),
+        (TWO.detached(b"data\n"), True),
+        (TWO.detached(b"data\n", algorithm="sha1"), True),
+        (TWO.detached(b"data\n", at=NOW + 10 * DAY), True),
+        (NOBODY.detached(OTHER), True),
+        (packet(2, b"\3" + b"x" * 30), True),
+        (packet(2, b"\6" + b"x" * 60), True),
+        (packet(11, b"b\0\0\0\0\0evil"), True),
+        (packet(13, b"x"), True),
+    ],
+    ids=["same", "other", "two", "sha1", "future", "unknown", "old", "new", "literal", "name"],
+)
+def test_of_two_signatures_a_wrong_one_counts(
+    check: Check, other: bytes, *, good: bool, first: bool
+) -> None:
+    mine = ONE.detached(b"data\n")
+    signed = Signed(b"data\n", other + mine if first else mine + other, "Release")
+
+    if good:
+        assert check(RING, signed) in {ONE.fingerprint, TWO.fingerprint}
+    else:
+        with pytest.raises(NotVerified, match="is wrong"):
+            check(RING, signed)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [packet(6, b"\3" + b"x" * 40), packet(6, b"\6" + b"x" * 40), packet(5, b"\4" + b"x" * 40)],
+    ids=["old", "new", "secret"],
+)
+def test_keys_that_cannot_be_used_hide_no_others(check: Check, junk: bytes) -> None:
+    for ring in (junk + RING, RING + junk):
+        assert check(ring, detached(ONE)) == ONE.fingerprint
+
+
+def test_a_text_has_so_many_signatures(check: Check) -> None:
+    signed = detached(ONE)
+    many = signed._replace(signature=signed.signature * (limits.SIGNATURES + 1))
+
+    with pytest.raises(NotOpenPgp, match="has 33 signatures; 32 is the limit"):
+        check(RING, many)
+
+
+def test_a_signature_of_a_time_to_come_does_not_count(check: Check) -> None:
+    late = ONE.detached(b"data\n", at=NOW + 10 * DAY) + NOBODY.detached(b"data\n")
+
+    with pytest.raises(UnknownKey):
+        check(RING, Signed(b"data\n", late, "Release"))
+
+
 def test_an_expired_key_is_refused(check: Check) -> None:
     key = Key.make(created=NOW - 7 * 86400, seconds=86400)
 

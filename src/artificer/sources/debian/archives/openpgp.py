@@ -18,6 +18,8 @@ _END_SIGNATURE = b"-----END PGP SIGNATURE-----"
 _BEGIN = re.compile(rb"-----BEGIN PGP ([A-Z ]+)-----")
 _KEYBOX = b"KBXf"
 _VERSION = 4
+_USER_ATTRIBUTE = 17
+_OF_KEYS = frozenset((PUBLIC_KEY, SIGNATURE, USER_ID, SUBKEY, _USER_ATTRIBUTE))
 
 
 class NotOpenPgp(ArtificerError):
@@ -201,18 +203,38 @@ def only(data: bytes, fingerprints: Sequence[str], what: str) -> bytes:
             if tag == SUBKEY:
                 taken = not exact.intersection(keys) or _fingerprint(body) in exact
             if taken:
-                kept.append(bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4) + body)
+                kept.append(_packet(tag, body))
     return b"".join(kept)
 
 
-def signatures(data: bytes, what: str) -> list[Signature]:
-    """The version 4 signatures of a detached signature, binary or as text."""
+def understood(data: bytes, what: str) -> bytes:
+    """The version 4 keys of the keyring *data* with what is said of them, and nothing else.
+
+    Of other versions, and of what is no key, programs that verify think differently.
+    """
+    return b"".join(
+        _packet(tag, body)
+        for group in _grouped(dearmoured(data, what), what)
+        if _fingerprint(group[0][1])
+        for tag, body in group
+        if tag in _OF_KEYS
+    )
+
+
+def signatures(data: bytes, what: str) -> list[tuple[Signature, bytes]]:
+    """The version 4 signatures of a detached signature, each with the packet that it is."""
     found = [
-        signature_of(body)
+        (signature_of(body), _packet(tag, body))
         for tag, body in packets(dearmoured(data, what), what)
         if tag == SIGNATURE
     ]
-    return [signature for signature in found if signature is not None]
+    if len(found) > limits.SIGNATURES:
+        raise NotOpenPgp(f"{what} has {len(found)} signatures; {limits.SIGNATURES} is the limit")
+    return [(one, packet) for one, packet in found if one is not None]
+
+
+def _packet(tag: int, body: bytes) -> bytes:
+    return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4) + body
 
 
 def signature_of(body: bytes) -> Signature | None:

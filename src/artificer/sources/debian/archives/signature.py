@@ -1,9 +1,10 @@
 """Who signed an archive's Release file: verified by gpgv or sqv where they are, else in Python."""
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
@@ -11,11 +12,14 @@ from artificer import limits
 from artificer.errors import ArtificerError, reason
 from artificer.sources.debian.archives import openpgp_verify
 from artificer.sources.debian.archives.openpgp import (
+    Certificate,
     NotOpenPgp,
+    Signature,
     certificates,
     dearmoured,
     only,
     signatures,
+    understood,
 )
 
 Verifier = Literal["gpgv", "sqv", "python"]
@@ -27,6 +31,8 @@ _LEEWAY = 86400
 _FINGERPRINT = frozenset("0123456789abcdefABCDEF!")
 # RFC 9580 §9.5: MD5, SHA-1, RIPEMD-160.
 _WEAK = frozenset(("1", "2", "3"))
+# What sqv calls a signature that is of something else.
+_WRONG = re.compile("manipulated|bad signature|invalid signature", re.IGNORECASE)
 _PROBLEMS = ("BADSIG", "REVKEYSIG", "EXPKEYSIG", "EXPSIG", "WEAK", "UNBOUND")
 
 
@@ -105,26 +111,37 @@ def verify(
             f"{signed.what}: nothing here can verify signatures",
             hint="install gpgv, or artificer with the extra `openpgp`",
         )
+    made = _made(signed, now)
+    known = certificates(keyring.data, keyring.place)
+    if not known:
+        raise _unknown(signed, keyring, [one.issuer for one, _ in made], tools[0])
+    # All are given the same: what one would choke on, and another pass over, none sees.
+    keys = keyring._replace(data=understood(keyring.data, keyring.place))
+    match tools[0]:
+        case "gpgv":
+            whole = b"".join(packet for _, packet in made)
+            told = _by_gpgv(signed._replace(signature=whole), keys)
+        case "sqv":
+            ones = [(one, signed._replace(signature=packet)) for one, packet in made]
+            told = _joined_told(_by_sqv(each, keys, one.issuer, known, now) for one, each in ones)
+        case "python":
+            found = openpgp_verify.verdicts(signed.text, [one for one, _ in made], known, now)
+            told = _Told(tuple(found))
+    return _judged(signed, keyring, told, tools[0])
+
+
+def _made(signed: Signed, now: float) -> list[tuple[Signature, bytes]]:
+    """The signatures that count: not those of a time that is to come."""
     made = signatures(signed.signature, f"the signature of {signed.what}")
     if not made:
         raise NotVerified(f"{signed.what} has no signature that can be read")
-    if min(one.created for one in made) > now + _LEEWAY:
+    past = [(one, packet) for one, packet in made if one.created <= now + _LEEWAY]
+    if not past:
         raise NotVerified(
             f"{signed.what} is signed at a time that is to come",
             hint="is the clock of this machine right?",
         )
-    if not certificates(keyring.data, keyring.place):
-        raise _unknown(signed, keyring, [one.issuer for one in made], tools[0])
-    match tools[0]:
-        case "gpgv":
-            told = _by_gpgv(signed, keyring)
-        case "sqv":
-            told = _by_sqv(signed, keyring, [one.issuer for one in made], now)
-        case "python":
-            known = certificates(keyring.data, keyring.place)
-            found = openpgp_verify.verdicts(signed.text, made, known, now)
-            told = _Told(tuple(found))
-    return _judged(signed, keyring, told, tools[0])
+    return past
 
 
 def _judged(signed: Signed, keyring: Keyring, told: _Told, by: Verifier) -> str:
@@ -216,7 +233,17 @@ def _by_gpgv(signed: Signed, keyring: Keyring) -> _Told:
     return _Told(tuple(found), done.stderr)
 
 
-def _by_sqv(signed: Signed, keyring: Keyring, issuers: Sequence[str], now: float) -> _Told:
+def _joined_told(all_of_it: Iterable[_Told]) -> _Told:
+    parts = list(all_of_it)
+    verdicts = tuple(verdict for part in parts for verdict in part.verdicts)
+    return _Told(verdicts, "\n".join(part.text for part in parts))
+
+
+def _by_sqv(
+    signed: Signed, keyring: Keyring, issuer: str, known: Sequence[Certificate], now: float
+) -> _Told:
+    """What sqv says of one signature: of several it would tell of those that are good."""
+
     def words(folder: str) -> list[str]:
         # Before 1.2, --keyring takes every word that follows it; detached files are two words
         # of their own in all versions.
@@ -224,7 +251,6 @@ def _by_sqv(signed: Signed, keyring: Keyring, issuers: Sequence[str], now: float
         return ["sqv", *files, f"--keyring={folder}/keyring.gpg"]
 
     done = _run(words, signed, keyring)
-    known = certificates(keyring.data, keyring.place)
     if done.returncode == 0:
         # sqv asks whether a key had expired when it signed, gpgv whether it has by now.
         ended = {one.key.fingerprint for one in known if one.ends and one.ends <= now}
@@ -235,10 +261,10 @@ def _by_sqv(signed: Signed, keyring: Keyring, issuers: Sequence[str], now: float
             done.stderr,
         )
     names = [name for one in known for name in one.fingerprints]
-    missing = [key for key in issuers if not any(name.endswith(key) for name in names)]
-    if len(missing) == len(issuers):
-        return _Told(tuple(("NO_PUBKEY", key) for key in missing), done.stderr)
-    return _Told((), done.stderr)
+    if not any(name.endswith(issuer) for name in names):
+        return _Told((("NO_PUBKEY", issuer),), done.stderr)
+    wrong = _WRONG.search(done.stderr) is not None
+    return _Told((("BADSIG", issuer),) if wrong else (), done.stderr)
 
 
 def _run(
