@@ -9,6 +9,7 @@ from artificer.layers.whiteout import PREFIX, hidden, is_opaque, is_whiteout
 
 _MOST_LINKS = 40  # as Linux
 _ROW_BITS = 24
+_DIRECTORY = ord(DIRECTORY)
 
 
 class TooManyLinks(ArtificerError):
@@ -154,7 +155,8 @@ class Tree:
         for path in marks:
             self._hide(path)
         directory, parent = self._root, ""
-        for row, path in enumerate(index.paths):
+        made = {"": self._root}
+        for row, (path, kind) in enumerate(zip(index.paths, index.kinds, strict=True)):
             if marks and is_whiteout(path):
                 continue
             if not path:
@@ -162,12 +164,14 @@ class Tree:
                 continue
             above, _, name = path.rpartition("/")
             if above != parent:
-                directory, parent = self._made(above), above
-            if chr(index.kinds[row]) == DIRECTORY:
-                _directory_in(directory, name).place = base + row
+                directory, parent = made.get(above) or self._made(above), above
+            if kind == _DIRECTORY:
+                made[path] = below = _directory_in(directory, name)
+                below.place = base + row
                 continue
             if isinstance(directory.names.get(name), _Directory):
-                parent = "/"  # What was kept in hand may just have gone.
+                # What was kept in hand may just have gone.
+                parent, made = "/", {}
             directory.names[name] = base + row
 
     def _hide(self, path: str) -> None:
