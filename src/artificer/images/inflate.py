@@ -3,11 +3,13 @@
 import bz2
 import lzma
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from artificer.errors import reason
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
 from artificer.layers.inflate import GZIP, LAYER_FORMATS, ZSTD, Format, plain
+from artificer.oci.digest import Digest, hasher_of
 
 _CHUNK = 1 << 18
 XZ = Format(
@@ -20,6 +22,14 @@ BZIP2 = Format(
     "bzip2", lambda head: head.startswith(b"BZh"), bz2.BZ2Decompressor, (OSError, ValueError)
 )
 ARCHIVE_FORMATS = (*LAYER_FORMATS, XZ, BZIP2)
+
+
+class PackedTar(NamedTuple):
+    """A tar: how it is compressed (``none``), the bytes that takes, and what the tar hashes to."""
+
+    compression: str
+    size: int
+    diff_id: Digest
 
 
 def uncompressed_file(path: str, name: str, reach: Reach) -> str:
@@ -51,6 +61,17 @@ def magic_of(head: bytes) -> str:
     if head and ZSTD.begins(head):
         return "zstd"
     return next((form.name for form in (XZ, BZIP2) if form.begins(head)), "none")
+
+
+def packed_tar(path: str, reach: Reach) -> PackedTar:
+    """What there is to know of the tar in the file *path*, which is read once."""
+    with open(path, "rb") as file:
+        compression = magic_of(file.read(512))
+        file.seek(0)
+        hasher = hasher_of("sha256")
+        for chunk in _stoppable(inflated(iter(lambda: file.read(_CHUNK), b"")), reach):
+            hasher.update(chunk)
+        return PackedTar(compression, file.tell(), Digest.sha256(hasher))
 
 
 def _stoppable(chunks: Iterable[bytes], reach: Reach) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """What targets take from outside: images pulled or imported, files fetched and unpacked."""
 
 import os
+from typing import TYPE_CHECKING
 
 from artificer import limits
 from artificer.builder.actions.image import kept
@@ -10,17 +11,19 @@ from artificer.builder.targets import Fetch, Imported, Pull, Source, Unpacked
 from artificer.builder.task import Task, WrongInput
 from artificer.errors import ArtificerError
 from artificer.events import BaseResolved, Unpinned
-from artificer.images.inflate import inflated, magic_of
+from artificer.images.inflate import packed_tar
 from artificer.images.load import images_in
 from artificer.images.place import image_for, index_at, whole
 from artificer.layers.encode import GZIP, ZSTD
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
-from artificer.oci.digest import Digest, hasher_of
 from artificer.oci.document import dump, parse
 from artificer.oci.image import Image, Index, Origin, Stored
 from artificer.sources.archive import unpack_archive
 from artificer.sources.url import fetch, wanted
+
+if TYPE_CHECKING:
+    from artificer.oci.digest import Digest
 
 _CHUNK = 1 << 18
 
@@ -133,15 +136,8 @@ def _described(target: Imported, task: Task) -> bytes | None:
 
 
 def _layer(path: str, file: File, diff_id: str, task: Task) -> Descriptor:
-    with open(path, "rb") as opened:
-        kind = magic_of(opened.read(512))
-        opened.seek(0)
-        hasher = hasher_of("sha256")
-        for chunk in inflated(iter(lambda: opened.read(_CHUNK), b"")):
-            task.reach.stop.check()
-            hasher.update(chunk)
-        size = opened.tell()
-    if f"sha256:{hasher.hexdigest()}" != diff_id:
+    kind, size, found = packed_tar(path, task.reach)
+    if str(found) != diff_id:
         raise MovedBase(
             f"{file.short} is not the layer {diff_id} that the config names",
             hint="layers are given in the order of the config",

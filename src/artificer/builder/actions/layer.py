@@ -18,14 +18,14 @@ from artificer.builder.targets import Archive, Content, LayerTarget, TarLayers
 from artificer.builder.task import Task, WrongInput
 from artificer.builder.work import Work
 from artificer.errors import ArtificerError
-from artificer.images.inflate import inflated, magic_of
+from artificer.images.inflate import packed_tar
 from artificer.layers.encode import encoder
 from artificer.layers.entry import Entry
 from artificer.layers.place import needs_index
 from artificer.layers.write import HELD, write_layer
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
-from artificer.oci.digest import Digest, hasher_of
+from artificer.oci.digest import Digest
 from artificer.oci.document import parse
 from artificer.oci.image import Blob, Image, Layer, Stored
 
@@ -166,14 +166,7 @@ def _tar_layer(file: File, task: Task) -> Layer:
         with open(file.path, "rb") as opened:
             store.put_chunks(iter(lambda: opened.read(_CHUNK), b""), file.digest)
     path = store.blob_path(file.digest)
-    with open(path, "rb") as opened:
-        compression = magic_of(opened.read(512))
-        opened.seek(0)
-        hasher = hasher_of("sha256")
-        for chunk in inflated(iter(lambda: opened.read(_CHUNK), b"")):
-            task.reach.stop.check()
-            hasher.update(chunk)
-        size = opened.tell()
+    compression, size, diff_id = packed_tar(path, task.reach)
     if compression not in {"gzip", "zstd", "none"}:
         raise WrongInput(
             f"{file.short} is compressed with {compression}, which no registry takes",
@@ -181,7 +174,7 @@ def _tar_layer(file: File, task: Task) -> Layer:
         )
     media_type = media.OCI_LAYER if compression == "none" else f"{media.OCI_LAYER}+{compression}"
     descriptor = Descriptor.make(media_type, file.digest, size)
-    return Layer(Blob(descriptor, Stored(path)), Digest.sha256(hasher))
+    return Layer(Blob(descriptor, Stored(path)), diff_id)
 
 
 def _archived(entries: list[Entry], compression: str, task: Task) -> Digest:
