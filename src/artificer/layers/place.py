@@ -90,7 +90,7 @@ def _with_parents(entries: Sequence[Entry], tree: Tree | None, mtime: int) -> li
         path = entry.path
         if path[: max(path.rfind("/"), 0)] not in done:
             mark = is_whiteout(path)
-            for parent in _missing(path, done):
+            for parent in missing_parents(path, done):
                 directory = named.get(parent) or _of_base(parent, tree)
                 if directory is None and mark:
                     continue  # There is nothing to delete, so nothing to make.
@@ -112,7 +112,7 @@ def _of_base(path: str, tree: Tree | None) -> Entry | None:
     )
 
 
-def _missing(path: str, done: set[str]) -> list[str]:
+def missing_parents(path: str, done: set[str]) -> list[str]:
     """Return the parents of *path* that are not in *done*, the topmost first."""
     missing: list[str] = []
     parent = path[: max(path.rfind("/"), 0)]

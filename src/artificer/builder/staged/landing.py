@@ -10,6 +10,7 @@ from artificer.errors import ArtificerError
 from artificer.layers.entry import DIRECTORY, SYMLINK, Entry
 from artificer.layers.index import File
 from artificer.layers.merge import TooLarge, check_path
+from artificer.layers.place import missing_parents
 from artificer.layers.tree import Tree
 
 Owner = tuple[int, int]
@@ -64,7 +65,7 @@ def with_parents(entries: Sequence[Entry], tree: Tree, owner: Owner, mtime: int)
     done = {""}
     out: list[Entry] = []
     for entry in entries:
-        for parent in _missing(entry.path, done):
+        for parent in missing_parents(entry.path, done):
             done.add(parent)
             if parent not in named:
                 out.append(_parent(parent, tree, owner, mtime))
@@ -181,13 +182,3 @@ def _parent(path: str, tree: Tree, owner: Owner, mtime: int) -> Entry:
         raise NoRoom(f"/{path} is not a directory, but something is to be put below it")
     own = (there.mode, there.uid, there.gid)
     return Entry(path, DIRECTORY, *own, 0, there.mtime, "", None, there.xattrs)
-
-
-def _missing(path: str, done: set[str]) -> list[str]:
-    """Return the parents of *path* that are not in *done*, the topmost first."""
-    missing: list[str] = []
-    parent = path[: max(path.rfind("/"), 0)]
-    while parent not in done:
-        missing.append(parent)
-        parent = parent[: max(parent.rfind("/"), 0)]
-    return missing[::-1]
