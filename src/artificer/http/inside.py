@@ -5,8 +5,8 @@ import re
 
 from artificer.http.request import Authority
 
-# What the C library reads as an address ("127.1", "0x7f000001", "2130706433"), no standard does.
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+"""What the C library reads as an address ("127.1", "0x7f000001"), though no standard does."""
 # Where clouds keep credentials for their machines, as far as that is no link-local address.
 _METADATA = frozenset(
     (
@@ -32,22 +32,8 @@ def may_send(here: Authority, there: Authority) -> bool:
     return _is_loopback(here.host) and _is_loopback(there.host)
 
 
-def _is_hidden(host: str) -> bool:
-    name = host.rstrip(".")
-    address = _address(name)
-    if address is None:
-        last = name.rpartition(".")[2]
-        return name in _METADATA or last == "localhost" or bool(_NUMBER.fullmatch(last))
-    special = address.is_loopback or address.is_link_local or address.is_unspecified
-    return special or address.is_multicast or str(address) in _METADATA
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that *host* is, as IPv4 where it is one in the clothes of IPv6."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -55,3 +41,18 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     if isinstance(address, ipaddress.IPv6Address):
         return address.ipv4_mapped or address
     return address
+
+
+def _is_hidden(host: str) -> bool:
+    name = host.rstrip(".")
+    address = address_of(name)
+    if address is None:
+        last = name.rpartition(".")[2]
+        return name in _METADATA or last == "localhost" or bool(NUMBER.fullmatch(last))
+    special = address.is_loopback or address.is_link_local or address.is_unspecified
+    return special or address.is_multicast or str(address) in _METADATA
+
+
+def _is_loopback(host: str) -> bool:
+    address = address_of(host)
+    return host == "localhost" if address is None else address.is_loopback

@@ -1,18 +1,17 @@
 """What a registry asks for with its 401 (RFC 9110, section 11.6.1), and whom it sends us to."""
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from artificer.errors import Unauthorized
+from artificer.http.inside import NUMBER, address_of
 from artificer.http.request import Authority, InvalidUrl, authority
 
 _SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)")
 _PARAMETER = re.compile(r'[\s,]*([\w!#$%&*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _ESCAPE = re.compile(r"\\(.)")
-_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
 class UntrustedRealm(Unauthorized):
@@ -85,7 +84,7 @@ def _both_loopback(one: Authority, other: Authority) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    address = _address(host)
+    address = address_of(host)
     return address.is_loopback if address is not None else _last_part(host) == "localhost"
 
 
@@ -94,21 +93,10 @@ def _last_part(host: str) -> str:
 
 
 def _is_inside(host: str) -> bool:
-    address = _address(host)
+    address = address_of(host)
     if address is None:
-        # What the C library reads as an address ("127.1", "0x7f000001") though no standard does.
-        return _is_loopback(host) or bool(_NUMBER.fullmatch(_last_part(host)))
+        return _is_loopback(host) or bool(NUMBER.fullmatch(_last_part(host)))
     return not address.is_global
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or address
-    return address
 
 
 def _untrusted(registry: Authority, why: str) -> UntrustedRealm:
