@@ -1,8 +1,7 @@
 """The grammar that all commands share: the parser, its help pages, the options of many."""
 
 import argparse
-from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from artificer.errors import Misused
 
@@ -90,143 +89,109 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+class Group:
+    """Options that stand together on a help page. Names of one are a text: ``-f --files``."""
+
+    def __init__(self, parser: argparse.ArgumentParser, title: str) -> None:
+        self.add = parser.add_argument_group(title).add_argument
+
+    def one(self, names: str, value: str, meaning: str, **more: Any) -> None:
+        """Add an option with a value, which may be given once."""
+        self.add(*names.split(), metavar=value, action=Once, help=meaning, **more)
+
+    def many(self, names: str, value: str, meaning: str) -> None:
+        """Add an option with a value, which may be given again."""
+        self.add(*names.split(), metavar=value, action="append", default=[], help=meaning)
+
+    def several(self, names: str, value: str, meaning: str) -> None:
+        """Add an option with values up to the next option, which may be given again."""
+        self.add(
+            *names.split(), metavar=value, action="extend", nargs="+", default=[], help=meaning
+        )
+
+    def choice(self, names: str, values: tuple[str, ...], meaning: str, **more: Any) -> None:
+        """Add an option with one of *values*, which may be given once."""
+        self.add(*names.split(), choices=values, action=Once, help=meaning, **more)
+
+    def switch(self, names: str, meaning: str, **more: Any) -> None:
+        """Add an option without a value."""
+        self.add(*names.split(), action="store_true", help=meaning, **more)
+
+
 def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = True) -> None:
     """Add what decides how images are looked up, and how registries are reached.
 
     A command that writes nothing has no *targets*, and so no credentials for them.
     """
-    add = parser.add_argument_group("registries").add_argument
-    add(
+    group = Group(parser, "registries")
+    group.choice(
         "--pull",
-        choices=("always", "missing", "never"),
+        ("always", "missing", "never"),
+        "when a tag is looked up anew (always)",
         default="always",
-        action=Once,
-        help="when a tag is looked up anew (always)",
     )
-    add("--offline", action="store_true", help="use the store alone, and never the network")
+    group.switch("--offline", "use the store alone, and never the network")
     if targets:
-        add("--dest-creds", metavar="USER:PASSWORD", action=Once, help="for the target's registry")
+        group.one("--dest-creds", "USER:PASSWORD", "for the target's registry")
     else:
         parser.set_defaults(dest_creds=None)
-    _access(add)
+    _access(group)
 
 
-def add_access_options(
-    parser: argparse.ArgumentParser, add: Callable[..., object] | None = None
-) -> None:
-    """Add what decides how registries are reached, and as whom, to the group of *add*, if any."""
+def add_access_options(parser: argparse.ArgumentParser, group: "Group | None" = None) -> None:
+    """Add what decides how registries are reached, and as whom, to *group*, if any."""
     parser.set_defaults(dest_creds=None)
-    _access(add or parser.add_argument_group("registries").add_argument)
+    _access(group or Group(parser, "registries"))
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add whom to trust, and for how long to wait."""
-    _connections(parser.add_argument_group("registries").add_argument)
+    _connections(Group(parser, "registries"))
 
 
-def _access(add: Callable[..., object]) -> None:
-    add(
-        "--creds",
-        metavar="USER:PASSWORD",
-        action=Once,
-        help="for every registry; a password here is seen by `ps`",
-    )
-    add("--username", metavar="USER", action=Once, help="with --password-stdin")
-    add("--password-stdin", action="store_true", help="read the password from standard input")
-    add(
-        "--authfile",
-        metavar="FILE",
-        action=Once,
-        help="the only file that credentials are read from",
-    )
-    add(
-        "--registry-mirror",
-        metavar="HOST=MIRROR",
-        action="append",
-        default=[],
-        help="read from a mirror first",
-    )
-    _connections(add)
+def _access(group: Group) -> None:
+    group.one("--creds", "USER:PASSWORD", "for every registry; a password here is seen by `ps`")
+    group.one("--username", "USER", "with --password-stdin")
+    group.switch("--password-stdin", "read the password from standard input")
+    group.one("--authfile", "FILE", "the only file that credentials are read from")
+    group.many("--registry-mirror", "HOST=MIRROR", "read from a mirror first")
+    _connections(group)
 
 
-def add_archive_options(add: Callable[..., object], usual: str = "") -> None:
+def add_archive_options(group: Group, usual: str = "") -> None:
     """Add where packages come from; *usual* are the archives of who names none."""
     default = f" ({usual})" if usual else ""
-    add(
-        "--archive",
-        metavar="LINE",
-        action="append",
-        default=[],
-        help=f"`[OPTION=VALUE…] URL SUITE COMPONENT…`, as in sources.list{default}",
+    group.many(
+        "--archive", "LINE", f"`[OPTION=VALUE…] URL SUITE COMPONENT…`, as in sources.list{default}"
     )
-    add(
-        "--sources",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a sources.list or .sources file",
-    )
-    add(
-        "--keyring",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="keys of archives that do not say `signed-by`",
-    )
-    add("--snapshot", metavar="TIME", action=Once, help="archives as of 20260101T000000Z")
-    add(
-        "--preferences",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="priorities of versions, as apt_preferences(5)",
-    )
-    add(
-        "--pin",
-        metavar="PIN",
-        action="append",
-        default=[],
-        help="`PACKAGE PRIORITY PATTERN`: 'nginx 990 release n=bookworm'",
-    )
-    add_archive_access(add)
+    group.many("--sources", "FILE", "a sources.list or .sources file")
+    group.many("--keyring", "FILE", "keys of archives that do not say `signed-by`")
+    group.one("--snapshot", "TIME", "archives as of 20260101T000000Z")
+    group.many("--preferences", "FILE", "priorities of versions, as apt_preferences(5)")
+    group.many("--pin", "PIN", "`PACKAGE PRIORITY PATTERN`: 'nginx 990 release n=bookworm'")
+    add_archive_access(group)
 
 
-def add_archive_access(add: Callable[..., object]) -> None:
+def add_archive_access(group: Group) -> None:
     """Add where archives of packages are reached, and as whom."""
-    add(
+    group.many(
         "--archive-mirror",
-        metavar="FROM=TO",
-        action="append",
-        default=[],
-        help="ask TO first for what is below FROM, an archive's host or address",
+        "FROM=TO",
+        "ask TO first for what is below FROM, an archive's host or address",
     )
-    add(
+    group.one(
         "--archive-auth",
-        metavar="FILE",
-        action=Once,
-        help="the only file that logins of archives are read from (apt_auth.conf)",
+        "FILE",
+        "the only file that logins of archives are read from (apt_auth.conf)",
     )
 
 
-def _connections(add: Callable[..., object]) -> None:
-    add("--cacert", metavar="FILE", action="append", default=[], help="trust this authority, too")
-    add("--client-cert", metavar="FILE", action=Once, help="certificate to show to registries")
-    add("--client-key", metavar="FILE", action=Once, help="its key")
-    add(
-        "--insecure-registry",
-        metavar="HOST",
-        action="append",
-        default=[],
-        help="allow plain http and unverified TLS",
-    )
-    add(
-        "--timeout",
-        metavar="SECONDS",
-        type=_seconds,
-        default=60.0,
-        action=Once,
-        help="without any progress (60)",
-    )
+def _connections(group: Group) -> None:
+    group.many("--cacert", "FILE", "trust this authority, too")
+    group.one("--client-cert", "FILE", "certificate to show to registries")
+    group.one("--client-key", "FILE", "its key")
+    group.many("--insecure-registry", "HOST", "allow plain http and unverified TLS")
+    group.one("--timeout", "SECONDS", "without any progress (60)", type=_seconds, default=60.0)
 
 
 def _seconds(text: str) -> float:
@@ -241,23 +206,19 @@ def _seconds(text: str) -> float:
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command knows that has to do with images."""
-    add = parser.add_argument_group("general").add_argument
-    add("--store", metavar="DIR", action=Once, help="local store (ARTIFICER_STORE)")
-    _display(add)
+    group = Group(parser, "general")
+    group.one("--store", "DIR", "local store (ARTIFICER_STORE)")
+    _display(group)
 
 
 def add_display_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command knows."""
-    _display(parser.add_argument_group("general").add_argument)
+    _display(Group(parser, "general"))
 
 
-def _display(add: Callable[..., object]) -> None:
-    add(
-        "--progress",
-        choices=("auto", "plain", "json", "quiet"),
-        default="auto",
-        action=Once,
-        help="how progress is shown",
+def _display(group: Group) -> None:
+    group.choice(
+        "--progress", ("auto", "plain", "json", "quiet"), "how progress is shown", default="auto"
     )
-    add("-q", "--quiet", action="store_true", help="show errors and warnings only")
-    add("-h", "--help", action="store_true", help="show this help")
+    group.switch("-q --quiet", "show errors and warnings only")
+    group.switch("-h --help", "show this help")

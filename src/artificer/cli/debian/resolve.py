@@ -8,6 +8,7 @@ from artificer.cli.command import add_format, bare_parser
 from artificer.cli.debian.access import open_web
 from artificer.cli.debian.words import archives_given, is_file, pins_given
 from artificer.cli.grammar import (
+    Group,
     Parser,
     add_archive_options,
     add_common_options,
@@ -37,26 +38,18 @@ def resolve_parser() -> Parser:
         "packages resolve", "[--archive LINE | --sources FILE] PACKAGE... [options]", _ABOUT
     )
     parser.add_argument("package", metavar="PACKAGE", nargs="*", help="what is asked for")
-    add = parser.add_argument_group("packages").add_argument
-    add(
+    group = Group(parser, "packages")
+    group.many(
         "--architecture",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="as Debian calls it (amd64); a further one is for NAME:ARCHITECTURE",
+        "NAME",
+        "as Debian calls it (amd64); a further one is for NAME:ARCHITECTURE",
     )
-    add("--recommends", action="store_true", help="take what packages recommend, too")
-    add(
-        "--exclude",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a package that must not come in",
-    )
+    group.switch("--recommends", "take what packages recommend, too")
+    group.many("--exclude", "NAME", "a package that must not come in")
     add_format(parser)
-    add = parser.add_argument_group("archives").add_argument
-    add_archive_options(add)
-    add("--offline", action="store_true", help="use the lists of the store as they are")
+    group = Group(parser, "archives")
+    add_archive_options(group)
+    group.switch("--offline", "use the lists of the store as they are")
     add_connection_options(parser)
     add_common_options(parser)
     unasked = Parser(add_help=False)

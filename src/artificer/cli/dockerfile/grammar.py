@@ -1,12 +1,12 @@
 """The words of a Dockerfile build: docker's, buildx's and buildah's that have a meaning here."""
 
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from artificer.cli.command import bare_parser
 from artificer.cli.dockerfile.refused import REFUSED, Refusal
-from artificer.cli.grammar import RUNGS, Once, Parser, add_access_options
+from artificer.cli.grammar import RUNGS, Group, Parser, add_access_options
 from artificer.errors import Misused
 
 _ABOUT = """\
@@ -22,7 +22,6 @@ PROGRESS = ("auto", "plain", "json", "quiet", "tty", "rawjson", "none")
 """Kinds of progress: ours, and docker's names for them."""
 _TRUE = frozenset({"1", "t", "true"})
 _FALSE = frozenset({"0", "f", "false"})
-Add = Callable[..., object]
 
 
 class _Refuse(Action):
@@ -48,17 +47,17 @@ class _Refuse(Action):
 def dockerfile_parser() -> Parser:
     """The parser of a Dockerfile build's words; see `plain_words`."""
     parser = bare_parser("build", "CONTEXT [-f DOCKERFILE] [-t NAME…] [options]", _ABOUT)
-    inputs = parser.add_argument_group("the Dockerfile").add_argument
-    inputs("context", nargs="?", metavar="CONTEXT", help="what COPY and ADD read")
+    inputs = Group(parser, "the Dockerfile")
+    inputs.add("context", nargs="?", metavar="CONTEXT", help="what COPY and ADD read")
     _inputs(inputs)
-    _runs(parser.add_argument_group("commands that are run").add_argument)
-    _image(parser.add_argument_group("the image").add_argument)
-    _outputs(parser.add_argument_group("where it goes").add_argument)
-    _cache(parser.add_argument_group("what is known already").add_argument)
-    registries = parser.add_argument_group("registries").add_argument
+    _runs(Group(parser, "commands that are run"))
+    _image(Group(parser, "the image"))
+    _outputs(Group(parser, "where it goes"))
+    _cache(Group(parser, "what is known already"))
+    registries = Group(parser, "registries")
     _lookup(registries)
     add_access_options(parser, registries)
-    _display(parser.add_argument_group("general").add_argument)
+    _display(Group(parser, "general"))
     parser.set_defaults(git_authorization="", kaniko=False)
     for name, refusal in REFUSED.items():
         parser.add_argument(
@@ -131,171 +130,122 @@ def valued_of(parser: Parser) -> frozenset[str]:
     )
 
 
-def _many(add: Add, *names: str, metavar: str, meaning: str) -> None:
-    add(*names, metavar=metavar, action="append", default=[], help=meaning)
-
-
-def _one(add: Add, *names: str, metavar: str, meaning: str) -> None:
-    add(*names, metavar=metavar, action=Once, help=meaning)
-
-
-def _inputs(add: Add) -> None:
-    _one(
-        add, "-f", "--file", metavar="FILE", meaning="where it is (CONTEXT/Dockerfile); `-`: stdin"
+def _inputs(group: Group) -> None:
+    group.one("-f --file", "FILE", "where it is (CONTEXT/Dockerfile); `-`: stdin")
+    group.many(
+        "--build-arg", "NAME[=VALUE]", "value of an ARG; without one, that of the environment"
     )
-    _many(
-        add,
-        "--build-arg",
-        metavar="NAME[=VALUE]",
-        meaning="value of an ARG; without one, that of the environment",
-    )
-    _many(add, "--build-arg-file", metavar="FILE", meaning="read NAME=VALUE lines")
-    _many(
-        add,
+    group.many("--build-arg-file", "FILE", "read NAME=VALUE lines")
+    group.many(
         "--build-context",
-        metavar="NAME=PLACE",
-        meaning="what NAME stands for in FROM and --from: a directory, an archive, "
+        "NAME=PLACE",
+        "what NAME stands for in FROM and --from: a directory, an archive, "
         "docker-image://REF, oci-layout://DIR, a URL",
     )
-    _one(add, "--target", metavar="STAGE", meaning="stage to build, by name or number (the last)")
-    _one(
-        add,
-        "--ignorefile",
-        metavar="FILE",
-        meaning="instead of FILE.dockerignore and CONTEXT/.dockerignore",
-    )
-    _one(add, "--context-sub-path", metavar="DIR", meaning="directory of CONTEXT to use instead")
-    add("--check", action="store_true", help="check the Dockerfile, and build nothing")
-    _one(
-        add,
-        "--call",
-        metavar="METHOD",
-        meaning="build, check, outline or targets; with `,format=json` for programs",
+    group.one("--target", "STAGE", "stage to build, by name or number (the last)")
+    group.one("--ignorefile", "FILE", "instead of FILE.dockerignore and CONTEXT/.dockerignore")
+    group.one("--context-sub-path", "DIR", "directory of CONTEXT to use instead")
+    group.switch("--check", "check the Dockerfile, and build nothing")
+    group.one(
+        "--call", "METHOD", "build, check, outline or targets; with `,format=json` for programs"
     )
 
 
-def _runs(add: Add) -> None:
-    _many(
-        add,
-        "--secret",
-        metavar="id=ID[,src=FILE|,env=NAME]",
-        meaning="what RUN --mount=type=secret gives a command",
+def _runs(group: Group) -> None:
+    group.many(
+        "--secret", "id=ID[,src=FILE|,env=NAME]", "what RUN --mount=type=secret gives a command"
     )
-    _many(
-        add,
-        "--ssh",
-        metavar="default|ID[=SOCKET]",
-        meaning="agent for RUN --mount=type=ssh (SSH_AUTH_SOCK)",
-    )
-    _many(add, "--add-host", metavar="HOST:IP", meaning="line of /etc/hosts")
-    add(
-        "--network",
-        choices=("default", "none", "host"),
-        action=Once,
-        help="of RUN without one of its own",
-    )
+    group.many("--ssh", "default|ID[=SOCKET]", "agent for RUN --mount=type=ssh (SSH_AUTH_SOCK)")
+    group.many("--add-host", "HOST:IP", "line of /etc/hosts")
+    group.choice("--network", ("default", "none", "host"), "of RUN without one of its own")
     way = "way to run commands (`artificer doctor run`)"
-    add("--rung", choices=RUNGS, metavar="WAY", action=Once, help=way)
-    add(
-        "--allow-lost-owners",
-        action="store_true",
-        help="run commands also where owners of files cannot be kept",
-    )
-    add(
-        "--preserve-mtime",
-        action="store_true",
-        help="keep the times of files that commands write",
-    )
+    group.one("--rung", "WAY", way, choices=RUNGS)
+    group.switch("--allow-lost-owners", "run commands also where owners of files cannot be kept")
+    group.switch("--preserve-mtime", "keep the times of files that commands write")
 
 
-def _image(add: Add) -> None:
-    _many(add, "--platform", metavar="OS/ARCH", meaning="several make an index")
-    _many(add, "--label", metavar="KEY=VALUE", meaning="add a label")
-    _many(
-        add,
+def _image(group: Group) -> None:
+    group.many("--platform", "OS/ARCH", "several make an index")
+    group.many("--label", "KEY=VALUE", "add a label")
+    group.many(
         "--annotation",
-        metavar="[SCOPE:]KEY=VALUE",
-        meaning="scope: manifest, index, manifest-descriptor, index-descriptor",
+        "[SCOPE:]KEY=VALUE",
+        "scope: manifest, index, manifest-descriptor, index-descriptor",
     )
-    add("--format", choices=("docker", "oci"), action=Once, help="(the base's; oci of scratch)")
-    add("--compression", choices=("gzip", "zstd"), action=Once, help="of new layers (gzip)")
-    add("--compression-level", metavar="N", type=int, action=Once, help="default: 1, the fastest")
-    _one(
-        add,
-        "--source-date-epoch",
-        "--timestamp",
-        metavar="SECONDS",
-        meaning="when all is said to have happened (SOURCE_DATE_EPOCH, 0)",
+    group.choice("--format", ("docker", "oci"), "(the base's; oci of scratch)")
+    group.choice("--compression", ("gzip", "zstd"), "of new layers (gzip)")
+    group.one("--compression-level", "N", "default: 1, the fastest", type=int)
+    group.one(
+        "--source-date-epoch --timestamp",
+        "SECONDS",
+        "when all is said to have happened (SOURCE_DATE_EPOCH, 0)",
     )
 
 
-def _outputs(add: Add) -> None:
-    _many(
-        add,
-        "-t",
-        "--tag",
-        metavar="NAME",
-        meaning="name in the store, or a place with its transport; several are possible",
+def _outputs(group: Group) -> None:
+    group.many(
+        "-t --tag",
+        "NAME",
+        "name in the store, or a place with its transport; several are possible",
     )
-    add("--push", action="store_true", help="send it to the registries that -t names")
-    add("--load", action="store_true", help="load it into docker, podman or nerdctl")
-    _many(
-        add,
-        "-o",
-        "--output",
-        metavar="DIR|type=TYPE[,dest=…]",
-        meaning="files of the last stage to a directory; types: local, tar, oci, docker, image, "
+    group.switch("--push", "send it to the registries that -t names")
+    group.switch("--load", "load it into docker, podman or nerdctl")
+    group.many(
+        "-o --output",
+        "DIR|type=TYPE[,dest=…]",
+        "files of the last stage to a directory; types: local, tar, oci, docker, image, "
         "registry, cacheonly",
     )
-    _one(add, "--digest-file", metavar="FILE", meaning="write the image's digest")
-    _one(add, "--iidfile", metavar="FILE", meaning="write the image ID (its config's digest)")
-    _one(add, "--metadata-file", metavar="FILE", meaning="write what was built, as JSON")
-    _one(add, "--image-refs", metavar="FILE", meaning="write every reference by digest")
-    _one(add, "--dotenv", metavar="FILE", meaning="write IMAGE_URL=… lines, as for GitLab")
-    _one(add, "--results-dir", metavar="DIR", meaning="write DIR/IMAGE_URL …, as for Tekton")
+    group.one("--digest-file", "FILE", "write the image's digest")
+    group.one("--iidfile", "FILE", "write the image ID (its config's digest)")
+    group.one("--metadata-file", "FILE", "write what was built, as JSON")
+    group.one("--image-refs", "FILE", "write every reference by digest")
+    group.one("--dotenv", "FILE", "write IMAGE_URL=… lines, as for GitLab")
+    group.one("--results-dir", "DIR", "write DIR/IMAGE_URL …, as for Tekton")
 
 
-def _cache(add: Add) -> None:
-    add("--no-cache", action="store_true", help="make every layer anew")
-    _many(add, "--no-cache-filter", metavar="STAGE", meaning="make those of a stage anew")
-    add("--explain", action="store_true", help="say what changed of each step that is made anew")
-    _one(add, "--cache-repo", metavar="REPO", meaning="share layers through a repository")
-    add("--cache-readonly", action="store_true", help="take from the cache repository only")
-    _many(
-        add,
+def _cache(group: Group) -> None:
+    group.switch("--no-cache", "make every layer anew")
+    group.many("--no-cache-filter", "STAGE", "make those of a stage anew")
+    group.switch("--explain", "say what changed of each step that is made anew")
+    group.one("--cache-repo", "REPO", "share layers through a repository")
+    group.switch("--cache-readonly", "take from the cache repository only")
+    group.many(
         "--cache-from",
-        metavar="REPO|type=TYPE[,…]",
-        meaning="take layers from: registry (ref=REPO), local (src=DIR), inline",
+        "REPO|type=TYPE[,…]",
+        "take layers from: registry (ref=REPO), local (src=DIR), inline",
     )
-    _many(
-        add,
+    group.many(
         "--cache-to",
-        metavar="REPO|type=TYPE[,…]",
-        meaning="leave layers at: registry (ref=REPO), local (dest=DIR), inline",
+        "REPO|type=TYPE[,…]",
+        "leave layers at: registry (ref=REPO), local (dest=DIR), inline",
     )
-    add("--locked", action="store_true", help="use only what artificer.lock pins")
-    add("-j", "--jobs", metavar="N", default="auto", help="stages built at once (processors)")
-    _one(
-        add,
+    group.switch("--locked", "use only what artificer.lock pins")
+    group.add(
+        "-j", "--jobs", metavar="N", default="auto", help="stages built at once (processors)"
+    )
+    group.one(
         "--store-limit",
-        metavar="SIZE",
-        meaning="prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
+        "SIZE",
+        "prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
     )
 
 
-def _lookup(add: Add) -> None:
-    add(
+def _lookup(group: Group) -> None:
+    group.add(
         "--pull",
         choices=("always", "missing", "never", "newer"),
         default="always",
         metavar="WHEN",
         help="when a tag is looked up anew: always, missing, never (always)",
     )
-    add("--offline", action="store_true", help="use the store alone, and never the network")
+    group.switch("--offline", "use the store alone, and never the network")
 
 
-def _display(add: Add) -> None:
-    add("--store", metavar="DIR", action=Once, help="local store (ARTIFICER_STORE)")
-    add("--progress", choices=PROGRESS, default="auto", metavar="KIND", help="auto, plain, json …")
-    add("-q", "--quiet", action="store_true", help="show errors and warnings only")
-    add("-h", "--help", action="store_true", help="show this help")
+def _display(group: Group) -> None:
+    group.one("--store", "DIR", "local store (ARTIFICER_STORE)")
+    group.add(
+        "--progress", choices=PROGRESS, default="auto", metavar="KIND", help="auto, plain, json …"
+    )
+    group.switch("-q --quiet", "show errors and warnings only")
+    group.switch("-h --help", "show this help")

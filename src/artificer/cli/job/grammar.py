@@ -2,10 +2,10 @@
 
 import os
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from artificer.cli.command import bare_parser
-from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
+from artificer.cli.grammar import Group, Parser, add_access_options, add_common_options
 from artificer.cli.words import age, pair
 from artificer.errors import Misused
 from artificer.kubernetes.job import (
@@ -34,19 +34,18 @@ _KINDS: Mapping[str, str] = {
     "memory": "the same in memory",
     "image": "an image's files, read-only (Kubernetes 1.36)",
 }
-Add = Callable[..., object]
 
 
 def job_parser(name: str, about: str) -> Parser:
     """The parser of a command that makes a Job, with all that is about the Job."""
     parser = bare_parser(f"job {name}", USAGE, about)
     parser.add_argument("labels", nargs="*", metavar="LABEL")
-    _source(parser.add_argument_group("source").add_argument)
-    _pod(parser.add_argument_group("pods").add_argument)
-    _access(parser.add_argument_group("registries and secrets in the pods").add_argument)
-    _job(parser.add_argument_group("the job").add_argument)
-    _resources(parser.add_argument_group("resources").add_argument)
-    _placement(parser.add_argument_group("nodes").add_argument)
+    _source(Group(parser, "source"))
+    _pod(Group(parser, "pods"))
+    _access(Group(parser, "registries and secrets in the pods"))
+    _job(Group(parser, "the job"))
+    _resources(Group(parser, "resources"))
+    _placement(Group(parser, "nodes"))
     add_access_options(parser)
     add_common_options(parser)
     parser.set_defaults(pull="always", offline=False)
@@ -61,139 +60,74 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:at]), list(words[at + 1 :])
 
 
-def _source(add: Add) -> None:
-    add(
-        "--git",
-        metavar="URL[#REV[:DIR]]",
-        action=Once,
-        help="clone this; the build starts in DIR",
-    )
-    add("--git-secret", metavar="SECRET", action=Once, help="with which git logs in")
-    add(
+def _source(group: Group) -> None:
+    group.one("--git", "URL[#REV[:DIR]]", "clone this; the build starts in DIR")
+    group.one("--git-secret", "SECRET", "with which git logs in")
+    group.one(
         "--context",
-        metavar="DIR",
-        action=Once,
-        help="pack this directory into the cache repository; or what `source pack` printed",
+        "DIR",
+        "pack this directory into the cache repository; or what `source pack` printed",
     )
-    add(
+    group.one(
         "--workspace",
-        metavar="[CLAIM[/DIR]:]PATH",
-        action=Once,
-        help="the files are there: in a PersistentVolumeClaim (`:rw` behind: writable), or in "
+        "[CLAIM[/DIR]:]PATH",
+        "the files are there: in a PersistentVolumeClaim (`:rw` behind: writable), or in "
         "the builder image",
     )
 
 
-def _pod(add: Add) -> None:
-    add(
-        "--image",
-        metavar="IMAGE",
-        action=Once,
-        help=f"the builder image ({IMAGE_VARIABLE}); a digest is the same for ever",
+def _pod(group: Group) -> None:
+    group.one(
+        "--image", "IMAGE", f"the builder image ({IMAGE_VARIABLE}); a digest is the same for ever"
     )
-    add("--service-account", metavar="NAME", action=Once, help="on which cloud identities hang")
-    add(
+    group.one("--service-account", "NAME", "on which cloud identities hang")
+    group.choice(
         "--commands",
-        choices=("none", "chroot", "namespaces"),
+        ("none", "chroot", "namespaces"),
+        "what pods are allowed, for targets that run commands (none)",
         default="none",
-        action=Once,
-        help="what pods are allowed, for targets that run commands (none)",
     )
-    add(
-        "--user", metavar="UID", action=Once, default="1000", help="or `any`: the cluster's (1000)"
-    )
-    add("--group", metavar="GID", action=Once, help="(the user's)")
-    add(
-        "--host-users",
-        action="store_true",
-        help="no user namespace of the pod's own: before Kubernetes 1.33",
-    )
-    add("--env", metavar="NAME=VALUE", action="append", default=[], help="set a variable")
-    add(
-        "--env-secret",
-        metavar="NAME=SECRET:KEY",
-        action="append",
-        default=[],
-        help="take it from a Secret",
-    )
-    add(
-        "--env-from-secret",
-        metavar="SECRET",
-        action="append",
-        default=[],
-        help="take all variables of a Secret",
-    )
-    add(
-        "--mount",
-        metavar="KIND:NAME:PATH[:ro]",
-        action="append",
-        default=[],
-        help=f"one more volume; KIND: {', '.join(_KINDS)}",
-    )
+    group.one("--user", "UID", "or `any`: the cluster's (1000)", default="1000")
+    group.one("--group", "GID", "(the user's)")
+    group.switch("--host-users", "no user namespace of the pod's own: before Kubernetes 1.33")
+    group.many("--env", "NAME=VALUE", "set a variable")
+    group.many("--env-secret", "NAME=SECRET:KEY", "take it from a Secret")
+    group.many("--env-from-secret", "SECRET", "take all variables of a Secret")
+    group.many("--mount", "KIND:NAME:PATH[:ro]", f"one more volume; KIND: {', '.join(_KINDS)}")
 
 
-def _access(add: Add) -> None:
-    add(
-        "--registry-secret",
-        metavar="SECRET",
-        action=Once,
-        help="of `artificer job secret`: who the build is",
-    )
-    add(
-        "--pull-secret",
-        metavar="SECRET",
-        action="append",
-        default=[],
-        help="with which nodes pull the builder image",
-    )
-    add(
-        "--token-audience",
-        metavar="AUDIENCE",
-        action=Once,
-        help="give the pod a token of its service account",
-    )
-    add("--cache-repo", metavar="REPO", action=Once, help="share what is made in a repository")
-    add("--cache-readonly", action="store_true", help="take from the cache repository only")
+def _access(group: Group) -> None:
+    group.one("--registry-secret", "SECRET", "of `artificer job secret`: who the build is")
+    group.many("--pull-secret", "SECRET", "with which nodes pull the builder image")
+    group.one("--token-audience", "AUDIENCE", "give the pod a token of its service account")
+    group.one("--cache-repo", "REPO", "share what is made in a repository")
+    group.switch("--cache-readonly", "take from the cache repository only")
 
 
-def _job(add: Add) -> None:
-    add("-n", "--namespace", metavar="NAME", action=Once, help="(the current context's)")
-    add("--name", metavar="NAME", action=Once, help="of the job")
-    add("--generate-name", metavar="PREFIX", action=Once, help="let the server choose the rest")
-    add("--label", metavar="KEY=VALUE", action="append", default=[], help="of job and pods")
-    add("--annotation", metavar="KEY=VALUE", action="append", default=[], help="of job and pods")
-    add(
-        "--parallelism",
-        metavar="N",
-        type=_number,
-        default=10,
-        action=Once,
-        help="pods at once (10)",
+def _job(group: Group) -> None:
+    group.one("-n --namespace", "NAME", "(the current context's)")
+    group.one("--name", "NAME", "of the job")
+    group.one("--generate-name", "PREFIX", "let the server choose the rest")
+    group.many("--label", "KEY=VALUE", "of job and pods")
+    group.many("--annotation", "KEY=VALUE", "of job and pods")
+    group.one("--parallelism", "N", "pods at once (10)", type=_number, default=10)
+    group.one("--retries", "N", "of what may pass (1)", type=_number, default=1)
+    group.one(
+        "--max-failed", "N", "end the job when more targets failed; 0: at the first", type=_number
     )
-    add(
-        "--retries", metavar="N", type=_number, default=1, action=Once, help="of what may pass (1)"
-    )
-    add(
-        "--max-failed",
-        metavar="N",
-        type=_number,
-        action=Once,
-        help="end the job when more targets failed; 0: at the first",
-    )
-    add("--deadline", metavar="TIME", default="1h", action=Once, help="for the whole job (1h)")
-    add(
+    group.one("--deadline", "TIME", "for the whole job (1h)", default="1h")
+    group.one(
         "--keep",
-        metavar="TIME",
+        "TIME",
+        "once it is finished (1h); `forever` for Argo CD and Flux, which would make it anew",
         default="1h",
-        action=Once,
-        help="once it is finished (1h); `forever` for Argo CD and Flux, which would make it anew",
     )
-    add("--grace", metavar="TIME", default="30s", action=Once, help="to end when told to (30s)")
-    add("--queue", metavar="NAME", action=Once, help="of Kueue, which then starts the job")
-    add("--suspend", action="store_true", help="let somebody else start it")
+    group.one("--grace", "TIME", "to end when told to (30s)", default="30s")
+    group.one("--queue", "NAME", "of Kueue, which then starts the job")
+    group.switch("--suspend", "let somebody else start it")
 
 
-def _resources(add: Add) -> None:
+def _resources(group: Group) -> None:
     for name, what in (
         ("cpu", "what is asked for"),
         ("memory", "what is asked for"),
@@ -206,25 +140,18 @@ def _resources(add: Add) -> None:
     ):
         usual: str = getattr(Resources(), name.replace("-", "_"))
         told = f"{what} ({usual})" if usual else what
-        add(f"--{name}", metavar="AMOUNT", default=usual, action=Once, help=told)
+        group.one(f"--{name}", "AMOUNT", told, default=usual)
 
 
-def _placement(add: Add) -> None:
-    add("--node-selector", metavar="KEY=VALUE", action="append", default=[], help="nodes with it")
-    add(
-        "--toleration",
-        metavar="KEY[=VALUE][:EFFECT]",
-        action="append",
-        default=[],
-        help="nodes with this taint, too",
-    )
-    add(
+def _placement(group: Group) -> None:
+    group.many("--node-selector", "KEY=VALUE", "nodes with it")
+    group.many("--toleration", "KEY[=VALUE][:EFFECT]", "nodes with this taint, too")
+    group.switch(
         "--native",
-        action="store_true",
-        help="each platform on nodes of its own (kubernetes.io/arch): RUN needs no emulation",
+        "each platform on nodes of its own (kubernetes.io/arch): RUN needs no emulation",
     )
-    add("--priority-class", metavar="NAME", action=Once, help="who goes first")
-    add("--runtime-class", metavar="NAME", action=Once, help="as gVisor's or Kata's")
+    group.one("--priority-class", "NAME", "who goes first")
+    group.one("--runtime-class", "NAME", "as gVisor's or Kata's")
 
 
 def job_options(args: Namespace, environ: Mapping[str, str]) -> JobOptions:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from artificer.cli.command import bare_parser
 from artificer.cli.grammar import (
     RUNGS,
-    Once,
+    Group,
     Parser,
     add_archive_access,
     add_common_options,
@@ -43,79 +43,50 @@ def spelled(words: Sequence[str]) -> list[str]:
 
 
 def _targets(parser: Parser) -> None:
-    add = parser.add_argument_group("targets").add_argument
-    add(
-        "--platform",
-        metavar="OS/ARCH",
-        action="append",
-        default=[],
-        help="make each target for it; several are possible",
-    )
-    add(
-        "--platforms",
-        metavar="LABEL",
-        action=Once,
-        help="the same, as Bazel names platforms: //:linux_arm64",
-    )
-    add(
-        "--define",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="what $(NAME) stands for, and `define` of config_setting",
-    )
-    add(
+    group = Group(parser, "targets")
+    group.many("--platform", "OS/ARCH", "make each target for it; several are possible")
+    group.one("--platforms", "LABEL", "the same, as Bazel names platforms: //:linux_arm64")
+    group.many("--define", "NAME=VALUE", "what $(NAME) stands for, and `define` of config_setting")
+    group.add(
         "-c",
         "--compilation-mode",
         choices=("fastbuild", "opt", "dbg"),
         default="fastbuild",
         help="how programs are compiled (fastbuild)",
     )
-    add(
-        "--stamp", dest="stamp", action="store_true", help="take the time and the host as they are"
+    group.switch("--stamp", "take the time and the host as they are", dest="stamp")
+    group.add(
+        "--nostamp", dest="stamp", action="store_false", help="the same values always (default)"
     )
-    add("--nostamp", dest="stamp", action="store_false", help="the same values always (default)")
-    add(
-        "--workspace-status-command",
-        metavar="PROGRAM",
-        action=Once,
-        help="prints `NAME value` lines for {NAME}",
-    )
-    add("--embed-label", metavar="TEXT", action=Once, help="what {BUILD_EMBED_LABEL} stands for")
+    group.one("--workspace-status-command", "PROGRAM", "prints `NAME value` lines for {NAME}")
+    group.one("--embed-label", "TEXT", "what {BUILD_EMBED_LABEL} stands for")
 
 
 def _workspace(parser: Parser) -> None:
-    add = parser.add_argument_group("how it is done").add_argument
-    add(
-        "-k",
-        "--keep-going",
-        dest="keep_going",
-        action="store_true",
-        help="after a failure make all that does not depend on it",
+    group = Group(parser, "how it is done")
+    group.switch(
+        "-k --keep-going", "after a failure make all that does not depend on it", dest="keep_going"
     )
-    add("--nokeep-going", dest="keep_going", action="store_false", help="stop instead (default)")
-    add("-j", "--jobs", metavar="N", default="auto", help="targets made at once (processors)")
+    group.add(
+        "--nokeep-going", dest="keep_going", action="store_false", help="stop instead (default)"
+    )
+    group.add(
+        "-j", "--jobs", metavar="N", default="auto", help="targets made at once (processors)"
+    )
     way = "way to run commands (`artificer doctor run`)"
-    add("--rung", choices=RUNGS, metavar="WAY", action=Once, help=way)
-    add("--explain", action="store_true", help="say which inputs of what is made have changed")
-    add("--profile", metavar="FILE", action=Once, help="write a trace for chrome://tracing")
-    add("--cache-repo", metavar="REPO", action=Once, help="share what is made in a repository")
-    add("--cache-readonly", action="store_true", help="take from the cache repository only")
-    add("--locked", action="store_true", help="use only what artificer.lock pins")
-    add(
-        "--distdir",
-        metavar="DIR",
-        action="append",
-        default=[],
-        help="look here for files before they are fetched",
-    )
-    add_archive_access(add)
-    add("--output-base", metavar="DIR", action=Once, help="where outputs are kept")
-    add(
+    group.one("--rung", "WAY", way, choices=RUNGS)
+    group.switch("--explain", "say which inputs of what is made have changed")
+    group.one("--profile", "FILE", "write a trace for chrome://tracing")
+    group.one("--cache-repo", "REPO", "share what is made in a repository")
+    group.switch("--cache-readonly", "take from the cache repository only")
+    group.switch("--locked", "use only what artificer.lock pins")
+    group.many("--distdir", "DIR", "look here for files before they are fetched")
+    add_archive_access(group)
+    group.one("--output-base", "DIR", "where outputs are kept")
+    group.one(
         "--symlink-prefix",
-        metavar="TEXT",
-        action=Once,
-        help="name of the link to the outputs, before `bin` (artificer-); `/`: no link",
+        "TEXT",
+        "name of the link to the outputs, before `bin` (artificer-); `/`: no link",
     )
 
 
