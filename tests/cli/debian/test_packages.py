@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from artificer.cli.debian.packages import packages_of
 from tests.cli.outside import Cli
+from tests.images.made import image_of, reach_of, tar_of
 
 LIBC = """\
 Package: libc6
@@ -82,6 +84,33 @@ def test_packages_of_status_d_are_listed_too(cli: Cli, work: Path, layout: Path)
     told = cli("packages", "list", f"oci:{layout}:it").stdout
 
     assert [line.split()[0] for line in told.splitlines()] == ["NAME", "base-files", "tzdata"]
+
+
+PIECES = "var/lib/dpkg/status.d"
+
+
+def piece(name: str, version: str = "1") -> tuple[str, bytes]:
+    """The file of *name* below `status.d`."""
+    return f"{PIECES}/{name}", f"Package: {name}\nVersion: {version}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("above", "found"),
+    [
+        ((piece("b", "2"), (f"{PIECES}/.wh.a", b"")), ["b 2"]),
+        ((piece("c"), (f"{PIECES}/.wh..wh..opq", b"")), ["c 1"]),
+        ((("var/lib/.wh..wh..opq", b""), piece("c")), ["c 1"]),
+        ((("var/lib/.wh.dpkg", b""),), []),
+        ((("var/lib/dpkg/status", LIBC.encode()),), ["a 1", "b 1", "libc6 2.36-9"]),
+    ],
+)
+def test_a_layer_takes_packages_away_by_taking_their_files(
+    tmp_path: Path, above: tuple[tuple[str, bytes], ...], found: list[str]
+) -> None:
+    reach, _ = reach_of(f"{tmp_path}/store")
+    image = image_of(reach.store, tar_of(piece("a"), piece("b")), tar_of(*above))
+
+    assert [f"{one.name} {one.version}" for one in packages_of(image, reach)] == found
 
 
 def test_an_image_without_packages_says_so_and_is_no_failure(
