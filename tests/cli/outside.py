@@ -95,7 +95,7 @@ class Cli:
             capture_output=True,
             env={**self.environ, **(environ or {})},
             cwd=self.directory,
-            timeout=120,
+            timeout=300,
         )
         done = Done(ended.returncode, _text(ended.stdout), _text(ended.stderr))
         return _expected(done, texts, code)

@@ -44,7 +44,7 @@ class Reader(NamedTuple):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         printed = done.stdout + done.stderr
         where = f"{page.name}:{block.line}"

@@ -54,7 +54,7 @@ def _run(script: str, folder: Path, fake: Fake) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

@@ -219,7 +219,7 @@ def shell(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
         text=True,
         env=machine.environ,
         cwd=machine.work,
-        timeout=120,
+        timeout=300,
     )
 
 

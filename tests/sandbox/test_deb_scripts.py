@@ -60,7 +60,7 @@ def built(
         capture_output=True,
         text=True,
         env=environ,
-        timeout=120,
+        timeout=300,
         cwd=home,
     )
 

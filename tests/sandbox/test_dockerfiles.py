@@ -64,7 +64,7 @@ class Machine(NamedTuple):
             *("-f", str(file), *words, str(self.folder / "context")),
         ]
         ended = subprocess.run(
-            command, check=False, capture_output=True, text=True, env=environ, timeout=120
+            command, check=False, capture_output=True, text=True, env=environ, timeout=300
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.strip().rpartition("@")[2]

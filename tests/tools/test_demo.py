@@ -30,7 +30,7 @@ class Demo:
 
     def run(self) -> str:
         words = [sys.executable, str(CHECKOUT / "tools/demo.py"), str(self.place)]
-        done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
         return done.stdout
@@ -109,7 +109,7 @@ def test_a_reader_that_goes_away_ends_the_registry_too(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     words = [sys.executable, str(CHECKOUT / "tools/demo.py"), str(tmp_path / "file")]
-    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=300)
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"\nerror: {tmp_path / 'file'}")

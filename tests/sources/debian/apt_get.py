@@ -66,7 +66,7 @@ class AptGet:
             text=True,
             env=environ,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
 

@@ -55,7 +55,7 @@ def test_the_order_is_that_of_dpkg() -> None:
     )
 
     answers = subprocess.run(
-        ["sh"], input=script, capture_output=True, text=True, check=True, timeout=120
+        ["sh"], input=script, capture_output=True, text=True, check=True, timeout=300
     ).stdout.split()
 
     assert len(answers) == len(asked)
