@@ -204,6 +204,31 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def add_result_files(group: Group) -> None:
+    """Add the files in which a build tells others what it made."""
+    group.one("--digest-file", "FILE", "write the image's digest")
+    group.one("--iidfile", "FILE", "write the image ID (its config's digest)")
+    group.one("--metadata-file", "FILE", "write what was built, as JSON")
+    group.one("--image-refs", "FILE", "write every reference by digest")
+    group.one("--dotenv", "FILE", "write IMAGE_URL=… lines, as for GitLab")
+    group.one("--results-dir", "DIR", "write DIR/IMAGE_URL …, as for Tekton")
+
+
+def add_cache_repository(group: Group, meaning: str) -> None:
+    """Add where builds of other machines find what this one makes; *meaning* says what that is."""
+    group.one("--cache-repo", "REPO", meaning)
+    group.switch("--cache-readonly", "take from the cache repository only")
+
+
+def add_store_limit(group: Group) -> None:
+    """Add how large the store may be once a build is done."""
+    group.one(
+        "--store-limit",
+        "SIZE",
+        "prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
+    )
+
+
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command knows that has to do with images."""
     group = Group(parser, "general")

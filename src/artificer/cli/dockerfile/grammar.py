@@ -6,7 +6,15 @@ from typing import NoReturn
 
 from artificer.cli.command import bare_parser
 from artificer.cli.dockerfile.refused import REFUSED, Refusal
-from artificer.cli.grammar import RUNGS, Group, Parser, add_access_options
+from artificer.cli.grammar import (
+    RUNGS,
+    Group,
+    Parser,
+    add_access_options,
+    add_cache_repository,
+    add_result_files,
+    add_store_limit,
+)
 from artificer.errors import Misused
 
 _ABOUT = """\
@@ -196,20 +204,14 @@ def _outputs(group: Group) -> None:
         "files of the last stage to a directory; types: local, tar, oci, docker, image, "
         "registry, cacheonly",
     )
-    group.one("--digest-file", "FILE", "write the image's digest")
-    group.one("--iidfile", "FILE", "write the image ID (its config's digest)")
-    group.one("--metadata-file", "FILE", "write what was built, as JSON")
-    group.one("--image-refs", "FILE", "write every reference by digest")
-    group.one("--dotenv", "FILE", "write IMAGE_URL=… lines, as for GitLab")
-    group.one("--results-dir", "DIR", "write DIR/IMAGE_URL …, as for Tekton")
+    add_result_files(group)
 
 
 def _cache(group: Group) -> None:
     group.switch("--no-cache", "make every layer anew")
     group.many("--no-cache-filter", "STAGE", "make those of a stage anew")
     group.switch("--explain", "say what changed of each step that is made anew")
-    group.one("--cache-repo", "REPO", "share layers through a repository")
-    group.switch("--cache-readonly", "take from the cache repository only")
+    add_cache_repository(group, "share layers through a repository")
     group.many(
         "--cache-from",
         "REPO|type=TYPE[,…]",
@@ -224,11 +226,7 @@ def _cache(group: Group) -> None:
     group.add(
         "-j", "--jobs", metavar="N", default="auto", help="stages built at once (processors)"
     )
-    group.one(
-        "--store-limit",
-        "SIZE",
-        "prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
-    )
+    add_store_limit(group)
 
 
 def _lookup(group: Group) -> None:

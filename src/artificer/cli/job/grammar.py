@@ -5,7 +5,13 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 
 from artificer.cli.command import bare_parser
-from artificer.cli.grammar import Group, Parser, add_access_options, add_common_options
+from artificer.cli.grammar import (
+    Group,
+    Parser,
+    add_access_options,
+    add_cache_repository,
+    add_common_options,
+)
 from artificer.cli.words import age, pair
 from artificer.errors import Misused
 from artificer.kubernetes.job import (
@@ -100,8 +106,7 @@ def _access(group: Group) -> None:
     group.one("--registry-secret", "SECRET", "of `artificer job secret`: who the build is")
     group.many("--pull-secret", "SECRET", "with which nodes pull the builder image")
     group.one("--token-audience", "AUDIENCE", "give the pod a token of its service account")
-    group.one("--cache-repo", "REPO", "share what is made in a repository")
-    group.switch("--cache-readonly", "take from the cache repository only")
+    add_cache_repository(group, "share what is made in a repository")
 
 
 def _job(group: Group) -> None:

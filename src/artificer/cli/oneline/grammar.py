@@ -7,8 +7,11 @@ from artificer.cli.grammar import (
     Group,
     Parser,
     add_archive_options,
+    add_cache_repository,
     add_common_options,
     add_registry_options,
+    add_result_files,
+    add_store_limit,
 )
 from artificer.cli.words import size
 
@@ -161,23 +164,13 @@ def _outputs(parser: Parser) -> None:
         "-t --target", "TARGET", "registry name, oci:DIR, store:NAME …; several are possible"
     )
     group.switch("--arch-tags", "tag each platform's image, too: TAG-ARCH")
-    group.one("--digest-file", "FILE", "write the image's digest")
-    group.one("--iidfile", "FILE", "write the image ID (its config's digest)")
-    group.one("--metadata-file", "FILE", "write what was built, as JSON")
-    group.one("--image-refs", "FILE", "write every reference by digest")
-    group.one("--dotenv", "FILE", "write IMAGE_URL=… lines, as for GitLab")
-    group.one("--results-dir", "DIR", "write DIR/IMAGE_URL …, as for Tekton")
+    add_result_files(group)
     group.one("--max-upload", "SIZE", "refuse to send more, as 50MB", type=_max_upload)
     group.switch("--explain", "name every file because of which a layer is built again")
     group.switch("--locked", "use only what artificer.lock pins")
     group.switch("--no-cache", "read every input anew")
-    group.one("--cache-repo", "REPO", "share layers through a repository")
-    group.switch("--cache-readonly", "take from the cache repository only")
-    group.one(
-        "--store-limit",
-        "SIZE",
-        "prune the store afterwards; `none`: never (ARTIFICER_STORE_LIMIT, 20GB)",
-    )
+    add_cache_repository(group, "share layers through a repository")
+    add_store_limit(group)
 
 
 def _max_upload(text: str) -> str:

@@ -10,6 +10,7 @@ from artificer.cli.grammar import (
     Group,
     Parser,
     add_archive_access,
+    add_cache_repository,
     add_common_options,
     add_registry_options,
 )
@@ -77,8 +78,7 @@ def _workspace(parser: Parser) -> None:
     group.one("--rung", "WAY", way, choices=RUNGS)
     group.switch("--explain", "say which inputs of what is made have changed")
     group.one("--profile", "FILE", "write a trace for chrome://tracing")
-    group.one("--cache-repo", "REPO", "share what is made in a repository")
-    group.switch("--cache-readonly", "take from the cache repository only")
+    add_cache_repository(group, "share what is made in a repository")
     group.switch("--locked", "use only what artificer.lock pins")
     group.many("--distdir", "DIR", "look here for files before they are fetched")
     add_archive_access(group)
