@@ -238,8 +238,7 @@ def test_a_script_that_fails_is_told_with_its_output(
     for text in said:
         assert text in done.stderr.partition("error: ")[2]
     assert done.hint == (
-        "no image was made; leave it out with `--deb-exclude`, "
-        "or take its files only (level `unpack`)"
+        "no image was made; do without the package, or take its files only (level `unpack`)"
     )
 
 
@@ -248,6 +247,23 @@ def test_who_asks_gets_no_answer_and_does_not_wait(build: Build, cli: Cli, debia
     build(scripted(postinst='read -r a || echo nobody; echo "$a" > /got'), base=debian, code=0)
 
     assert " 1 " in cli("tree", "oci:out", "/got").stdout
+
+
+@pytest.mark.archive
+def test_who_fails_for_want_of_an_answer_is_told_where_answers_come_from(
+    build: Build, debian: str
+) -> None:
+    asks = {
+        "config": "#!/bin/sh\n",
+        "postinst": "#!/bin/sh\n. /usr/share/debconf/confmodule\ndb_get own/name\n"
+        '[ "$RET" ] || exit 1\n',
+        "templates": "Template: own/name\nType: string\nDescription: name\n",
+    }
+
+    done = build(deb_bytes(made("own", scripts=asks)), base=debian)
+
+    assert "own: not configured: " in done.error
+    assert "`debconf-set-selections`" in done.hint
 
 
 @pytest.mark.archive

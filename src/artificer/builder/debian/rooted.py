@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -19,10 +19,12 @@ from artificer.oci.digest import Digest
 from artificer.sandbox.client import Root, Sandbox
 from artificer.sandbox.command import Chain, Command, TreeLayer
 from artificer.sources.debian.installing.actions import failure
+from artificer.sources.debian.installing.database import INFO
 from artificer.sources.debian.installing.installation import Action, Installation
 from artificer.sources.debian.installing.unpack import bytes_of
 
 _KEPT = 1 << 16
+_CONFIG = ".config"
 _HOME = ("HOME", "/root")
 _ASKED = "usr/bin/ischroot"
 _YES = b"#!/bin/sh\nexit 0 # of a container that is being built\n"
@@ -47,19 +49,20 @@ def carried_out(plan: Installation, room: Room) -> list[Sequence[Entry]]:
     if not plan.before and not plan.commands:
         return [plan.entries]
     entries = answering(plan.entries)
+    asking = _asking(plan.entries)
     with temporary_tar(entries, room.reach.store, room.reach.stop) as (diff_id, path):
         own = TreeLayer(diff_id, path)
         room.meanwhile()
         if not plan.before:
             with room.sandbox().at((*room.chain, own)) as root:
-                _run(plan.commands, root, room.reach)
+                _run(plan.commands, root, room.reach, asking)
                 return [plan.entries, restored(_changes(root, room)[1], plan.entries)]
         with room.sandbox().at(room.chain) as root:
-            _run(plan.before, root, room.reach)
+            _run(plan.before, root, room.reach, asking)
             first, changed = _changes(root, room)
             root.adopt(first)
             root.extend((own,))
-            _run(plan.commands, root, room.reach)
+            _run(plan.commands, root, room.reach, asking)
             return [changed, plan.entries, restored(_changes(root, room)[1], plan.entries)]
 
 
@@ -94,7 +97,17 @@ def _is_answer(entry: Entry) -> bool:
     return same and b"".join(bytes_of(entry)) == _YES
 
 
-def _run(actions: Sequence[Action], root: Root, reach: Reach) -> None:
+def _asking(entries: Sequence[Entry]) -> frozenset[str]:
+    """The packages that bring a script for debconf, which asks their questions."""
+    paths = (entry.path for entry in entries if entry.path.endswith(_CONFIG))
+    return frozenset(
+        path.rpartition("/")[2].removesuffix(_CONFIG).partition(":")[0]
+        for path in paths
+        if path.startswith(f"{INFO}/")
+    )
+
+
+def _run(actions: Sequence[Action], root: Root, reach: Reach, asking: Collection[str]) -> None:
     for action in actions:
         reach.stop.check()
         output, kept = Output(action.package or "dpkg", reach.report), bytearray()
@@ -107,7 +120,7 @@ def _run(actions: Sequence[Action], root: Root, reach: Reach) -> None:
         code = root.run(_command(action), take)
         output.end()
         if code:
-            raise failure(action, code, bytes(kept))
+            raise failure(action, code, bytes(kept), asking)
 
 
 def _command(action: Action) -> Command:

@@ -74,7 +74,8 @@ def test_a_key_may_be_in_the_manifest_or_be_named_by_its_fingerprint() -> None:
     [
         ("version: 1", "version: 2", "no manifest of version 1"),
         ("version: 1", "- 1", "is not YAML"),
-        ("version: 1", "version: 1\nmore: 1", "unknown more"),
+        ("version: 1", "version: 1\n\tmore: 1", ":2 is not YAML: found character"),
+        ("version: 1", "version: 1\nmore: 1", "unknown field more"),
         ("version: 1", "version: &a [" + "[" * 5000, "is not YAML"),
         ("version: 1", "version: !!bool x", "is not YAML"),
         ("version: 1", "version: !!int ''", "is not YAML"),

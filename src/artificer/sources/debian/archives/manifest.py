@@ -67,13 +67,16 @@ def _document(data: bytes, place: str) -> Mapping[str, Any]:
         raise BadManifest(f"{place} is larger than any list of packages")
     try:
         document = yaml.load(data, _Loader)  # noqa: S506 - a safe one
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadManifest(f"{place}{line} is not YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
         # What `!!bool x` or `!!timestamp x` stands for, PyYAML looks for without a check.
         raise BadManifest(f"{place} is not YAML: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(document, dict) or document.get("version") != 1:
         raise BadManifest(f"{place} is no manifest of version 1", hint="it begins `version: 1`")
     if more := sorted(map(str, set(document) - _FIELDS)):
-        raise BadManifest(f"{place}: unknown {more[0]}", hint=f"there is {_told(_FIELDS)}")
+        raise BadManifest(f"{place}: unknown field {more[0]}", hint=f"there is {_told(_FIELDS)}")
     return document
 
 

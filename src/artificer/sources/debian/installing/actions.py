@@ -1,7 +1,7 @@
 """The commands of an installation: maintainer scripts as dpkg calls them, and dpkg itself."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from artificer.errors import ArtificerError
@@ -117,11 +117,17 @@ def cleanup(script: str, epoch: int) -> Action:
     return Action(argv, environment, "", AFTER, "a command after the installation")
 
 
-def failure(action: Action, code: int, output: bytes) -> ScriptFailed:
-    """Why *action* failed, by what it wrote: the package, its script, the end of its output."""
+def failure(
+    action: Action, code: int, output: bytes, asking: Collection[str] = ()
+) -> ScriptFailed:
+    """Why *action* failed, by what it wrote: the package, its script, the end of its output.
+
+    *asking* are packages that have questions for debconf.
+    """
     found = _FAILED.findall(output)
+    failed = {name.decode("utf-8", "replace"): None for name, _, _ in found}
     if found and not action.package:
-        names = ", ".join(dict.fromkeys(name.decode("utf-8", "replace") for name, _, _ in found))
+        names = ", ".join(failed)
         said = found[0][2].decode("utf-8", "replace").strip()
         what = f"{names}: not configured: {said}"
     else:
@@ -130,8 +136,10 @@ def failure(action: Action, code: int, output: bytes) -> ScriptFailed:
     text = "".join(f"\n  {line}" for line in lines)
     if action.script == AFTER:
         return ScriptFailed(what + text, hint="no image was made; mend the commands")
-    return ScriptFailed(
-        what + text,
-        hint="no image was made; leave it out with `--deb-exclude`, or take its files only "
-        "(level `unpack`)",
-    )
+    hint = "no image was made; do without the package, or take its files only (level `unpack`)"
+    if any(name.partition(":")[0] in asking for name in (action.package, *failed)):
+        hint += (
+            ". It asks questions, which got their usual answers: others are in a base on which "
+            "`debconf-set-selections` was run"
+        )
+    return ScriptFailed(what + text, hint=hint)
