@@ -1,10 +1,6 @@
 import gzip
-import hashlib
-import io
-import os
 import subprocess
 import sys
-import tarfile
 import threading
 from pathlib import Path
 
@@ -15,55 +11,17 @@ from hypothesis import strategies as st
 from artificer.errors import ArtificerError, Cancelled
 from artificer.layers import write
 from artificer.layers.encode import PIECE, encoder
-from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry, Span, stat_of
+from artificer.layers.entry import DIRECTORY, HARDLINK, SYMLINK, Entry, Span
 from artificer.layers.pack import pack
 from artificer.layers.pool import ROOM, Pool
-from artificer.layers.write import Known, Tar, Written, write_layer, write_tar
+from artificer.layers.write import Known, Tar, write_layer, write_tar
 from artificer.oci.digest import Digest
 from artificer.stop import Stop
 from artificer.store.blobs import Store, open_store
+from tests.layers.made import blob, contents, left_over, made, on_disk, random_bytes
 
 GZIP = encoder("gzip")
 NONE = encoder("none")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "store"))
-
-
-def made(path: str, data: bytes) -> Entry:
-    return Entry(path, FILE, 0o644, 0, 0, len(data), 0, "", data)
-
-
-def on_disk(folder: Path, path: str, data: bytes) -> Entry:
-    file = folder / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
-    seen = stat_of(file.lstat())
-    return made(path, data)._replace(source=str(file), stat=seen)
-
-
-def blob(store: Store, layer: Written) -> bytes:
-    return Path(store.blob_path(layer.digest)).read_bytes()
-
-
-def contents(tar: bytes) -> dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
-        return {
-            member.name: file.read() if (file := archive.extractfile(member)) else b""
-            for member in archive.getmembers()
-            if not member.issym()
-        }
-
-
-def left_over(store: Store) -> list[str]:
-    folders = (os.path.join(store.root, folder) for folder in ("blobs", "tmp"))
-    return [name for folder in folders for _, _, names in os.walk(folder) for name in names]
-
-
-def random_bytes(size: int) -> bytes:
-    return hashlib.shake_128(b"%d" % size).digest(size)
 
 
 def test_a_layer_is_these_bytes(store: Store) -> None:

@@ -11,17 +11,12 @@ from artificer.layers.entry import FILE, Entry
 from artificer.layers.write import Known, write_layer, write_stream
 from artificer.oci.digest import Digest
 from artificer.stop import Stop
-from artificer.store.blobs import Store, open_store
+from artificer.store.blobs import Store
 
 GZIP = encoder("gzip")
 ENTRIES = [
     Entry(f"f{number}", FILE, 0o644, 0, 0, 3000, 0, "", b"x" * 3000) for number in range(900)
 ]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "store"))
 
 
 def once() -> Iterator[Entry]:
