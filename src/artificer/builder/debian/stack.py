@@ -8,6 +8,7 @@ from artificer import limits
 from artificer.builder.debian.below import Below
 from artificer.builder.debian.choice import asked_for
 from artificer.builder.debian.chosen import resolved
+from artificer.builder.debian.configured import see_configured
 from artificer.builder.debian.ground import ground
 from artificer.builder.debian.hashed import Hashed
 from artificer.builder.debian.job import Job, job_of, known_stack, tell_scripts
@@ -213,6 +214,8 @@ def _installed(
     below.wait()
     layers = carried_out(plan, room._replace(meanwhile=hashed.begin))
     entries = squashed(tree, layers, mtime=step.epoch)
+    if plan.commands and not step.after:
+        see_configured(job.chosen.packages, entries)
     if step.level == "configure":
         entries = _finished(job, plan, entries)
     made = []
