@@ -89,7 +89,7 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-class Group:
+class OptionGroup:
     """Options that stand together on a help page. Names of one are a text: ``-f --files``."""
 
     def __init__(self, parser: argparse.ArgumentParser, title: str) -> None:
@@ -123,7 +123,7 @@ def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = Tru
 
     A command that writes nothing has no *targets*, and so no credentials for them.
     """
-    group = Group(parser, "registries")
+    group = OptionGroup(parser, "registries")
     group.choice(
         "--pull",
         ("always", "missing", "never"),
@@ -138,18 +138,18 @@ def add_registry_options(parser: argparse.ArgumentParser, *, targets: bool = Tru
     _access(group)
 
 
-def add_access_options(parser: argparse.ArgumentParser, group: "Group | None" = None) -> None:
+def add_access_options(parser: argparse.ArgumentParser, group: OptionGroup | None = None) -> None:
     """Add what decides how registries are reached, and as whom, to *group*, if any."""
     parser.set_defaults(dest_creds=None)
-    _access(group or Group(parser, "registries"))
+    _access(group or OptionGroup(parser, "registries"))
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
     """Add whom to trust, and for how long to wait."""
-    _connections(Group(parser, "registries"))
+    _connections(OptionGroup(parser, "registries"))
 
 
-def _access(group: Group) -> None:
+def _access(group: OptionGroup) -> None:
     group.one("--creds", "USER:PASSWORD", "for every registry; a password here is seen by `ps`")
     group.one("--username", "USER", "with --password-stdin")
     group.switch("--password-stdin", "read the password from standard input")
@@ -158,7 +158,7 @@ def _access(group: Group) -> None:
     _connections(group)
 
 
-def add_archive_options(group: Group, usual: str = "") -> None:
+def add_archive_options(group: OptionGroup, usual: str = "") -> None:
     """Add where packages come from; *usual* are the archives of who names none."""
     default = f" ({usual})" if usual else ""
     group.many(
@@ -172,7 +172,7 @@ def add_archive_options(group: Group, usual: str = "") -> None:
     add_archive_access(group)
 
 
-def add_archive_access(group: Group) -> None:
+def add_archive_access(group: OptionGroup) -> None:
     """Add where archives of packages are reached, and as whom."""
     group.many(
         "--archive-mirror",
@@ -186,7 +186,7 @@ def add_archive_access(group: Group) -> None:
     )
 
 
-def _connections(group: Group) -> None:
+def _connections(group: OptionGroup) -> None:
     group.many("--cacert", "FILE", "trust this authority, too")
     group.one("--client-cert", "FILE", "certificate to show to registries")
     group.one("--client-key", "FILE", "its key")
@@ -204,7 +204,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def add_result_files(group: Group) -> None:
+def add_result_files(group: OptionGroup) -> None:
     """Add the files in which a build tells others what it made."""
     group.one("--digest-file", "FILE", "write the image's digest")
     group.one("--iidfile", "FILE", "write the image ID (its config's digest)")
@@ -214,13 +214,13 @@ def add_result_files(group: Group) -> None:
     group.one("--results-dir", "DIR", "write DIR/IMAGE_URL …, as for Tekton")
 
 
-def add_cache_repository(group: Group, meaning: str) -> None:
+def add_cache_repository(group: OptionGroup, meaning: str) -> None:
     """Add where builds of other machines find what this one makes; *meaning* says what that is."""
     group.one("--cache-repo", "REPO", meaning)
     group.switch("--cache-readonly", "take from the cache repository only")
 
 
-def add_store_limit(group: Group) -> None:
+def add_store_limit(group: OptionGroup) -> None:
     """Add how large the store may be once a build is done."""
     group.one(
         "--store-limit",
@@ -231,17 +231,17 @@ def add_store_limit(group: Group) -> None:
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command knows that has to do with images."""
-    group = Group(parser, "general")
+    group = OptionGroup(parser, "general")
     group.one("--store", "DIR", "local store (ARTIFICER_STORE)")
     _display(group)
 
 
 def add_display_options(parser: argparse.ArgumentParser) -> None:
     """Add what every command knows."""
-    _display(Group(parser, "general"))
+    _display(OptionGroup(parser, "general"))
 
 
-def _display(group: Group) -> None:
+def _display(group: OptionGroup) -> None:
     group.choice(
         "--progress", ("auto", "plain", "json", "quiet"), "how progress is shown", default="auto"
     )

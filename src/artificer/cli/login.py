@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import open_wire
-from artificer.cli.grammar import Once, Parser, add_connection_options, add_display_options
+from artificer.cli.grammar import OptionGroup, Parser, add_connection_options, add_display_options
 from artificer.cli.secret import asked, asked_secret, piped_secret
 from artificer.cli.session import Session
 from artificer.errors import ArtificerError, Misused, Unauthorized
@@ -55,15 +55,13 @@ def run(words: Sequence[str], session: Session) -> int:
 
 def _login_parser() -> Parser:
     parser = bare_parser("login", "HOST [-u USER] [options]", _LOGIN)
-    add = parser.add_argument_group("login").add_argument
-    add("host", metavar="HOST", help="the registry, as ghcr.io, docker.io or localhost:5000")
-    add(
-        "-u", "--username", metavar="USER", action=Once, help="asked for at the terminal if absent"
-    )
-    add("--password-stdin", action="store_true", help="read the password from standard input")
-    add("-p", "--password", action=_Refused, help=SUPPRESS)
-    add("--authfile", metavar="FILE", action=Once, help="keep it in this file (config.json)")
-    add("--no-check", action="store_true", help="keep it without asking the registry")
+    group = OptionGroup(parser, "login")
+    group.add("host", metavar="HOST", help="the registry, as ghcr.io, docker.io or localhost:5000")
+    group.one("-u --username", "USER", "asked for at the terminal if absent")
+    group.switch("--password-stdin", "read the password from standard input")
+    group.add("-p", "--password", action=_Refused, help=SUPPRESS)
+    group.one("--authfile", "FILE", "keep it in this file (config.json)")
+    group.switch("--no-check", "keep it without asking the registry")
     add_connection_options(parser)
     add_display_options(parser)
     return parser
@@ -71,9 +69,9 @@ def _login_parser() -> Parser:
 
 def _logout_parser() -> Parser:
     parser = bare_parser("logout", "HOST [options]", _LOGOUT)
-    add = parser.add_argument_group("logout").add_argument
-    add("host", metavar="HOST", help="the registry, as ghcr.io, docker.io or localhost:5000")
-    add("--authfile", metavar="FILE", action=Once, help="forget it in this file (config.json)")
+    group = OptionGroup(parser, "logout")
+    group.add("host", metavar="HOST", help="the registry, as ghcr.io, docker.io or localhost:5000")
+    group.one("--authfile", "FILE", "forget it in this file (config.json)")
     add_display_options(parser)
     return parser
 

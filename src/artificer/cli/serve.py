@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.cli.command import bare_parser
-from artificer.cli.grammar import Once, Parser, add_common_options
+from artificer.cli.grammar import OptionGroup, Parser, add_common_options
 from artificer.cli.parts import Part, run_part
 from artificer.cli.secret import asked_secret, piped_secret
 from artificer.cli.session import Session
@@ -34,12 +34,12 @@ def run(words: Sequence[str], session: Session) -> int:
 
 def _parser() -> Parser:
     parser = bare_parser("registry serve", "[options]", _SERVE)
-    add = parser.add_argument_group("registry").add_argument
-    add("--host", metavar="ADDRESS", action=Once, help=f"address to listen at ({LOOPBACK})")
-    add("--port", metavar="N", type=int, action=Once, help=f"0 is any free one ({_PORT})")
-    add("--read-only", action="store_true", help="refuse whatever changes something")
-    add("--user", metavar="USER", action=Once, help="let nobody else in; asks for a password")
-    add("--password-stdin", action="store_true", help="read the password from standard input")
+    group = OptionGroup(parser, "registry")
+    group.one("--host", "ADDRESS", f"address to listen at ({LOOPBACK})")
+    group.one("--port", "N", f"0 is any free one ({_PORT})", type=int)
+    group.switch("--read-only", "refuse whatever changes something")
+    group.one("--user", "USER", "let nobody else in; asks for a password")
+    group.switch("--password-stdin", "read the password from standard input")
     add_common_options(parser)
     return parser
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from artificer.cli.command import bare_parser
 from artificer.cli.connect import open_reach
-from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
+from artificer.cli.grammar import Once, OptionGroup, Parser, add_access_options, add_common_options
 from artificer.cli.parts import Part, run_part
 from artificer.cli.session import Session
 from artificer.cli.source_pack import pack
@@ -45,23 +45,18 @@ def _fetch_parser() -> Parser:
     parser = bare_parser(
         "source fetch", "(--git URL | --artifact NAME) --into DIR [options]", _FETCH
     )
-    add = parser.add_argument_group("source").add_argument
-    add("--git", metavar="URL", action=Once, help="a repository of git; URL#REV is possible")
-    add("--revision", metavar="REV", action=Once, help="its commit, tag or branch")
-    add(
+    group = OptionGroup(parser, "source")
+    group.one("--git", "URL", "a repository of git; URL#REV is possible")
+    group.one("--revision", "REV", "its commit, tag or branch")
+    group.one(
         "--credentials",
-        metavar="DIR",
-        action=Once,
-        help="for git, a mounted Secret: username and password, token, or ssh-privatekey and "
+        "DIR",
+        "for git, a mounted Secret: username and password, token, or ssh-privatekey and "
         "known_hosts",
     )
-    add(
-        "--directory", metavar="PATH", action=Once, help="fail if the source has no such directory"
-    )
-    add(
-        "--artifact", metavar="NAME", action=Once, help="what `source pack` printed: NAME@sha256:…"
-    )
-    add("--into", metavar="DIR", action=Once, required=True, help="where the files go")
+    group.one("--directory", "PATH", "fail if the source has no such directory")
+    group.one("--artifact", "NAME", "what `source pack` printed: NAME@sha256:…")
+    group.one("--into", "DIR", "where the files go", required=True)
     add_access_options(parser)
     add_common_options(parser)
     parser.set_defaults(pull="always", offline=False)

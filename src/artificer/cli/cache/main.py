@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from artificer.cli.cache.roots import prune_roots
 from artificer.cli.command import bare_parser
-from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
+from artificer.cli.grammar import OptionGroup, Parser, add_access_options, add_common_options
 from artificer.cli.parts import Part, run_part
 from artificer.cli.session import Session
 from artificer.cli.terminal.console import amount
@@ -47,17 +47,16 @@ def _du_parser() -> Parser:
 
 def _prune_parser() -> Parser:
     parser = bare_parser("cache prune", "[options]", _PRUNE)
-    add = parser.add_argument_group("what goes").add_argument
-    add("--max-size", metavar="SIZE", action=Once, help="stop once the store is no larger: 10GB")
-    add("--older-than", metavar="TIME", action=Once, help="what was not used for so long: 7d (1h)")
-    add("--all", action="store_true", help="everything: names, repositories, and of any age")
-    add(
+    group = OptionGroup(parser, "what goes")
+    group.one("--max-size", "SIZE", "stop once the store is no larger: 10GB")
+    group.one("--older-than", "TIME", "what was not used for so long: 7d (1h)")
+    group.switch("--all", "everything: names, repositories, and of any age")
+    group.one(
         "--repo",
-        metavar="REPO",
-        action=Once,
-        help="of a cache repository, not of the store, with --older-than in days or weeks",
+        "REPO",
+        "of a cache repository, not of the store, with --older-than in days or weeks",
     )
-    add("--dry-run", action="store_true", help="with --repo: say how much would go")
+    group.switch("--dry-run", "with --repo: say how much would go")
     add_access_options(parser)
     add_common_options(parser)
     parser.set_defaults(pull="always", offline=False)
@@ -66,8 +65,8 @@ def _prune_parser() -> Parser:
 
 def _verify_parser() -> Parser:
     parser = bare_parser("cache verify", "[options]", _VERIFY)
-    add = parser.add_argument_group("mending").add_argument
-    add("--remove", action="store_true", help="take damaged blobs out: they are fetched anew")
+    group = OptionGroup(parser, "mending")
+    group.switch("--remove", "take damaged blobs out: they are fetched anew")
     add_common_options(parser)
     return parser
 

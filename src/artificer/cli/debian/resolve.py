@@ -8,7 +8,7 @@ from artificer.cli.command import add_format, bare_parser
 from artificer.cli.debian.access import open_web
 from artificer.cli.debian.words import archives_given, is_file, pins_given
 from artificer.cli.grammar import (
-    Group,
+    OptionGroup,
     Parser,
     add_archive_options,
     add_common_options,
@@ -38,7 +38,7 @@ def resolve_parser() -> Parser:
         "packages resolve", "[--archive LINE | --sources FILE] PACKAGE... [options]", _ABOUT
     )
     parser.add_argument("package", metavar="PACKAGE", nargs="*", help="what is asked for")
-    group = Group(parser, "packages")
+    group = OptionGroup(parser, "packages")
     group.many(
         "--architecture",
         "NAME",
@@ -47,7 +47,7 @@ def resolve_parser() -> Parser:
     group.switch("--recommends", "take what packages recommend, too")
     group.many("--exclude", "NAME", "a package that must not come in")
     add_format(parser)
-    group = Group(parser, "archives")
+    group = OptionGroup(parser, "archives")
     add_archive_options(group)
     group.switch("--offline", "use the lists of the store as they are")
     add_connection_options(parser)

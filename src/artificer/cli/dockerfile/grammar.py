@@ -8,7 +8,7 @@ from artificer.cli.command import bare_parser
 from artificer.cli.dockerfile.refused import REFUSED, Refusal
 from artificer.cli.grammar import (
     RUNGS,
-    Group,
+    OptionGroup,
     Parser,
     add_access_options,
     add_cache_repository,
@@ -55,17 +55,17 @@ class _Refuse(Action):
 def dockerfile_parser() -> Parser:
     """The parser of a Dockerfile build's words; see `plain_words`."""
     parser = bare_parser("build", "CONTEXT [-f DOCKERFILE] [-t NAME…] [options]", _ABOUT)
-    inputs = Group(parser, "the Dockerfile")
+    inputs = OptionGroup(parser, "the Dockerfile")
     inputs.add("context", nargs="?", metavar="CONTEXT", help="what COPY and ADD read")
     _inputs(inputs)
-    _runs(Group(parser, "commands that are run"))
-    _image(Group(parser, "the image"))
-    _outputs(Group(parser, "where it goes"))
-    _cache(Group(parser, "what is known already"))
-    registries = Group(parser, "registries")
+    _runs(OptionGroup(parser, "commands that are run"))
+    _image(OptionGroup(parser, "the image"))
+    _outputs(OptionGroup(parser, "where it goes"))
+    _cache(OptionGroup(parser, "what is known already"))
+    registries = OptionGroup(parser, "registries")
     _lookup(registries)
     add_access_options(parser, registries)
-    _display(Group(parser, "general"))
+    _display(OptionGroup(parser, "general"))
     parser.set_defaults(git_authorization="", kaniko=False)
     for name, refusal in REFUSED.items():
         parser.add_argument(
@@ -138,7 +138,7 @@ def valued_of(parser: Parser) -> frozenset[str]:
     )
 
 
-def _inputs(group: Group) -> None:
+def _inputs(group: OptionGroup) -> None:
     group.one("-f --file", "FILE", "where it is (CONTEXT/Dockerfile); `-`: stdin")
     group.many(
         "--build-arg", "NAME[=VALUE]", "value of an ARG; without one, that of the environment"
@@ -159,7 +159,7 @@ def _inputs(group: Group) -> None:
     )
 
 
-def _runs(group: Group) -> None:
+def _runs(group: OptionGroup) -> None:
     group.many(
         "--secret", "id=ID[,src=FILE|,env=NAME]", "what RUN --mount=type=secret gives a command"
     )
@@ -172,7 +172,7 @@ def _runs(group: Group) -> None:
     group.switch("--preserve-mtime", "keep the times of files that commands write")
 
 
-def _image(group: Group) -> None:
+def _image(group: OptionGroup) -> None:
     group.many("--platform", "OS/ARCH", "several make an index")
     group.many("--label", "KEY=VALUE", "add a label")
     group.many(
@@ -190,7 +190,7 @@ def _image(group: Group) -> None:
     )
 
 
-def _outputs(group: Group) -> None:
+def _outputs(group: OptionGroup) -> None:
     group.many(
         "-t --tag",
         "NAME",
@@ -207,7 +207,7 @@ def _outputs(group: Group) -> None:
     add_result_files(group)
 
 
-def _cache(group: Group) -> None:
+def _cache(group: OptionGroup) -> None:
     group.switch("--no-cache", "make every layer anew")
     group.many("--no-cache-filter", "STAGE", "make those of a stage anew")
     group.switch("--explain", "say what changed of each step that is made anew")
@@ -229,7 +229,7 @@ def _cache(group: Group) -> None:
     add_store_limit(group)
 
 
-def _lookup(group: Group) -> None:
+def _lookup(group: OptionGroup) -> None:
     group.add(
         "--pull",
         choices=("always", "missing", "never", "newer"),
@@ -240,7 +240,7 @@ def _lookup(group: Group) -> None:
     group.switch("--offline", "use the store alone, and never the network")
 
 
-def _display(group: Group) -> None:
+def _display(group: OptionGroup) -> None:
     group.one("--store", "DIR", "local store (ARTIFICER_STORE)")
     group.add(
         "--progress", choices=PROGRESS, default="auto", metavar="KIND", help="auto, plain, json …"

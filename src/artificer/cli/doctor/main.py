@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import keychain_of, open_wire
 from artificer.cli.grammar import (
+    OptionGroup,
     Parser,
     add_access_options,
     add_common_options,
@@ -67,9 +68,9 @@ def _machine_parser() -> Parser:
 
 def _auth_parser() -> Parser:
     parser = bare_parser("doctor auth", "IMAGE [--push] [options]", _AUTH)
-    add = parser.add_argument_group("image").add_argument
-    add("image", metavar="IMAGE", help="its name in a registry; it need not be there")
-    add("--push", action="store_true", help="also begin an upload, and end it at once")
+    group = OptionGroup(parser, "image")
+    group.add("image", metavar="IMAGE", help="its name in a registry; it need not be there")
+    group.switch("--push", "also begin an upload, and end it at once")
     add_access_options(parser)
     add_display_options(parser)
     return parser

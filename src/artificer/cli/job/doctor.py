@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import open_registry
-from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
+from artificer.cli.grammar import OptionGroup, Parser, add_access_options, add_common_options
 from artificer.cli.job.grammar import IMAGE_VARIABLE
 from artificer.cli.job.open import add_cluster_options, add_namespace, open_cluster
 from artificer.cli.session import Session
@@ -45,20 +45,19 @@ def run(words: Sequence[str], session: Session) -> int:
 
 def _parser() -> Parser:
     parser = bare_parser("job doctor", "[options]", _ABOUT)
-    add = parser.add_argument_group("job").add_argument
-    add("--image", metavar="IMAGE", action=Once, help=f"the builder image ({IMAGE_VARIABLE})")
-    add("--service-account", metavar="NAME", action=Once, help="of the pods")
-    add("--registry-secret", metavar="SECRET", action=Once, help="who the build is")
-    add("--pull-secret", metavar="SECRET", action="append", default=[], help="of the nodes")
-    add("--push", metavar="REPO", action="append", default=[], help="try to push there, too")
-    add(
+    group = OptionGroup(parser, "job")
+    group.one("--image", "IMAGE", f"the builder image ({IMAGE_VARIABLE})")
+    group.one("--service-account", "NAME", "of the pods")
+    group.one("--registry-secret", "SECRET", "who the build is")
+    group.many("--pull-secret", "SECRET", "of the nodes")
+    group.many("--push", "REPO", "try to push there, too")
+    group.choice(
         "--commands",
-        choices=("none", "chroot", "namespaces"),
+        ("none", "chroot", "namespaces"),
+        "what pods are allowed (none)",
         default="none",
-        action=Once,
-        help="what pods are allowed (none)",
     )
-    add("--host-users", action="store_true", help="no user namespace of the pod's own")
+    group.switch("--host-users", "no user namespace of the pod's own")
     add_namespace(parser)
     add_cluster_options(parser)
     add_access_options(parser)

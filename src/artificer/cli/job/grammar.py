@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from artificer.cli.command import bare_parser
 from artificer.cli.grammar import (
-    Group,
+    OptionGroup,
     Parser,
     add_access_options,
     add_cache_repository,
@@ -46,12 +46,12 @@ def job_parser(name: str, about: str) -> Parser:
     """The parser of a command that makes a Job, with all that is about the Job."""
     parser = bare_parser(f"job {name}", USAGE, about)
     parser.add_argument("labels", nargs="*", metavar="LABEL")
-    _source(Group(parser, "source"))
-    _pod(Group(parser, "pods"))
-    _access(Group(parser, "registries and secrets in the pods"))
-    _job(Group(parser, "the job"))
-    _resources(Group(parser, "resources"))
-    _placement(Group(parser, "nodes"))
+    _source(OptionGroup(parser, "source"))
+    _pod(OptionGroup(parser, "pods"))
+    _access(OptionGroup(parser, "registries and secrets in the pods"))
+    _job(OptionGroup(parser, "the job"))
+    _resources(OptionGroup(parser, "resources"))
+    _placement(OptionGroup(parser, "nodes"))
     add_access_options(parser)
     add_common_options(parser)
     parser.set_defaults(pull="always", offline=False)
@@ -66,7 +66,7 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:at]), list(words[at + 1 :])
 
 
-def _source(group: Group) -> None:
+def _source(group: OptionGroup) -> None:
     group.one("--git", "URL[#REV[:DIR]]", "clone this; the build starts in DIR")
     group.one("--git-secret", "SECRET", "with which git logs in")
     group.one(
@@ -82,7 +82,7 @@ def _source(group: Group) -> None:
     )
 
 
-def _pod(group: Group) -> None:
+def _pod(group: OptionGroup) -> None:
     group.one(
         "--image", "IMAGE", f"the builder image ({IMAGE_VARIABLE}); a digest is the same for ever"
     )
@@ -102,14 +102,14 @@ def _pod(group: Group) -> None:
     group.many("--mount", "KIND:NAME:PATH[:ro]", f"one more volume; KIND: {', '.join(_KINDS)}")
 
 
-def _access(group: Group) -> None:
+def _access(group: OptionGroup) -> None:
     group.one("--registry-secret", "SECRET", "of `artificer job secret`: who the build is")
     group.many("--pull-secret", "SECRET", "with which nodes pull the builder image")
     group.one("--token-audience", "AUDIENCE", "give the pod a token of its service account")
     add_cache_repository(group, "share what is made in a repository")
 
 
-def _job(group: Group) -> None:
+def _job(group: OptionGroup) -> None:
     group.one("-n --namespace", "NAME", "(the current context's)")
     group.one("--name", "NAME", "of the job")
     group.one("--generate-name", "PREFIX", "let the server choose the rest")
@@ -132,7 +132,7 @@ def _job(group: Group) -> None:
     group.switch("--suspend", "let somebody else start it")
 
 
-def _resources(group: Group) -> None:
+def _resources(group: OptionGroup) -> None:
     for name, what in (
         ("cpu", "what is asked for"),
         ("memory", "what is asked for"),
@@ -148,7 +148,7 @@ def _resources(group: Group) -> None:
         group.one(f"--{name}", "AMOUNT", told, default=usual)
 
 
-def _placement(group: Group) -> None:
+def _placement(group: OptionGroup) -> None:
     group.many("--node-selector", "KEY=VALUE", "nodes with it")
     group.many("--toleration", "KEY[=VALUE][:EFFECT]", "nodes with this taint, too")
     group.switch(

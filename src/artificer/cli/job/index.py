@@ -7,7 +7,7 @@ from typing import Any
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.conventions import write_conventions
-from artificer.cli.grammar import Once, Parser, add_display_options
+from artificer.cli.grammar import OptionGroup, Parser, add_display_options
 from artificer.cli.main import dispatch
 from artificer.cli.results import write
 from artificer.cli.session import Made, Session
@@ -50,9 +50,9 @@ def run(words: Sequence[str], session: Session) -> int:
 
 def _parser() -> Parser:
     parser = bare_parser("job index", "[options]", _ABOUT)
-    add = parser.add_argument_group("results").add_argument
-    add("--dotenv", metavar="FILE", action=Once, help="write IMAGE_URL=… lines, as for GitLab")
-    add("--results-dir", metavar="DIR", action=Once, help="write DIR/IMAGE_URL …, as for Tekton")
+    group = OptionGroup(parser, "results")
+    group.one("--dotenv", "FILE", "write IMAGE_URL=… lines, as for GitLab")
+    group.one("--results-dir", "DIR", "write DIR/IMAGE_URL …, as for Tekton")
     add_display_options(parser)
     return parser
 

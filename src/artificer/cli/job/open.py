@@ -4,7 +4,7 @@ import os
 from argparse import ArgumentTypeError, Namespace
 
 from artificer.cli.command import bare_parser
-from artificer.cli.grammar import Once, Parser, add_display_options
+from artificer.cli.grammar import Once, OptionGroup, Parser, add_display_options
 from artificer.cli.session import Session
 from artificer.kubernetes.cluster import Cluster, NoKubectl
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, kubectl_of
@@ -43,9 +43,9 @@ def add_namespace(parser: Parser) -> None:
 
 def add_cluster_options(parser: Parser) -> None:
     """Add what kubectl calls --kubeconfig and --context."""
-    add = parser.add_argument_group("the cluster").add_argument
-    add("--kubeconfig", metavar="FILE", action=Once, help="(KUBECONFIG, ~/.kube/config)")
-    add("--kube-context", metavar="NAME", action=Once, help="of it (the current one)")
+    group = OptionGroup(parser, "the cluster")
+    group.one("--kubeconfig", "FILE", "(KUBECONFIG, ~/.kube/config)")
+    group.one("--kube-context", "NAME", "of it (the current one)")
 
 
 def kubeconfig_of(args: Namespace) -> Kubeconfig:

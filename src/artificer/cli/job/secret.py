@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import keychain_of, open_wire
-from artificer.cli.grammar import Once, Parser, add_access_options, add_common_options
+from artificer.cli.grammar import OptionGroup, Parser, add_access_options, add_common_options
 from artificer.cli.job.grammar import split
 from artificer.cli.job.open import add_cluster_options, kubeconfig_of
 from artificer.cli.job.registries import repositories_of
@@ -46,11 +46,11 @@ def run(words: Sequence[str], session: Session) -> int:
 def _parser() -> Parser:
     parser = bare_parser("job secret", "[options] (REGISTRY… | LABEL… | -- COMMAND LINE)", _ABOUT)
     parser.add_argument("subjects", nargs="*", metavar="REGISTRY")
-    add = parser.add_argument_group("secret").add_argument
-    add("--name", metavar="NAME", default=_NAME, action=Once, help=f"of it ({_NAME})")
-    add("-n", "--namespace", metavar="NAME", action=Once, help="(the current context's)")
-    add("--render", action="store_true", help="print it, with all that is secret in it")
-    add("--cache-repo", metavar="REPO", action=Once, help="a login for this one, too")
+    group = OptionGroup(parser, "secret")
+    group.one("--name", "NAME", f"of it ({_NAME})", default=_NAME)
+    group.one("-n --namespace", "NAME", "(the current context's)")
+    group.switch("--render", "print it, with all that is secret in it")
+    group.one("--cache-repo", "REPO", "a login for this one, too")
     add_cluster_options(parser)
     add_access_options(parser)
     add_common_options(parser)

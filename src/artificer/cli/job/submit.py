@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.cli.command import run_command
-from artificer.cli.grammar import Parser
+from artificer.cli.grammar import OptionGroup, Parser
 from artificer.cli.job.grammar import job_parser, split
 from artificer.cli.job.graph import graph_of
 from artificer.cli.job.open import add_cluster_options, circumstances, open_cluster
@@ -40,9 +40,9 @@ def run(words: Sequence[str], session: Session) -> int:
 def _parser() -> Parser:
     parser = job_parser("submit", _ABOUT)
     add_cluster_options(parser)
-    add = parser.add_argument_group("watching").add_argument
-    add("--detach", action="store_true", help="print the Job's name, and do not wait for it")
-    add("--no-preflight", action="store_true", help="do not look first whether it can work")
+    group = OptionGroup(parser, "watching")
+    group.switch("--detach", "print the Job's name, and do not wait for it")
+    group.switch("--no-preflight", "do not look first whether it can work")
     return parser
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from artificer.cli.grammar import (
     Formatter,
-    Group,
+    OptionGroup,
     Parser,
     add_archive_options,
     add_cache_repository,
@@ -49,7 +49,7 @@ def build_parser(prog: str) -> Parser:
 
 
 def _files(parser: Parser) -> None:
-    group = Group(parser, "base and files")
+    group = OptionGroup(parser, "base and files")
     group.one("-b --baseimage --base", "BASE", "image to build upon; `scratch` for none")
     group.several("-f --files", "FILE", "file, directory, pattern, or SRC:/DEST")
     group.many("--tar", "FILE", "merge an archive's files; `-` reads standard input")
@@ -61,7 +61,7 @@ def _files(parser: Parser) -> None:
     _rules(group)
 
 
-def _rules(group: Group) -> None:
+def _rules(group: OptionGroup) -> None:
     """What is done to files on their way, and how layers are made of them."""
     group.many("--exclude", "PATTERN", "leave files out (.dockerignore syntax)")
     group.many("--ignore-file", "FILE", "read patterns to leave out")
@@ -80,7 +80,7 @@ def _rules(group: Group) -> None:
 
 
 def _packages(parser: Parser) -> None:
-    group = Group(parser, "Debian packages")
+    group = OptionGroup(parser, "Debian packages")
     group.several(
         "--apt", "PACKAGE", "install packages: NAME, NAME=VERSION, NAME/SUITE, as apt-get"
     )
@@ -93,7 +93,7 @@ def _packages(parser: Parser) -> None:
     _levels(group)
 
 
-def _levels(group: Group) -> None:
+def _levels(group: OptionGroup) -> None:
     group.choice(
         "--deb-level",
         ("configure", "unpack"),
@@ -115,7 +115,7 @@ def _levels(group: Group) -> None:
 
 
 def _config(parser: Parser) -> None:
-    group = Group(parser, "how a container starts")
+    group = OptionGroup(parser, "how a container starts")
     group.many("-e --env", "NAME=VALUE", "add to the environment; $VAR is expanded")
     group.many("--env-file", "FILE", "read NAME=VALUE lines")
     group.switch("--clear-env", "drop the base's environment")
@@ -142,7 +142,7 @@ def _config(parser: Parser) -> None:
 
 
 def _image(parser: Parser) -> None:
-    group = Group(parser, "the image")
+    group = OptionGroup(parser, "the image")
     group.many("--platform", "OS/ARCH", "of the base; several make an index")
     group.choice(
         "--format",
@@ -159,7 +159,7 @@ def _image(parser: Parser) -> None:
 
 
 def _outputs(parser: Parser) -> None:
-    group = Group(parser, "where it goes")
+    group = OptionGroup(parser, "where it goes")
     group.many(
         "-t --target", "TARGET", "registry name, oci:DIR, store:NAME …; several are possible"
     )

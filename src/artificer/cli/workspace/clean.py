@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from artificer.cli.command import run_command
-from artificer.cli.grammar import Parser
+from artificer.cli.grammar import OptionGroup, Parser
 from artificer.cli.session import Session
 from artificer.cli.workspace.open import opened
 from artificer.cli.workspace.options import spelled, target_parser
@@ -28,8 +28,8 @@ def run(words: Sequence[str], session: Session) -> int:
 def parser() -> Parser:
     """The words that it takes."""
     made = target_parser("clean", "[options]", _ABOUT)
-    group = made.add_argument_group("clean")
-    group.add_argument("--expunge", action="store_true", help="remove what commands keep, too")
+    group = OptionGroup(made, "clean")
+    group.switch("--expunge", "remove what commands keep, too")
     return made
 
 

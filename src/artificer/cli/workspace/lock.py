@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from artificer.builder.lock import EMPTY, Lock, commit_key, image_key, write_lock, write_text
 from artificer.builder.targets import Fetch, GitTree, Graph, Pull
 from artificer.cli.command import run_command
-from artificer.cli.grammar import Parser
+from artificer.cli.grammar import OptionGroup, Parser
 from artificer.cli.session import Session
 from artificer.cli.workspace.lock_debs import package_locks
 from artificer.cli.workspace.open import Workspace, opened
@@ -51,9 +51,9 @@ def parser() -> Parser:
     usage = "[TARGET…] [--check] [--update [PACKAGE…]] [options]"
     made = target_parser("lock", usage, _ABOUT)
     made.add_argument("targets", nargs="*", metavar="TARGET")
-    group = made.add_argument_group("lock")
-    group.add_argument("--check", action="store_true", help="write nothing; fail if it is stale")
-    group.add_argument(
+    group = OptionGroup(made, "lock")
+    group.switch("--check", "write nothing; fail if it is stale")
+    group.add(
         "--update",
         metavar="PACKAGE",
         nargs="*",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from artificer.cli.command import bare_parser
 from artificer.cli.grammar import (
     RUNGS,
-    Group,
+    OptionGroup,
     Parser,
     add_archive_access,
     add_cache_repository,
@@ -44,7 +44,7 @@ def spelled(words: Sequence[str]) -> list[str]:
 
 
 def _targets(parser: Parser) -> None:
-    group = Group(parser, "targets")
+    group = OptionGroup(parser, "targets")
     group.many("--platform", "OS/ARCH", "make each target for it; several are possible")
     group.one("--platforms", "LABEL", "the same, as Bazel names platforms: //:linux_arm64")
     group.many("--define", "NAME=VALUE", "what $(NAME) stands for, and `define` of config_setting")
@@ -64,7 +64,7 @@ def _targets(parser: Parser) -> None:
 
 
 def _workspace(parser: Parser) -> None:
-    group = Group(parser, "how it is done")
+    group = OptionGroup(parser, "how it is done")
     group.switch(
         "-k --keep-going", "after a failure make all that does not depend on it", dest="keep_going"
     )

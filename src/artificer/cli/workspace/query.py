@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from artificer.cli.command import run_command
-from artificer.cli.grammar import Parser
+from artificer.cli.grammar import OptionGroup, Parser
 from artificer.cli.session import Session
 from artificer.cli.workspace.open import opened
 from artificer.cli.workspace.options import spelled, target_parser
@@ -35,8 +35,8 @@ def parser() -> Parser:
     """The words that it takes."""
     made = target_parser("query", "EXPRESSION [options]", _ABOUT)
     made.add_argument("expression", nargs="*", metavar="EXPRESSION")
-    group = made.add_argument_group("query")
-    group.add_argument("--output", choices=_OUTPUTS, default="label", help="(label)")
+    group = OptionGroup(made, "query")
+    group.add("--output", choices=_OUTPUTS, default="label", help="(label)")
     return made
 
 

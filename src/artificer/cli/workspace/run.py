@@ -24,7 +24,7 @@ from artificer.builder.targets import (
 )
 from artificer.cli.command import run_command
 from artificer.cli.engines import Engines
-from artificer.cli.grammar import Once, Parser
+from artificer.cli.grammar import OptionGroup, Parser
 from artificer.cli.results import made
 from artificer.cli.session import Made, Session
 from artificer.cli.workspace.lock_debs import write_lock
@@ -76,17 +76,14 @@ def parser() -> Parser:
     """The words that it takes."""
     made = target_parser("run", "TARGET [options] [-- ARGS…]", _ABOUT)
     made.add_argument("targets", nargs="*", metavar="TARGET")
-    group = made.add_argument_group("where images are loaded")
-    group.add_argument(
+    group = OptionGroup(made, "where images are loaded")
+    group.choice(
         "--engine",
-        choices=("docker", "podman", "nerdctl", "containerd", "kind"),
-        action=Once,
-        help="(the first of them that is there)",
+        ("docker", "podman", "nerdctl", "containerd", "kind"),
+        "(the first of them that is there)",
     )
-    group.add_argument(
-        "--namespace", metavar="NAME", default="default", help="of containerd (default)"
-    )
-    group.add_argument("--cluster", metavar="NAME", default="kind", help="of kind (kind)")
+    group.add("--namespace", metavar="NAME", default="default", help="of containerd (default)")
+    group.add("--cluster", metavar="NAME", default="kind", help="of kind (kind)")
     return made
 
 

@@ -17,7 +17,7 @@ from artificer.builder.targets import (
     TargetId,
 )
 from artificer.cli.command import run_command
-from artificer.cli.grammar import Parser
+from artificer.cli.grammar import OptionGroup, Parser
 from artificer.cli.session import Session
 from artificer.cli.workspace.open import opened
 from artificer.cli.workspace.options import check_patterns, spelled, target_parser
@@ -53,17 +53,15 @@ def parser() -> Parser:
     """The words that it takes."""
     made = target_parser("test", "TARGET… [options]", _ABOUT)
     made.add_argument("targets", nargs="*", metavar="TARGET")
-    group = made.add_argument_group("tests")
-    group.add_argument(
+    group = OptionGroup(made, "tests")
+    group.add(
         "--test-output",
         choices=("summary", "errors", "all"),
         default="errors",
         help="what is shown of what tests print (errors)",
     )
-    group.add_argument(
-        "--build-tests-only", action="store_true", help="make nothing that no test needs"
-    )
-    group.add_argument(
+    group.switch("--build-tests-only", "make nothing that no test needs")
+    group.add(
         "--test-tag-filters",
         metavar="TAG,-TAG",
         default="",
