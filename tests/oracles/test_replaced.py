@@ -40,6 +40,17 @@ def test_nginx_is_the_same_without_running_a_script(images: Images) -> None:
     assert unexplained(images, "web", ("--apt", "nginx", "apt")) == {}
 
 
+def test_times_are_the_same_as_well(images: Images) -> None:
+    words = ("--apt", "nginx", "apt")
+    run = images.build("web", words)
+    replaced = images.build("web-replaced", (*words, "--deb-scripts", "replace"))
+
+    told = images.artificer("diff", run, replaced, code=1).stdout
+
+    names = ("config", "passwords", "templates")
+    assert told.splitlines() == [f"- /var/cache/debconf/{name}.dat" for name in names]
+
+
 def test_python_ssh_postgresql_and_certificates_are_the_same_without_running_a_script(
     images: Images,
 ) -> None:

@@ -34,7 +34,8 @@ def deb_tools(args: Namespace, reach: Reach, session: Session) -> DebTools:
         from artificer.sandbox.client import Sandbox, SandboxOptions
 
         state = os.path.join(reach.store.root, STATE)
-        options = SandboxOptions(args.rung, started=session.started)
+        epoch = int(session.environ.get("SOURCE_DATE_EPOCH") or 0)
+        options = SandboxOptions(args.rung, started=session.started, epoch=epoch)
         made = Sandbox(state, options, session.stop)
         session.closing(made)
         return made
