@@ -154,8 +154,8 @@ def _key(word: str, candidates: Candidates) -> Key:
     if architecture not in candidates.architectures:
         raise BadWord(
             f"{word} is for an architecture that is not asked for: {architecture}",
-            hint=f"there is {', '.join(candidates.architectures)}; "
-            "who asks for packages of several names each of them",
+            hint=f"there is {', '.join(candidates.architectures)}; an image has packages of one, "
+            "`artificer packages resolve --architecture` takes several",
         )
     return (name, architecture)
 
