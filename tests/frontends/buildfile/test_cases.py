@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from artificer.frontends.buildfile.load import LoadOptions
+from artificer.frontends.buildfile.graph import LoadOptions
 from artificer.oci.platform import Platform
 from tests.frontends.buildfile.workspaces import dump, failed, load, write
 

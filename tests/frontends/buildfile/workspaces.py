@@ -6,7 +6,7 @@ from pathlib import Path
 
 from artificer.builder.targets import Declared
 from artificer.errors import ArtificerError
-from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
+from artificer.frontends.buildfile.graph import Loaded, LoadOptions, load_graph
 from tests.frontends.buildfile.rulebook import BOOK
 
 IMAGE = 'load("@rules_image//:image.bzl", "image")\n'

@@ -16,8 +16,8 @@ from artificer.cli.session import Session
 from artificer.cli.workspace.open import Workspace, opened
 from artificer.cli.workspace.options import check_patterns, spelled, target_parser
 from artificer.cli.workspace.outputs import Outputs
+from artificer.frontends.buildfile.graph import Loaded
 from artificer.frontends.buildfile.labels import Label, PackageId, parse_label
-from artificer.frontends.buildfile.load import Loaded
 from artificer.oci.image import Image, Index
 
 _ABOUT = """\

@@ -12,7 +12,7 @@ from artificer.cli.workspace.lock_debs import package_locks
 from artificer.cli.workspace.open import Workspace, opened
 from artificer.cli.workspace.options import check_patterns, spelled, target_parser
 from artificer.errors import ArtificerError, Misused
-from artificer.frontends.buildfile.load import load_repositories
+from artificer.frontends.buildfile.graph import load_repositories
 from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.images.fetch import find_in_registry
 from artificer.oci.digest import Digest
@@ -56,6 +56,7 @@ def parser() -> Parser:
     group.add(
         "--update",
         metavar="PACKAGE",
+        action="extend",
         nargs="*",
         help="look up what is pinned, too; with names, of these packages alone",
     )

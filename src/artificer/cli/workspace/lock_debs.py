@@ -11,7 +11,7 @@ from artificer.builder.products import Files
 from artificer.builder.targets import Declared, Graph, SourceFile, Target, TargetId
 from artificer.cli.workspace.open import Workspace, pinned
 from artificer.errors import Misused
-from artificer.frontends.buildfile.load import load_graph
+from artificer.frontends.buildfile.graph import load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 
 

@@ -25,7 +25,7 @@ from artificer.cli.workspace.outputs import OutputPlace, place_of_outputs, tree_
 from artificer.cli.workspace.status import moment_of, stamps_of
 from artificer.errors import ArtificerError
 from artificer.frontends.buildfile.files import find_root
-from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
+from artificer.frontends.buildfile.graph import Loaded, LoadOptions, load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.images.reach import Reach
 from artificer.oci.image import Image

@@ -15,7 +15,7 @@ from artificer.cli.session import Session
 from artificer.cli.workspace.open import opened
 from artificer.cli.workspace.options import check_patterns, spelled, target_parser
 from artificer.errors import ArtificerError
-from artificer.frontends.buildfile.load import Loaded
+from artificer.frontends.buildfile.graph import Loaded
 from artificer.images.reach import Reach
 from artificer.oci.image import Image, Index
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from artificer.builder.targets import ImageTarget
-from artificer.frontends.buildfile.load import LoadOptions
+from artificer.frontends.buildfile.graph import LoadOptions
 from tests.frontends.buildfile.rules.workspaces import DOCKER, Workspace, config_of
 
 BASE = f"""{DOCKER}container_image(

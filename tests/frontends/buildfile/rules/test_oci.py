@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from artificer.builder.targets import Load, Pull, Push
-from artificer.frontends.buildfile.load import LoadOptions
+from artificer.frontends.buildfile.graph import LoadOptions
 from artificer.oci.edit import index_of
 from artificer.oci.image import Image, Index
 from artificer.oci.platform import Platform

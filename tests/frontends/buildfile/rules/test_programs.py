@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from artificer.events import TargetDone
-from artificer.frontends.buildfile.load import LoadOptions
+from artificer.frontends.buildfile.graph import LoadOptions
 from tests.frontends.buildfile.rules.workspaces import Workspace, content_of
 from tests.parts.commands import missing
 

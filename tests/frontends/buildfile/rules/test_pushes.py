@@ -13,7 +13,7 @@ from artificer.builder.products import Images
 from artificer.builder.running import Where, insecure_registries, pushed
 from artificer.builder.targets import Push
 from artificer.builder.task import GraphOptions
-from artificer.frontends.buildfile.load import LoadOptions
+from artificer.frontends.buildfile.graph import LoadOptions
 from artificer.oci.edit import converted
 from tests.frontends.buildfile.rules.workspaces import (
     STAMPS,

@@ -13,7 +13,7 @@ from artificer.builder.graph import make
 from artificer.builder.known import Known
 from artificer.builder.targets import GitTree, Graph, TargetId
 from artificer.builder.task import GraphOptions
-from artificer.frontends.buildfile.load import LoadOptions
+from artificer.frontends.buildfile.graph import LoadOptions
 from artificer.oci.platform import Platform
 from tests.frontends.buildfile.rules.workspaces import DOCKER, Workspace, config_of, web_of
 

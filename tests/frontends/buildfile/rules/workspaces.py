@@ -15,7 +15,7 @@ from artificer.builder.targets import Target, TargetId
 from artificer.builder.task import GraphOptions
 from artificer.errors import ArtificerError
 from artificer.events import Event, Warned
-from artificer.frontends.buildfile.load import Loaded, LoadOptions, load_graph
+from artificer.frontends.buildfile.graph import Loaded, LoadOptions, load_graph
 from artificer.frontends.buildfile.rules.book import BOOK
 from artificer.http.request import Request, Response
 from artificer.images.bytes_of import chunks_of

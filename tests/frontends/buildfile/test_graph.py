@@ -17,8 +17,8 @@ from artificer.builder.targets import (
     Written,
 )
 from artificer.events import Event, Note
+from artificer.frontends.buildfile.graph import LoadOptions, load_graph, load_repositories
 from artificer.frontends.buildfile.grouping import CORE
-from artificer.frontends.buildfile.load import LoadOptions, load_graph, load_repositories
 from artificer.frontends.buildfile.place import BuildFileError
 from artificer.frontends.buildfile.schema import (
     Call,
