@@ -173,6 +173,9 @@ RESOLUTION_TASKS = 1_000_000
 KUBERNETES_BYTES = 64 * MIB
 """One answer of a cluster's API: an object (etcd takes 1.5 MiB), or a page of them."""
 
+KUBECTL_SECONDS = 300
+"""How long kubectl may take for one request; a program that logs in may wait for a person."""
+
 KUBERNETES_LIST_BYTES = 256 * MIB
 """All pages of a list together, or what kubectl prints: about 17,000 pods."""
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -20,10 +21,12 @@ from artificer.kubernetes.cluster import (
     Kind,
     Listed,
     LogLine,
+    NoCluster,
     NoKubectl,
     Selector,
     log_lines,
 )
+from artificer.kubernetes.objects import items_of
 from artificer.kubernetes.problems import of_kubectl, of_status
 from artificer.kubernetes.process import (
     SIGNALLED,
@@ -33,10 +36,16 @@ from artificer.kubernetes.process import (
     end,
     ended,
     kept,
+    signalled,
     started,
 )
 from artificer.kubernetes.resume import Breaks, Clock
-from artificer.limits import KUBERNETES_BYTES, KUBERNETES_LIST_BYTES, LOG_LINE_BYTES
+from artificer.limits import (
+    KUBECTL_SECONDS,
+    KUBERNETES_BYTES,
+    KUBERNETES_LIST_BYTES,
+    LOG_LINE_BYTES,
+)
 from artificer.oci.document import InvalidDocument
 from artificer.stop import Stop
 
@@ -100,7 +109,7 @@ class Kubectl:
     def listed(self, kind: Kind, selector: Selector) -> tuple[Document, ...]:
         """The objects that there are."""
         data = self._asked(["get", kind, "-o", "json", *_selected(selector), _REQUEST])
-        return tuple(_document(data).get("items", ()))
+        return items_of(_document(data))
 
     def watch(self, kind: Kind, selector: Selector) -> Generator[Change | Listed, None, None]:
         """What there is and then what changes; after a break all is listed anew."""
@@ -148,15 +157,15 @@ class Kubectl:
 
     def version(self) -> str:
         """The server's version."""
-        document = _document(self._asked(["version", "-o", "json", _REQUEST]))
-        return str(document.get("serverVersion", {}).get("gitVersion", ""))
+        server = _document(self._asked(["version", "-o", "json", _REQUEST])).get("serverVersion")
+        return str(server.get("gitVersion", "")) if isinstance(server, dict) else ""
 
     def namespace(self) -> str:
         """The chosen namespace, else the context's."""
         if self._chosen:
             return self._chosen
         words = ["config", "view", "--minify", "-o", "jsonpath={..namespace}"]
-        return self._asked(words).decode().strip() or "default"
+        return _text(self._asked(words)).strip() or "default"
 
     def close(self) -> None:
         """End every process."""
@@ -174,15 +183,21 @@ class Kubectl:
 
     def _ended(self, words: list[str], data: bytes = b"") -> Ended:
         process = self._process(started, words)
-        self._runs(process, process.terminate)
+        self._runs(process, lambda: signalled(process, signal.SIGTERM))
         try:
-            found = ended(process, data, KUBERNETES_LIST_BYTES)
+            found = ended(process, data, KUBERNETES_LIST_BYTES, KUBECTL_SECONDS)
         finally:
             self._is_over(process)
         if not found.whole:
             raise InvalidDocument(
                 f"kubectl {' '.join(words[:2])} prints more than {KUBERNETES_LIST_BYTES} bytes",
                 hint="so many objects are not watched at once: submit fewer targets in one go",
+            )
+        if found.late:
+            raise NoCluster(
+                f"kubectl {words[0]} has not ended in {KUBECTL_SECONDS} s",
+                hint="does the program that logs in to the cluster wait for somebody? Log in "
+                "before; `kubectl get jobs` shows what it waits for",
             )
         if found.code < 0:
             raise _killed(words[0], -found.code)

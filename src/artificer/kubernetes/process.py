@@ -4,6 +4,8 @@ A request that is being made when we are killed goes on to its own timeout, of s
 """
 
 import contextlib
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 _SAID = 64 * 1024
 """Bytes of what a program complains that are kept."""
 _PART = 64 * 1024
+_GRACE = 5.0
+"""Seconds in which the rest of what was said is heard once a program was killed."""
 
 # A stream lives as long as somebody reads it. Whoever reads is killed without a word, so a shell
 # waits for the end of its standard input, which is a pipe of ours, and then ends the program. It
@@ -31,13 +35,15 @@ Process = subprocess.Popen[bytes]
 class Ended(NamedTuple):
     """What a program did: its exit code, all that it printed, the end of what it complained.
 
-    *whole* is False if it was ended because it printed more than it may.
+    *whole* is False if it was ended because it printed more than it may, *late* is True if that
+    was because it took longer.
     """
 
     code: int
     out: bytes
     err: bytes
     whole: bool
+    late: bool = False
 
 
 def started(words: Sequence[str], environ: Mapping[str, str]) -> Process:
@@ -53,16 +59,35 @@ def started(words: Sequence[str], environ: Mapping[str, str]) -> Process:
     )
 
 
-def ended(process: Process, data: bytes, limit: int) -> Ended:
-    """Give *process* its input, and wait for it; it may print *limit* bytes."""
-    out = _Listener(_pipe(process.stdout), limit, process.kill)
+def ended(process: Process, data: bytes, limit: int, seconds: float) -> Ended:
+    """Give *process* its input, and wait for it; it may print *limit* bytes in *seconds*."""
+    out = _Listener(_pipe(process.stdout), limit, lambda: signalled(process, signal.SIGKILL))
     err = _Listener(_pipe(process.stderr), _SAID)
+    late = threading.Event()
+
+    def too_late() -> None:
+        late.set()
+        signalled(process, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, too_late)
+    timer.daemon = True
+    timer.start()
     # What ends without reading its input tells why.
     with contextlib.suppress(BrokenPipeError), _pipe(process.stdin) as stream:
         stream.write(data)
-    out.join()
-    err.join()
-    return Ended(process.wait(), out.kept, err.kept, out.whole)
+    # Who left the group may hold the pipes, and is waited for no longer.
+    out.join(seconds + _GRACE)
+    err.join(_GRACE)
+    timer.cancel()
+    return Ended(process.wait(), out.kept, err.kept, out.whole, late.is_set())
+
+
+def signalled(process: Process, number: signal.Signals) -> None:
+    """Send a signal to *process* and what it has started, which may hold its pipes."""
+    # It is only waited for when nobody listens any more: until then its number is its own.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
 
 def kept(words: Sequence[str], environ: Mapping[str, str]) -> Process:
