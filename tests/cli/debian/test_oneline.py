@@ -105,6 +105,17 @@ def test_a_file_that_two_packages_have_is_told_with_a_way_out(cli: Cli, work: Pa
     assert again.code == 0
 
 
+def test_a_file_for_another_architecture_is_told_with_a_way_out(cli: Cli, work: Path) -> None:
+    (work / "one.deb").write_bytes(deb_bytes(made("one", "1", "arm64")))
+    line = ("-b", "scratch", "--deb-level", "unpack", "-t", "oci:out", "--deb", "./one.deb")
+
+    done = cli(*line, code=1)
+    cli(*line, "--platform", "linux/arm64")
+
+    assert "one:arm64=1 is not for amd64" in done.error
+    assert "`--platform`" in done.hint
+
+
 def test_a_lock_with_a_merge_conflict_is_written_anew_once_it_is_removed(
     cli: Cli, work: Path, archive: SmallArchive
 ) -> None:
@@ -172,6 +183,16 @@ def test_a_lock_is_updated_as_a_whole_or_by_package(cli: Cli, archive: SmallArch
     assert one.stdout == "~ libhello:amd64 2.0 → 3\n"
     assert rest.stdout == "~ hello:amd64 1.0 → 1.1\n"
     assert "no such package" in cli("lock", *words(archive), "--update", "x", code=2).error
+
+
+def test_each_word_for_an_update_counts(cli: Cli, archive: SmallArchive) -> None:
+    cli("lock", *words(archive))
+    archive.add(made("hello", "1.1", "amd64", Depends="libhello"), made("libhello", "3", "amd64"))
+    archive.publish()
+
+    told = cli("lock", *words(archive), "--update", "hello", "--update", "libhello").stdout
+
+    assert told.splitlines() == ["~ hello:amd64 1.0 → 1.1", "~ libhello:amd64 2.0 → 3"]
 
 
 def test_a_stale_lock_says_so(cli: Cli, archive: SmallArchive) -> None:

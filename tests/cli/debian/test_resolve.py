@@ -83,7 +83,7 @@ def test_the_lists_are_kept_for_those_who_are_offline(cli: Cli, small: SmallArch
         (("web:i386",), "web:i386 is for an architecture", "resolve --architecture"),
         (("web", "--architecture", "x86_64"), "no archive has packages for x86_64", "amd64"),
         (("web", "--sources", "."), "--sources: . is a directory", "name the files in it"),
-        (("./web.deb",), "./web.deb: no such file or directory", "is the path right?"),
+        (("./web.deb",), "./web.deb: no such file or directory", "is the path right"),
     ],
 )
 def test_what_cannot_be_is_an_error_with_a_way_out(

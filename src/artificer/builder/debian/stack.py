@@ -189,7 +189,10 @@ def _see_that_they_are(job: Job, packages: Sequence[Package]) -> None:
                 hint="the lock was changed, or the archive is wrong: lock the packages anew",
             )
         if package.architecture not in {"all", job.architecture, *job.step.foreign}:
-            raise BadPackage(f"{locked} is not for {job.architecture}")
+            raise BadPackage(
+                f"{locked} is not for {job.architecture}",
+                hint="take a package for it, or build for another `--platform`",
+            )
 
 
 def _skipped(package: Package) -> list[Told]:

@@ -180,7 +180,8 @@ def _opened(path: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise BadPackage(f"{path}: {reason(error)}", hint="is the path right?") from error
+        hint = "is the path right, and the file ours to read?"
+        raise BadPackage(f"{path}: {reason(error)}", hint=hint) from error
 
 
 def _found(file: BinaryIO, path: str) -> dict[str, tuple[int, int]]:
