@@ -81,7 +81,7 @@ def test_what_cannot_be_had_any_more_is_named_with_a_way_out(lock: Lock, tmp_pat
     with pytest.raises(NotKept, match=r"nor have their files: lib 1, tool 1$") as caught:
         lock(NEWER, made("lib", "2"), made("tool", "2"), old=old, update=("app",))
 
-    assert caught.value.hint == "update them as well: `--update lib --update tool`"
+    assert caught.value.hint == "update them as well: add `--update lib --update tool`"
     names = ("app", "lib", "tool")
     assert versions(lock(NEWER, made("lib", "2"), made("tool", "2"), old=old, update=names)) == [
         *("app 2", "lib 2", "tool 2")
@@ -108,7 +108,7 @@ def test_what_has_to_be_updated_as_well_is_named(lock: Lock) -> None:
     with pytest.raises(NotKept, match=r"app depends on lib \(= 2\)") as caught:
         lock(newer, made("lib", "2"), OLD[2], old=old, update=("app",))
 
-    assert caught.value.hint == "update them as well: `--update lib`"
+    assert caught.value.hint == "update them as well: add `--update lib`"
 
 
 def test_what_cannot_be_installed_is_told_as_ever(lock: Lock) -> None:

@@ -122,6 +122,19 @@ def test_an_update_of_one_package_leaves_the_others(
     assert "no lock has" in site("lock", "--update", "helo", code=2).error
 
 
+def test_each_word_for_an_update_counts(site: Cli, work: Path, archive: SmallArchive) -> None:
+    (work / "BUILD").write_text(build_file(archive, 'lock = "debs.lock"'))
+    site("lock")
+    newer = made("hello", "1.1", "amd64", Depends="libhello (= 1:3)")
+    archive.add(newer, made("libhello", "1:3", "amd64")).publish()
+
+    alone = site("lock", "--update", "hello", code=1)
+    both = site("lock", "--update", "hello", "--update", "libhello")
+
+    assert "hello depends on libhello (= 1:3)" in alone.stderr
+    assert len(both.stdout.splitlines()) == 2
+
+
 def test_several_architectures_are_locked_at_once(
     site: Cli, work: Path, archive: SmallArchive
 ) -> None:

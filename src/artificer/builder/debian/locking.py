@@ -199,7 +199,7 @@ def _not_kept(lost: Sequence[Locked]) -> NotKept:
 def _update_too(packages: Sequence[Locked]) -> str:
     if len(packages) > _SHOWN:
         return "lock all of them anew, without names of packages"
-    return f"update them as well: `{' '.join(f'--update {one.name}' for one in packages)}`"
+    return f"update them as well: add `{' '.join(f'--update {one.name}' for one in packages)}`"
 
 
 def _words(packages: Sequence[Locked], form: str) -> str:

@@ -108,7 +108,7 @@ def parsed(
         add = parser.add_argument_group(prog.removeprefix("artificer ")).add_argument
         for name, meaning, *value in own:
             if value:
-                add(name, metavar=value[0], nargs="*", help=meaning)
+                add(name, metavar=value[0], action="extend", nargs="*", help=meaning)
             else:
                 add(name, action="store_true", help=meaning)
     if "-h" in words or "--help" in words:
