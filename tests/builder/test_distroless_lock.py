@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from artificer.builder.distroless_lock import closure, lock_text, read_lock
-from artificer.builder.package_lock import InvalidPackages, LockedSet, write_packages
+from artificer.builder.package_lock import InvalidPackages, LockedSet, text_of
 from artificer.sources.debian.values import Locked
 
 SHA = "0" * 64
@@ -57,7 +57,8 @@ def test_packages_of_version_2_are_by_name_and_architecture(tmp_path: Path) -> N
 
 
 def test_one_of_ours_tells_no_needs(tmp_path: Path) -> None:
-    write_packages(str(tmp_path / "x.lock"), LockedSet("sha256:y", {"amd64": (LIBC,)}))
+    ours = LockedSet("sha256:y", {"amd64": (LIBC,)})
+    (tmp_path / "x.lock").write_text(text_of(ours))
 
     locked, needs = read_lock(str(tmp_path / "x.lock"))
 

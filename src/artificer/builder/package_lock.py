@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from artificer import limits
-from artificer.builder.lock import ANEW, dumped, write_text
+from artificer.builder.lock import ANEW, dumped
 from artificer.errors import ArtificerError, Misused
 from artificer.oci.document import InvalidDocument, parse
 from artificer.sources.debian.values import Archive, Locked, Wanted
@@ -175,11 +175,6 @@ def read_packages(path: str) -> LockedSet:
             raise InvalidPackages(f"{path}: not a lock of packages of version {VERSION}")
         return parsed_set(document, path)
     return _of_distroless(document, path)
-
-
-def write_packages(path: str, one: LockedSet) -> None:
-    """Write the lock of one request."""
-    write_text(path, text_of(one))
 
 
 def text_of(one: LockedSet) -> str:
