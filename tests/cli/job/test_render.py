@@ -183,13 +183,20 @@ def test_what_makes_no_sense_is_named(site: Cli, told: str) -> None:
     assert done.stdout == ""
 
 
+URL = "https://me:hunter2@a.example"
+
+
 def test_a_refused_password_is_not_repeated(site: Cli) -> None:
     told = [
         site(*JOB, *LINE, "--creds=me:hunter2", code=2).stderr,
         site(*JOB, "--git", "https://me:hunter2@git.example/a.git", *LINE, code=2).stderr,
+        site(*JOB, *LINE, "--archive", f"deb {URL} sid main", code=2).stderr,
+        site(*JOB, *LINE, f"--archive=[trusted=yes] {URL} ./", code=2).stderr,
+        site(*JOB, "--", "build", URL, "-t", "r.example/a:1", "--push", code=2).stderr,
     ]
 
     assert not any("hunter2" in text for text in told)
+    assert all("would be seen by all who see the job" in text for text in told)
 
 
 @pytest.mark.parametrize("value", ["NPM_TOKEN=s3cr3t", "HTTPS_PROXY=http://u:s3cr3t@proxy:3128"])

@@ -1,5 +1,6 @@
 """A command line, or labels, as what each index of a Job does."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,12 +9,16 @@ from artificer.cli.builds.main import is_of_dockerfile
 from artificer.cli.job.kept import nowhere, shared_words
 from artificer.cli.session import Session
 from artificer.errors import Misused
+from artificer.http.request import redacted
 from artificer.kubernetes.job import Cache, Work
 from artificer.oci.platform import Platform
 from artificer.oci.reference import Named
 
 _COMMANDS = ("build", "run", "test", "kaniko", "copy")
 _SECRET = ("--creds", "--dest-creds", "--username", "--password-stdin", "--src-creds")
+
+_LOGIN = re.compile(r"(?<!\S)https?://[^/\s@]*:[^/\s@]*@[^/\s]*")
+"""Of a word, or of a line within one; what an image shall have in its environment is its own."""
 
 
 class Asked(NamedTuple):
@@ -62,6 +67,13 @@ def _check_secrets(words: Sequence[str]) -> None:
             raise Misused(
                 f"{word.partition('=')[0]} in a job would be seen by all who see the job",
                 hint="`artificer job secret` makes a Secret: name it with `--registry-secret`",
+            )
+        found = _LOGIN.search(word.partition("=")[2] if word.startswith("--") else word)
+        if found is not None:
+            raise Misused(
+                f"{redacted(found[0])}: a login in a URL would be seen by all who see the job",
+                hint="that of an archive goes into a file for `--archive-auth`, which `--mount "
+                "secret:NAME:/DIR` brings; that of git into a Secret for `--git-secret`",
             )
 
 
