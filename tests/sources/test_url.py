@@ -221,3 +221,12 @@ def test_secrets_in_urls_are_not_told(web: Callable[..., Web]) -> None:
         fetch(wanted([url], sha256=HASH), web(Server({})))
 
     assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/x", "http://u:hunter2@[x/y", "http://a\u2100b/x", "x"]
+)
+def test_half_an_address_is_no_url_and_its_password_is_not_told(url: str) -> None:
+    with pytest.raises(Misused, match="not a URL that can be fetched") as caught:
+        wanted([url])
+    assert "hunter2" not in caught.value.message

@@ -11,6 +11,7 @@ from artificer.builder.lock import ANEW, dumped
 from artificer.errors import ArtificerError, Misused
 from artificer.oci.document import InvalidDocument, parse
 from artificer.sources.debian.values import Archive, Locked, Wanted
+from artificer.sources.url import scheme_of
 
 VERSION = 1
 BYTES = 64 * limits.MIB
@@ -253,7 +254,10 @@ def _word(value: Any, key: str, what: str) -> str:
 
 
 def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= limits.NAME_BYTES and value.isprintable()
+    if not (isinstance(value, str) and 0 < len(value) <= limits.NAME_BYTES):
+        return False
+    # What is relative to the lock has no scheme; what cannot be taken apart has one.
+    return value.isprintable() and ("://" not in value or scheme_of(value) != "")
 
 
 def _of_distroless(document: Mapping[str, Any], path: str) -> LockedSet:

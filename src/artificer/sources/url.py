@@ -106,7 +106,7 @@ def wanted(
     if not urls:
         raise Misused("a file to fetch has no URL")
     for url in urls:
-        if urlsplit(url).scheme not in {"http", "https", "file"}:
+        if scheme_of(url) not in {"http", "https", "file"}:
             raise Misused(
                 f"not a URL that can be fetched: {redacted(url)}",
                 hint="use https:, http: or file:",
@@ -125,6 +125,14 @@ def wanted(
             raise Misused("sha256 and integrity contradict each other")
         hashes[algorithm] = value
     return Wanted(tuple(urls), tuple(hashes.items()), size)
+
+
+def scheme_of(url: str) -> str:
+    """What *url* begins with; nothing if it is none, as with half of an address of IPv6."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
 
 
 def fetch(file: Wanted, web: Web) -> Fetched:

@@ -261,6 +261,7 @@ def lock(cli: Cli, work: Path, archive: SmallArchive) -> Path:
         ({"urls": ["file:///dev/zero"]}, "/dev/zero: longer than its 848 bytes", 1),
         ({"urls": ["../../../dev/zero"]}, "hello:amd64=1.0: ", 69),
         ({"urls": ["ftp://x/y"]}, "not a URL that can be fetched: ftp://x/y", 2),
+        ({"urls": ["http://[::1/y"]}, "no URLs that can be fetched", 2),
         ({"urls": []}, "no URLs", 2),
         ({"name": "../../x"}, "not a name of a package", 2),
         ({"name": None}, "not a name of a package", 2),
