@@ -26,14 +26,12 @@ class Solution(NamedTuple):
 
     *install* are the packages to unpack, new ones and other versions of installed ones, in an
     order that dpkg can take: what a package pre-depends on is before it, and what it depends on as
-    far as there is no circle. *upgrade* names those of them whose package is installed, with what
-    they replace; *remove* what goes. *auto* are names that nobody asked for. *why* says of each
-    name in *install* and *remove* what brought it about. A name has its architecture
-    (``libc6:arm64``) where that is not the native one.
+    far as there is no circle. *remove* are those that go. *auto* are names that nobody asked for.
+    *why* says of each name in *install* and *remove* what brought it about. A name has its
+    architecture (``libc6:arm64``) where that is not the native one.
     """
 
     install: tuple[Binary, ...]
-    upgrade: Mapping[str, Installed]
     remove: tuple[Installed, ...]
     auto: frozenset[str]
     why: Mapping[str, str]
@@ -121,7 +119,6 @@ def _solution(search: Search, asked: Asked, known: Mapping[Key, Installed]) -> S
     gone = sorted(key for key, binary in changed.items() if binary is None and key in known)
     return Solution(
         install=ordered(new, search.candidates),
-        upgrade={shown(key): known[key] for key in sorted(new) if key in known},
         remove=tuple(known[key] for key in gone),
         auto=frozenset(shown(key) for key in new if key not in asked.manual),
         why={
