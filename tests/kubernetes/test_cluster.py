@@ -1,35 +1,41 @@
 """A real cluster, named by ARTIFICER_TEST_KUBECONFIG: what recordings cannot show.
 
-The nodes have to be able to pull ARTIFICER_TEST_IMAGE (busybox, if it is not set): it stands in
-for the builder image, and its shell for what a pod does.
+Nothing else is needed: an image with a shell, which stands in for the builder image, is looked for
+on the nodes and in some registries; or ARTIFICER_TEST_IMAGE names one. `test_model.py` runs these
+against a cluster of a few hundred lines.
 """
 
 import json
-import os
-import secrets
 import subprocess
-import threading
+import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from artificer.errors import ArtificerError, Cancelled
-from artificer.events import CommandOutput, Event, Note, TargetDone
-from artificer.kubernetes.batch import Batch, marked
-from artificer.kubernetes.cluster import Cluster, Document, Selector
+from artificer.errors import Cancelled
+from artificer.events import CommandOutput, Event, Note, TargetDone, Warned
+from artificer.kubernetes.cluster import Document, Forbidden, Selector
 from artificer.kubernetes.doctor import examined, preflight
-from artificer.kubernetes.graph import Graph, Node, ready
-from artificer.kubernetes.job import Job, JobOptions, Pace, Resources, Work, Workspace
-from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, kubectl_of
-from artificer.kubernetes.manifest import manifest
-from artificer.kubernetes.run import Circumstances, Submission, Watch, cancel, submission_of
-from artificer.kubernetes.submit import created
-from artificer.stop import Stop
+from artificer.kubernetes.graph import Graph, Node
+from artificer.kubernetes.job import Job, Work, Workspace
+from artificer.kubernetes.run import cancel, submission_of
+from artificer.kubernetes.submit import created as submitted
+from artificer.oci.reference import parse_name
+from tests.kubernetes.lab import (
+    CONFIG,
+    Ground,
+    Lab,
+    build_of,
+    created,
+    found_ground,
+    graph_of,
+    later,
+    namespace,
+    until,
+)
 
-CONFIG = os.environ.get("ARTIFICER_TEST_KUBECONFIG", "")
-IMAGE = os.environ.get("ARTIFICER_TEST_IMAGE", "docker.io/library/busybox:1.36")
 DIGEST = "sha256:" + "0a" * 32
 DONE = (
     'printf \'{"schema":1,"image":"registry.example/t%s:1","digest":"' + DIGEST + "\"}' "
@@ -42,131 +48,71 @@ pytestmark = [
 ]
 
 
-class Lab:
-    """A namespace of its own, with whoever watches Jobs in it."""
-
-    def __init__(self, namespace: str) -> None:
-        self.namespace = namespace
-        self.events: list[Event] = []
-        self.built: list[str] = []
-        self.stop = Stop()
-
-    def cluster(self) -> Cluster:
-        program = kubectl_of(os.environ)
-        assert program is not None
-        chosen = Kubeconfig(CONFIG, namespace=self.namespace)
-        return Kubectl(program, chosen, os.environ, self.events.append)
-
-    def kubectl(self, *words: str, data: str = "") -> str:
-        program = kubectl_of(os.environ)
-        assert program is not None
-        command = [program, "--kubeconfig", CONFIG, "-n", self.namespace, *words]
-        done = subprocess.run(command, check=True, input=data, capture_output=True, text=True)
-        return done.stdout
-
-    def around(self, cluster: Cluster) -> Circumstances:
-        return Circumstances(cluster, self.events.append, self.built.append, self.stop)
-
-    def submit(
-        self, script: str, graph: Graph, change: Callable[[Document], None] = lambda _: None
-    ) -> Submission:
-        numbers = ready(graph, (), ())
-        works = tuple(graph.nodes[one].work for one in numbers)
-        options = JobOptions(
-            IMAGE,
-            namespace=self.namespace,
-            pace=Pace(graph.parallelism, deadline=300, grace=5),
-            resources=Resources(cpu="10m", memory="16Mi", memory_limit="64Mi"),
-        )
-        document = manifest(Job(options, works, Workspace(directory="/tmp")))
-        build = document["spec"]["template"]["spec"]["containers"][0]
-        build["command"] = ["sh", "-ec", script]
-        change(document)
-        first = self.cluster().create(marked(document, secrets.token_hex(4), graph, numbers))
-        return Submission(graph, (Batch(first["metadata"]["name"], numbers),), first)
-
-    def watch(self, submission: Submission) -> None:
-        Watch(submission, self.around(self.cluster())).follow()
-
-    def failed(self, submission: Submission) -> ArtificerError:
-        with pytest.raises(ArtificerError) as caught:
-            self.watch(submission)
-        return caught.value
-
-    def pods(self, name: str) -> list[Document]:
-        return list(self.cluster().listed("pods", Selector(labels=f"job-name={name}")))
+@pytest.fixture(scope="session")
+def ground() -> Ground:
+    return found_ground()
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
-    name = f"artificer-test-{secrets.token_hex(4)}"
-    found = Lab(name)
-    found.kubectl("create", "namespace", name)
-    level = "pod-security.kubernetes.io/enforce=restricted"
-    found.kubectl("label", "namespace", name, level)
-    yield found
-    found.kubectl("delete", "namespace", name, "--wait=false")
+def lab(ground: Ground, tmp_path: Path) -> Iterator[Lab]:
+    with namespace() as name:
+        lab = Lab(name, ground, tmp_path)
+        yield lab
+        lab.close()
 
 
-def graph_of(count: int, parallelism: int = 10) -> Graph:
-    works = [Work(f"//:t{one}", ("version",)) for one in range(count)]
-    return Graph(tuple(map(Node, works)), parallelism)
+@pytest.fixture(params=["kubectl", "in a pod"])
+def any_lab(lab: Lab, request: pytest.FixtureRequest) -> Lab:
+    """The same through the API, with the rights of the guide's Role."""
+    lab.in_pod = request.param != "kubectl"
+    return lab
 
 
-def _later(happened: Callable[[], Any], act: Callable[[], Any]) -> threading.Thread:
-    def wait() -> None:
-        end = time.monotonic() + 120
-        while not happened() and time.monotonic() < end:
-            time.sleep(0.5)
-        act()
+def test_targets_are_built_and_told_by_digest(any_lab: Lab) -> None:
+    any_lab.watch(any_lab.submit(DONE, graph_of(2)))
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
+    assert sorted(any_lab.built) == [f"registry.example/t{one}@{DIGEST}" for one in (0, 1)]
 
 
-def test_targets_are_built_and_told_by_digest(lab: Lab) -> None:
-    lab.watch(lab.submit(DONE, graph_of(2)))
-
-    assert sorted(lab.built) == [f"registry.example/t{one}@{DIGEST}" for one in (0, 1)]
-
-
-def test_logs_come_while_the_pod_runs_each_line_once(lab: Lab) -> None:
+def test_logs_come_while_the_pod_runs_each_line_once(any_lab: Lab) -> None:
     script = f"for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.5; done; {DONE}"
 
-    lab.watch(lab.submit(script, graph_of(1)))
+    any_lab.watch(any_lab.submit(script, graph_of(1)))
 
-    lines = [event.line for event in lab.events if isinstance(event, CommandOutput)]
+    said = any_lab.events
+    lines = [event.line for event in said if isinstance(event, CommandOutput)]
     assert lines == [f"line {number}" for number in range(1, 9)]
-    first = next(i for i, event in enumerate(lab.events) if isinstance(event, CommandOutput))
-    done = next(i for i, event in enumerate(lab.events) if isinstance(event, TargetDone))
+    first = next(i for i, event in enumerate(said) if isinstance(event, CommandOutput))
+    done = next(i for i, event in enumerate(said) if isinstance(event, TargetDone))
     assert first < done
 
 
-def test_who_cancels_leaves_neither_job_nor_pods(lab: Lab) -> None:
-    submission = lab.submit("sleep 600", graph_of(2))
-    running = _later(
-        lambda: any(_runs(pod) for pod in lab.pods(submission.names[0])), lab.stop.set
-    )
+def test_who_cancels_leaves_neither_job_nor_pods(any_lab: Lab) -> None:
+    submission = any_lab.submit("sleep 600", graph_of(2))
+    (name,) = submission.names
+    running = later(lambda: any_lab.runs(name), any_lab.stop.set)
 
     with pytest.raises(Cancelled):
-        lab.watch(submission)
+        any_lab.watch(submission)
 
     running.join()
-    assert lab.cluster().find("jobs", submission.names[0]) is None
-    assert lab.pods(submission.names[0]) == []
-
-
-def _runs(pod: Document) -> bool:
-    return bool(pod["status"].get("phase") == "Running")
+    assert any_lab.cluster().find("jobs", name) is None
+    assert any_lab.pods(name) == []
 
 
 def test_an_evicted_pod_is_replaced_and_costs_no_retry(lab: Lab) -> None:
-    # The first pod sleeps until it is evicted: an init file would be gone with it, so time tells.
-    submission = lab.submit(f"sleep 15; {DONE}", graph_of(1))
+    def told(document: Document) -> None:
+        spec = document["spec"]["template"]["spec"]
+        spec["volumes"].append({"name": "told", "configMap": {"name": "told", "optional": True}})
+        build_of(document)["volumeMounts"].append({"name": "told", "mountPath": "/etc/told"})
+
+    # The second pod is told what the first was not.
+    submission = lab.submit(f"[ -e /etc/told/end ] || sleep 600; {DONE}", graph_of(1), told)
     name = submission.names[0]
 
     def evict() -> None:
+        about = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}}
+        created(lab.namespace, {**about, "data": {"end": "now"}})
         pod = lab.pods(name)[0]["metadata"]["name"]
         eviction = {
             "apiVersion": "policy/v1",
@@ -176,7 +122,7 @@ def test_an_evicted_pod_is_replaced_and_costs_no_retry(lab: Lab) -> None:
         path = f"/api/v1/namespaces/{lab.namespace}/pods/{pod}/eviction"
         lab.kubectl("create", "--raw", path, "-f", "-", data=json.dumps(eviction))
 
-    evicting = _later(lambda: any(map(_runs, lab.pods(name))), evict)
+    evicting = later(lambda: lab.runs(name), evict)
     lab.watch(submission)
     evicting.join()
 
@@ -213,8 +159,7 @@ def test_what_may_pass_is_tried_again(lab: Lab) -> None:
 
 def test_a_forbidden_pod_is_said_within_seconds(lab: Lab) -> None:
     def privileged(document: Document) -> None:
-        build = document["spec"]["template"]["spec"]["containers"][0]
-        build["securityContext"] = {}
+        build_of(document)["securityContext"] = {}
 
     began = time.monotonic()
     error = lab.failed(lab.submit(DONE, graph_of(1), privileged))
@@ -224,16 +169,11 @@ def test_a_forbidden_pod_is_said_within_seconds(lab: Lab) -> None:
     assert time.monotonic() - began < 60
 
 
-def _build(document: Document) -> Document:
-    found: Document = document["spec"]["template"]["spec"]["containers"][0]
-    return found
-
-
 def test_an_image_that_is_not_there_is_said(lab: Lab) -> None:
-    missing = f"{IMAGE.partition(':')[0]}-of-nobody:none"
+    missing = f"{parse_name(lab.ground.image).repository}-of-nobody:none"
 
     error = lab.failed(
-        lab.submit(DONE, graph_of(1), lambda document: _build(document).update(image=missing))
+        lab.submit(DONE, graph_of(1), lambda document: build_of(document).update(image=missing))
     )
 
     assert missing in error.message
@@ -243,7 +183,7 @@ def test_a_secret_that_is_not_there_is_said(lab: Lab) -> None:
     def asking(document: Document) -> None:
         spec = document["spec"]["template"]["spec"]
         spec["volumes"].append({"name": "s", "secret": {"secretName": "nope"}})
-        _build(document)["volumeMounts"].append({"name": "s", "mountPath": "/s"})
+        build_of(document)["volumeMounts"].append({"name": "s", "mountPath": "/s"})
 
     error = lab.failed(lab.submit(DONE, graph_of(1), asking))
 
@@ -251,7 +191,7 @@ def test_a_secret_that_is_not_there_is_said(lab: Lab) -> None:
 
 
 def test_too_much_memory_is_said_by_name(lab: Lab) -> None:
-    script = "x=x; while true; do x=$x$x; done"
+    script = "exec dd if=/dev/zero of=/dev/null bs=256M count=1"
 
     error = lab.failed(lab.submit(script, graph_of(1)))
 
@@ -260,33 +200,30 @@ def test_too_much_memory_is_said_by_name(lab: Lab) -> None:
 
 def test_a_deadline_is_told_although_the_pods_are_gone(lab: Lab) -> None:
     def short(document: Document) -> None:
-        document["spec"]["activeDeadlineSeconds"] = 25
+        document["spec"]["activeDeadlineSeconds"] = 20
 
     error = lab.failed(lab.submit("echo begun; sleep 600", graph_of(1), short))
 
     assert (error.exit_code, error.message) == (
         75,
-        "//:t0: not done within the Job's deadline of 25 s",
+        "//:t0: not done within the Job's deadline of 20 s",
     )
     assert any(isinstance(one, CommandOutput) and one.line == "begun" for one in lab.events)
 
 
 def test_long_work_goes_with_its_job(lab: Lab) -> None:
     works = tuple(Work(f"//:{'t' * 60}{one}", ("version",)) for one in range(1200))
-    options = JobOptions(IMAGE, namespace=lab.namespace, suspend=True)
+    options = lab.options()._replace(suspend=True)
     job = Job(options, works, Workspace(directory="/tmp"))
     graph = Graph(tuple(map(Node, works)))
 
-    submission = created(lab.cluster(), job, graph, lab.events.append, run="a1")
+    submission = submitted(lab.cluster(), job, graph, lab.events.append, run="a1")
 
     found = submission_of(lab.cluster(), submission.names[0])
     assert found.graph.nodes[1199].work == works[1199]
     assert _config_maps(lab) != []
     cancel(lab.cluster(), submission.names, lab.events.append)
-    end = time.monotonic() + 60
-    while _config_maps(lab) and time.monotonic() < end:
-        time.sleep(1)
-    assert _config_maps(lab) == []
+    assert until(lambda: not _config_maps(lab))
 
 
 def _config_maps(lab: Lab) -> list[Document]:
@@ -313,9 +250,72 @@ def test_a_submitter_that_was_killed_is_resumed_with_what_waits(lab: Lab) -> Non
     assert done == ["//:base", "//:app"]
 
 
+def _job(lab: Lab) -> Job:
+    works = (Work("//:t0", ("version",)),)
+    return Job(lab.options()._replace(name="x"), works, Workspace(directory="/tmp"))
+
+
 def test_the_doctor_and_the_preflight_find_nothing_wrong(lab: Lab) -> None:
-    job = Job(JobOptions(IMAGE, name="x"), graph_of(1).nodes[0][:1], Workspace(directory="/tmp"))
+    job = _job(lab)
 
     preflight(lab.cluster(), job, lab.events.append)
 
     assert [one for one in examined(lab.cluster(), job) if one.state == "fail"] == []
+
+
+def test_who_may_not_submit_is_told_what_is_missing(lab: Lab) -> None:
+    lab.account("stranger")
+    (lab.folder / "token").write_text(lab.token("stranger"))
+    lab.in_pod = True
+
+    with pytest.raises(Forbidden) as caught:
+        preflight(lab.cluster(), _job(lab), lab.events.append)
+
+    assert "you may not create, get, list, watch, delete jobs" in caught.value.message
+
+
+def test_what_fits_on_no_node_is_told_and_waited_for(lab: Lab) -> None:
+    def huge(document: Document) -> None:
+        build_of(document)["resources"]["requests"]["cpu"] = "10000"
+
+    submission = lab.submit(DONE, graph_of(1), huge)
+    told = later(lambda: _warned(lab.events, "waiting for a node"), lab.stop.set)
+
+    with pytest.raises(Cancelled):
+        lab.watch(submission)
+
+    told.join()
+    assert _warned(lab.events, "Insufficient cpu")
+
+
+def _warned(events: list[Event], text: str) -> bool:
+    return any(isinstance(one, Warned) and text in one.text for one in tuple(events))
+
+
+def test_each_platform_is_built_on_nodes_of_its_own(lab: Lab) -> None:
+    here = Node(Work("//:here", ("version",)), architecture=lab.ground.architecture)
+    graph = Graph((here, Node(Work("//:anywhere", ("version",)))))
+
+    lab.watch(lab.submit(DONE, graph))
+
+    jobs = lab.cluster().listed("jobs", Selector())
+    chosen = [
+        one["spec"]["template"]["spec"]["nodeSelector"].get("kubernetes.io/arch") for one in jobs
+    ]
+    assert len(lab.built) == 2
+    assert sorted(map(str, chosen)) == sorted([lab.ground.architecture, "None"])
+
+
+def test_an_image_that_is_not_artificers_is_said_by_the_command(lab: Lab) -> None:
+    ground = lab.ground
+    nodes = ("--node-selector", f"kubernetes.io/hostname={ground.hostname}")
+    users = ("--host-users",) if ground.host_users else ()
+    where = ("--kubeconfig", CONFIG, "-n", lab.namespace, "--image", ground.image, "--retries=0")
+    words = ("job", "submit", *where, *nodes, *users, "--", "copy", "r.example/a", "r.example/b")
+    command = [sys.executable, "-m", "artificer", *words]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "error: r.example/b: the build cannot be started: " in done.stderr
+    assert "hint: is it artificer's image (`--image`)" in done.stderr

@@ -76,12 +76,12 @@ class Board:
         now = self._clock()
         found = None
         for where, one in stuck:
-            since = self._since.setdefault((where, one.failure.message), now)
+            since = self._since.setdefault((where, one.failure.hint), now)
             if since == now:
                 self._tell_stuck(where, one)
             if one.patience is not None and now - since >= one.patience:
                 found = found or one.failure
-        current = {(where, one.failure.message) for where, one in stuck}
+        current = {(where, one.failure.hint) for where, one in stuck}
         self._since = {key: since for key, since in self._since.items() if key in current}
         running = any(index.phase == "running" for index in self._seen.values())
         return None if running else found
@@ -105,11 +105,12 @@ class Board:
         )
 
     def _stuck_pods(self) -> list[tuple[str, Stuck]]:
-        # Pods of a Job are alike, and so is what keeps them: it is told of the first alone.
+        # Pods of a Job are alike, and so is what keeps them: it is told of the first alone. What
+        # to do tells one trouble from another: its words have ports and times, and change.
         found: dict[tuple[str, str], tuple[str, Stuck]] = {}
         for place, index in self._seen.items():
             if index.stuck is not None:
-                key = (place[0], index.stuck.failure.message)
+                key = (place[0], index.stuck.failure.hint)
                 found.setdefault(key, (self._labels[place], index.stuck))
         return list(found.values())
 
