@@ -50,7 +50,11 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
     **dict.fromkeys(NOTHING.split(), ("0", ())),
     "base-files/postinst": (
         "13",
-        [*debian_scripts.BASE, ["directory", "/usr/local/libexec", "0755"]],
+        [
+            *debian_scripts.BASE,
+            ["directory", "/usr/local/libexec", "0755"],
+            ["link", "/etc/dpkg/origins/default", "debian"],
+        ],
     ),
     "base-files/preinst": (
         "13",
@@ -77,6 +81,16 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
         ],
     ),
     "libc6/preinst": ("2.41", [["divert", "LOADER", "LOADER.usr-is-merged", "libc6"]]),
+    **{
+        f"{name}/postinst": (
+            "0",
+            [
+                ["compiled", "/usr/share/glib-2.0/schemas", ".gschema.xml"],
+                ["compiled", "/usr/lib/TRIPLET/gio/modules", ".so"],
+            ],
+        )
+        for name in ("libglib2.0-0", "libglib2.0-0t64")
+    },
     "libreadline8t64/preinst": (
         "8.2",
         [_aside(f"/lib/TRIPLET/{name}", "libreadline8t64") for name in READLINE],
@@ -112,19 +126,47 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
             ["unit", "system", "sshd-keygen.service"],
         ],
     ),
+    "redis-server/postinst": (
+        "5:8",
+        [["override", "/etc/redis/redis.conf", "redis", "redis", "640"]],
+    ),
+    "dnsmasq/postinst": ("2.91", ()),
+    "tor/postinst": ("0.4.9.15", ()),
+    "screen/postinst": (
+        "4.9.1",
+        [
+            *debian_scripts.JUDGED["screen/postinst"],
+            ["link", "/usr/lib/systemd/system/screen-cleanup.service", "/dev/null"],
+        ],
+    ),
     "systemd/postinst": ("257", SYSTEMD),
     "tzdata/postinst": ("2024b-5", debian_scripts.ZONE[:1]),
 }
 """By package and script: since which version, and what."""
 
 
+ALONE = {
+    **{f"base-files/{script}": "13" for script in ("preinst", "postinst")},
+}
+"""Scripts that do nothing else since a version, as those of `tools/debian_scripts.py`."""
+
+
 def main(paths: Sequence[str]) -> None:
     """Note what is judged of the packages at *paths*."""
-    known = dict(debian_scripts.JUDGED)
+    known, alone = dict(debian_scripts.JUDGED), frozenset(debian_scripts.ALONE)
     for path in paths:
+        package = read_package(path)
         debian_scripts.JUDGED.update(known)
-        debian_scripts.JUDGED.update(_later(read_package(path)))
+        debian_scripts.JUDGED.update(_later(package))
+        debian_scripts.ALONE.clear()
+        debian_scripts.ALONE.update(alone, _alone(package))
         debian_scripts.main([path])
+
+
+def _alone(package: Package) -> Iterator[str]:
+    for name, since in ALONE.items():
+        if name.startswith(f"{package.name}/") and satisfies(package.version, ">=", since):
+            yield name
 
 
 def _later(package: Package) -> Iterator[tuple[str, list[list[str]]]]:

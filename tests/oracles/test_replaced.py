@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from tests.cli.outside import Cli
 from tests.oracles.conftest import Images
+from tests.parts.flat_archive import flat_archive
 from tests.parts.trees import differences, tree_of_layout
 
 pytestmark = pytest.mark.archive
@@ -16,8 +18,16 @@ ALLOWED = {
     r"usr/.*/__pycache__(?:/.*)?": "missing",
     # What is in /run is made anew wherever the image is run.
     r"run/.*": "missing",
+    # mandb makes an index of manuals, and a directory for each kind and language.
+    r"var/cache/man/.*": "missing",
+    # The lines are the same, in dpkg's order.
+    r"var/lib/dpkg/statoverride": "content",
 }
 SEVERAL = ("python3", "openssh-server", "postgresql-client", "ca-certificates", "apt")
+MORE = (
+    *("default-jre-headless", "man-db", "ssl-cert", "xz-utils"),
+    *("mosquitto", "sgml-base", "unbound", "apt"),
+)
 
 
 def unexplained(images: Images, name: str, words: tuple[str, ...]) -> dict[str, str]:
@@ -55,3 +65,36 @@ def test_python_ssh_postgresql_and_certificates_are_the_same_without_running_a_s
     images: Images,
 ) -> None:
     assert unexplained(images, "several", ("--apt", *SEVERAL)) == {}
+
+
+def test_java_and_servers_are_the_same_without_running_a_script(artificer: Cli) -> None:
+    images = Images(artificer, flat_archive(*MORE))
+
+    assert unexplained(images, "java", ("--apt", *MORE)) == {}
+
+
+ELSEWHERE = re.compile(
+    # Programs, libraries and what is said of them are of an architecture.
+    r"var/lib/dpkg/(?:arch|arch-native|status|info/.*|triggers/.*|diversions)|var/lib/apt/.*"
+    r"|etc/ld\.so\.(?:cache|conf\.d/.*)|(?:usr/)?lib(?:32|64|x32|exec)?(?:/.*)?|usr/share/.*"
+    r"|(?:usr/)?s?bin/.*"
+)
+
+
+def test_another_architecture_has_the_same_settings_users_and_links(
+    artificer: Cli, images: Images
+) -> None:
+    images.build("web", ("--apt", "nginx", "apt"))
+    other = Images(artificer, flat_archive("nginx", architecture="arm64"))
+    other.build("web-arm64", ("--platform", "linux/arm64", "--apt", "nginx", "apt"))
+    here = tree_of_layout(images.folder, "web")
+    there = tree_of_layout(other.folder, "web-arm64")
+
+    found = differences(here, there)
+    assert len(there) > 6000
+    assert {
+        path: what
+        for path, what in found.items()
+        if not ELSEWHERE.fullmatch(path)
+        and not any(what == ALLOWED[one] and re.fullmatch(one, path) for one in ALLOWED)
+    } == {}

@@ -14,7 +14,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from artificer.sources.certificates import BadCertificate, certificates_in
-from artificer.sources.debian.installing.keystore import key_store, without_times
+from artificer.sources.debian.equivalents.keystore import key_store, without_times
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 BEGINS = datetime.datetime(2015, 5, 26, tzinfo=datetime.UTC)

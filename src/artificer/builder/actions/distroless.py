@@ -25,7 +25,7 @@ from artificer.sources.debian.deb import (
     read_deb,
     status_entries,
 )
-from artificer.sources.debian.installing.keystore import key_store as store_of
+from artificer.sources.debian.equivalents.keystore import key_store as store_of
 from artificer.sources.debian.installing.unpack import bytes_of
 
 _CERTIFICATES = "usr/share/ca-certificates"

@@ -236,3 +236,29 @@ def test_a_copy_to_a_directory_is_in_it() -> None:
     files = had(("copy", "/srv", "/a/b"), entries=(entry("srv", None), entry("a/b", b"c")))
 
     assert files.text("srv/b") == "c"
+
+
+def test_an_owner_is_that_of_all_below_where_it_is_said() -> None:
+    entries = (entry("srv", None), entry("srv/b", b"c"), link("srv/d", "/etc"))
+    files = had(("owner", "/srv", "www", "adm", "below"), entries=entries)
+
+    assert {path: (one.uid, one.gid) for path, one in files.made.items()} == {
+        "srv": (33, 4),
+        "srv/b": (33, 4),
+    }
+
+
+def test_what_has_to_be_compiled_is_refused() -> None:
+    effect = ("compiled", "/usr/share/schemas", ".xml")
+
+    assert not had(effect, entries=(entry("usr/share/schemas/a.txt"),)).made
+    with pytest.raises(InTheWay, match=r"/usr/share/schemas/a\.xml has to be compiled"):
+        had(effect, entries=(entry("usr/share/schemas/a.xml"),))
+
+
+@pytest.mark.parametrize(("program", "gecos"), [("$chfn, '-f', $x", "A,,,"), ("usermod", "A")])
+def test_a_description_is_as_the_image_s_adduser_writes_it(program: str, gecos: str) -> None:
+    adduser = entry("usr/sbin/adduser", program.encode())
+    files = had(("user", "a", "", "nogroup", "/", "/bin/sh", "A,,,"), entries=(adduser,))
+
+    assert f":{gecos}:/:" in (files.text("etc/passwd") or "")

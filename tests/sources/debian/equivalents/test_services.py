@@ -247,10 +247,12 @@ def test_manuals_of_postgresql_are_found_by_their_usual_names() -> None:
     folder = "/usr/share/postgresql/15/man/man1"
     files = files_of(
         *(file(f"{folder[1:]}/{name}.1.gz") for name in ("psql", "pg_dump")),
-        file("var/lib/dpkg/info/p.list", f"/.\n{folder}/psql.1.gz\n{folder}/pg_dump.1.gz\n"),
+        file(
+            "var/lib/dpkg/info/client-15.list", f"/.\n{folder}/psql.1.gz\n{folder}/pg_dump.1.gz\n"
+        ),
     )
 
-    replaced([("postgresql-manuals", "15", "psql.1.gz", "p", "none")], files)
+    replaced([("postgresql-manuals", "psql.1.gz", "client-")], files)
 
     assert links(files) == {
         f"{place}/{name}.1.gz": f"{target}/{name}.1.gz"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, SYMLINK, Entry
+from artificer.sources.debian.equivalents.keystore import without_times
 from artificer.sources.debian.installing.finish import Finished, finish
-from artificer.sources.debian.installing.keystore import without_times
 
 CHANGEIT = "changeit".encode("utf-16-be") + b"Mighty Aphrodite"
 

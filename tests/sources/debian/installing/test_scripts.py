@@ -97,6 +97,32 @@ def effects(text: str) -> tuple[Effect, ...]:
         ("f() {\n  chown a:b /srv\n}\nf\n", (("owner", "/srv", "a", "b"),)),
         (". /usr/share/debconf/confmodule\ndb_get a/b\ndb_stop\n", ()),
         ("mkdir -p $DPKG_ROOT/a\n", (("directory", "/a", "0755", "root", "root"),)),
+        (
+            "U=a\nchown -R $U:b /srv\nchgrp c /x\n",
+            (("owner", "/srv", "a", "b", "below"), ("owner", "/x", "", "c")),
+        ),
+        (
+            "P=/etc/apparmor.d/local/x\n"
+            'mkdir -p `dirname "$P"`\ninstall --mode 644 /dev/null "$P"\naa-enabled --quiet\n',
+            (
+                ("directory", "/etc/apparmor.d/local", "0755", "root", "root"),
+                ("file", "/etc/apparmor.d/local/x"),
+                ("mode", "/etc/apparmor.d/local/x", "644"),
+            ),
+        ),
+        (
+            "T='a b'\nfor i in $T c; do\n  for j in 1 2; do touch /$i$j; done\ndone\n",
+            tuple(("file", f"/{name}") for name in ("a1", "a2", "b1", "b2", "c1", "c2")),
+        ),
+        (
+            'for i in a b; do\n  if [ "$i" = "a" ]; then touch /1; else touch /2; fi\ndone\n',
+            (("file", "/1"), ("file", "/2")),
+        ),
+        (
+            "f() {\n for i in a b; do if [ $i != a ]; then touch /1; else touch /2; fi; done\n}\n",
+            (("file", "/2"), ("file", "/1")),
+        ),
+        ("find /a -name b\nls /a\n", ()),
     ],
 )
 def test_commands_of_known_effect_are_understood(text: str, expected: tuple[Effect, ...]) -> None:
@@ -111,7 +137,7 @@ def test_commands_of_known_effect_are_understood(text: str, expected: tuple[Effe
         "cat > /etc/x <<EOF\nhello\nEOF\n",
         "echo x > /etc/x\n",
         "sed -i s/a/b/ /etc/x\n",
-        "chown -R a:b /srv\n",
+        "chown --from=root a:b /srv\n",
         "chmod u+s /usr/bin/x\n",
         "adduser person\n",
         "groupadd people\n",
@@ -124,6 +150,51 @@ def test_commands_of_known_effect_are_understood(text: str, expected: tuple[Effe
     ],
 )
 def test_anything_else_is_named(text: str) -> None:
+    assert known((HEAD + text).encode()).unknown
+
+
+FOR_UPGRADES = [
+    'if [ "$1" = "upgrade" ]; then frobnicate; fi\n',
+    'if test "$1" = abort-remove &&\n  test -e /x; then\n  if frobnicate; then :; fi\nfi\n',
+    'if dpkg --compare-versions "$2" lt-nl 1.0; then\n  case x in\n y) frobnicate ;; esac\nfi\n',
+    'if [ -n "$2" ] && dpkg --compare-versions "$2" lt 1; then for a in b; do mv a b; done; fi\n',
+    'if dpkg --compare-versions 1.0 gt-nl "${2:-}"; then frobnicate; fi\n',
+    "if [ a = b ]; then frobnicate; elif [ a = a ]; then :; else frobnicate; fi\n",
+]
+
+
+@pytest.mark.parametrize("text", FOR_UPGRADES)
+def test_what_only_upgrades_do_is_nothing_at_a_first_installation(text: str) -> None:
+    data = (HEAD + text).encode()
+
+    assert known(data) == ((), ())
+    assert known(data, first=False).unknown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if [ "$1" = "configure" ]; then frobnicate; fi\n',
+        'if [ "$1" = "triggered" ]; then frobnicate; fi\n',
+        'if [ "$1" = upgrade ] || [ -e /x ]; then frobnicate; fi\n',
+        'if [ "$1" = upgrade -o -e /x ]; then frobnicate; fi\n',
+        'if ! [ "$1" = upgrade ]; then frobnicate; fi\n',
+        'if [ -e /x ] || { true && [ "$1" = upgrade ]; }; then frobnicate; fi\n',
+        'if [ "$1" = upgrade ] | true; then frobnicate; fi\n',
+        'if [ "$1" = upgrade ]; then :; else frobnicate; fi\n',
+        'if dpkg --compare-versions "$2" lt 1; then frobnicate; fi\n',
+        'f() {\n  if [ "$1" = upgrade ]; then frobnicate; fi\n}\nf upgrade\n',
+        'f()\n{\n  if [ "$1" = upgrade ]; then frobnicate; fi\n}\nf upgrade\n',
+        'shift\nif [ "$1" = upgrade ]; then frobnicate; fi\n',
+        "for i in a b; do case $i in a) mkdir /$i ;; esac; done\n",
+        'A=/x\nA="$(y)"\ntouch $A\n',
+        "A=/x\nread A\ntouch $A\n",
+        "find /a -delete\n",
+        "".join(f"for i{n} in a b c d e f g h\ndo\n" for n in range(9)) + "done\n" * 9,
+        "for i in a\ndo\n" * 5000 + "done\n" * 5000,
+    ],
+)
+def test_what_a_first_installation_may_do_is_not_left_out(text: str) -> None:
     assert known((HEAD + text).encode()).unknown
 
 

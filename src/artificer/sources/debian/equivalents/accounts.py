@@ -13,6 +13,8 @@ DOWNWARDS = "-"
 """Instead of a number: the highest that is free, as useradd(8) takes it for the system."""
 
 
+_ADDUSER = "usr/sbin/adduser"
+_CHFN = "$chfn, '-f',"
 _NUMBER = re.compile("[0-9]{1,10}")
 
 
@@ -29,9 +31,15 @@ def user(files: Files, words: Sequence[str]) -> None:
     number = uid if uid.isdecimal() else accounts.free("passwd", uid)
     row = accounts.row("group", group)
     gid = next((one for one in ((row or [""] * 3)[2], group) if one.isdecimal()), "65534")
-    accounts.add("passwd", f"{name}:x:{number}:{gid}:{gecos}:{home}:{shell}")
+    accounts.add("passwd", f"{name}:x:{number}:{gid}:{_about(files, gecos)}:{home}:{shell}")
     accounts.add_shadow("shadow", f"{name}:!:{accounts.day}::::::")
     accounts.save()
+
+
+def _about(files: Files, gecos: str) -> str:
+    """A description as adduser(8) puts it: until 3.152 by chfn(1), which writes four parts."""
+    program = files.text(_ADDUSER)
+    return gecos.rstrip(",") if program is not None and _CHFN not in program else gecos
 
 
 def group(files: Files, words: Sequence[str]) -> None:

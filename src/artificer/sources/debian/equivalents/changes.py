@@ -3,9 +3,9 @@
 import struct
 from collections.abc import Sequence
 
-from artificer.layers.entry import DIRECTORY
+from artificer.layers.entry import DIRECTORY, SYMLINK
 from artificer.sources.debian.equivalents.accounts import numbers
-from artificer.sources.debian.equivalents.files import Files
+from artificer.sources.debian.equivalents.files import Files, InTheWay
 
 _OLD_LIBRARIES = ("lib64", "lib32", "libo32", "libx32")
 _SETCAP = "usr/sbin/setcap"
@@ -56,9 +56,14 @@ def copy(files: Files, words: Sequence[str]) -> None:
 
 
 def owner(files: Files, words: Sequence[str]) -> None:
-    """Change who owns a file: path, user, group."""
+    """Change who owns a file: path, user, group; another word: and all below."""
     uid, gid = numbers(files, words[1], words[2])
     files.change(words[0], uid=uid, gid=gid)
+    below = files.below(words[0]) if len(words) > 3 and files.is_directory(words[0]) else ()
+    for path in below:
+        there = files.itself(path)
+        if there is not None and there.kind != SYMLINK:
+            files.change(path, uid=uid, gid=gid)
 
 
 def mode(files: Files, words: Sequence[str]) -> None:
@@ -75,6 +80,13 @@ def network_capability(files: Files, words: Sequence[str]) -> None:
         files.mark(words[0], _CAPABILITY, _NET_RAW)
     else:
         files.change(words[0], mode=there.mode | 0o4000)
+
+
+def compiled(files: Files, words: Sequence[str]) -> None:
+    """Say no where there is what has to be compiled: a directory, the end of the names in it."""
+    for name in files.listdir(words[0]):
+        if name.endswith(words[1]):
+            raise InTheWay(f"{words[0]}/{name}".strip("/"), "has to be compiled")
 
 
 def remove(files: Files, words: Sequence[str]) -> None:

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from artificer.sources.debian.equivalents.alternatives import alternative
 from artificer.sources.debian.equivalents.files import Files
 
+_INFO = "var/lib/dpkg/info"
 _MANUAL = re.compile(r".*/man/.*\.[1-9](?:\.gz)?")
 
 
 def postgresql_manuals(files: Files, words: Sequence[str]) -> None:
-    """Choose among versions: a version, the manual that leads, and the packages that have some."""
-    version, leading, *packages = words
-    lines = [
-        line
-        for package in packages
-        for line in (files.text(f"var/lib/dpkg/info/{package}.list") or "").split("\n")
-    ]
+    """Choose among versions: the manual that leads, and the packages that have some, by prefix."""
+    leading, prefix = words
+    lists = re.compile(rf"{re.escape(prefix)}([0-9]{{1,4}})(?::[a-z0-9-]+)?\.list")
+    for match in filter(None, map(lists.fullmatch, files.listdir(_INFO))):
+        lines = (files.text(f"{_INFO}/{match[0]}") or "").split("\n")
+        _choose(files, match[1], leading, lines)
+
+
+def _choose(files: Files, version: str, leading: str, lines: Sequence[str]) -> None:
     found = [line for line in lines if _MANUAL.fullmatch(line) and leading not in line]
     if not found:
         return

@@ -130,15 +130,30 @@ def _directory(words: list[str]) -> list[Effect] | None:
 
 
 def _install(words: list[str]) -> list[Effect] | None:
-    return _directory(words) if "-d" in words or "--directory" in words else None
+    if "-d" in words or "--directory" in words:
+        return _directory(words)
+    match words:
+        case ["--mode" | "-m", mode, "/dev/null", path] if OCTAL.fullmatch(mode):
+            return [("file", path), ("mode", path, mode)]
+        case _:
+            return None
+
+
+_EVERYTHING = frozenset(("-R", "--recursive"))
 
 
 def _owner(words: list[str]) -> list[Effect] | None:
     options, rest = _options(words, frozenset())
-    if {"-R", "--recursive"} & options.keys() or len(rest) < 2:
+    if len(rest) < 2 or {"-h", "--no-dereference", "--from", "--reference"} & options.keys():
         return None
     user, _, group = rest[0].partition(":")
-    return [("owner", path, user, group) for path in rest[1:]]
+    below = ("below",) if _EVERYTHING & options.keys() else ()
+    return [("owner", path, user, group, *below) for path in rest[1:]]
+
+
+def _group(words: list[str]) -> list[Effect] | None:
+    at = next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))
+    return _owner([*words[:at], f":{words[at]}", *words[at + 1 :]]) if words[at:] else None
 
 
 def _touched(words: list[str]) -> list[Effect] | None:
@@ -235,6 +250,13 @@ def _filter(words: list[str]) -> list[Effect] | None:
     return None if any(_IN_PLACE.match(word) for word in words) else []
 
 
+_DOING = re.compile("-(?:delete|exec|execdir|ok|okdir|fls|fprint.?|fprintf)")
+
+
+def _search(words: list[str]) -> list[Effect] | None:
+    return None if any(_DOING.fullmatch(word) for word in words) else []
+
+
 def _mode(words: list[str]) -> list[Effect] | None:
     options, rest = _options(words, frozenset())
     if rest[:1] == ["+x"]:
@@ -257,6 +279,7 @@ MAKERS: dict[str, Maker] = {
     "mkdir": _directory,
     "install": _install,
     "chown": _owner,
+    "chgrp": _group,
     "chmod": _mode,
     "touch": _touched,
     "cp": _copy,
@@ -273,6 +296,7 @@ MAKERS: dict[str, Maker] = {
 ASKING: dict[str, Maker] = {
     "dpkg-statoverride": _listing,
     "dpkg-divert": _listing,
+    "find": _search,
     "ldconfig": _nothing_more("ldconfig"),
     "pam-auth-update": _pam,
     "sed": _filter,

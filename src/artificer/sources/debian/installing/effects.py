@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from artificer.sources.debian.equivalents import accounts, alternatives, changes, runlevels, units
 from artificer.sources.debian.equivalents.certificates import ca_certificates
 from artificer.sources.debian.equivalents.files import Files
+from artificer.sources.debian.equivalents.java import java_certificates, java_program
 from artificer.sources.debian.equivalents.ldconfig import ldconfig
 from artificer.sources.debian.equivalents.locales import locale_list
 from artificer.sources.debian.equivalents.pam import pam_auth_update
@@ -20,11 +21,14 @@ EQUIVALENTS: dict[str, Callable[[Files, Sequence[str]], None]] = {
     "alternative": alternatives.alternative,
     "architecture": changes.native_architecture,
     "ca-certificates": ca_certificates,
+    "compiled": changes.compiled,
     "copy": changes.copy,
     "directory": changes.directory,
     "divert": changes.diverted,
     "file": changes.text,
     "group": accounts.group,
+    "java-certificates": java_certificates,
+    "java-program": java_program,
     "ldconfig": ldconfig,
     "link": changes.link,
     "link-instead": changes.link_instead,
@@ -52,7 +56,7 @@ EQUIVALENTS: dict[str, Callable[[Files, Sequence[str]], None]] = {
 }
 """By the kinds of effects: what has one."""
 
-_IN_THE_END = ("ldconfig", "ca-certificates")
+_IN_THE_END = ("ldconfig", "ca-certificates", "java-certificates")
 """What triggers do, once for all packages."""
 
 

@@ -14,7 +14,8 @@ from artificer.sources.debian.installing.turns import Turn
 _AT_INSTALLATION = ("preinst", "postinst", "triggers")
 _GONE = ("prerm", "postrm")
 
-_Decide = Callable[[ScriptFate, bytes], ScriptFate]
+_Decide = Callable[[ScriptFate, bytes, Record | None], ScriptFate]
+"""Of a script, whose bytes are these, and what was there before of its package."""
 
 
 def fates_of(
@@ -40,7 +41,7 @@ def effects_of(steps: Iterable[tuple[Turn, str]]) -> list[Effect]:
     for turn, script in steps:
         scripts = dict(turn.package.scripts)
         if script in scripts:
-            found += judged(scripts[script]).effects
+            found += judged(scripts[script], first=turn.old is None).effects
         if script == "postinst" and "triggers" in scripts:
             asked += _set_off(scripts["triggers"])
     return [*found, *dict.fromkeys(asked)]
@@ -59,21 +60,21 @@ def _set_off(data: bytes) -> list[Effect]:
 
 def _decision(options: Options) -> _Decide:
     if options.level == "unpack":
-        return lambda fate, _: fate._replace(fate="skipped", how="level unpack runs no scripts")
+        return lambda fate, *_: fate._replace(fate="skipped", how="level unpack runs no scripts")
     return _run if options.runs else _replaced
 
 
-def _run(fate: ScriptFate, _: bytes) -> ScriptFate:
+def _run(fate: ScriptFate, *_: object) -> ScriptFate:
     return restrained(fate)
 
 
-def _replaced(fate: ScriptFate, data: bytes) -> ScriptFate:
+def _replaced(fate: ScriptFate, data: bytes, old: Record | None) -> ScriptFate:
     if fate.script == "triggers":
         kinds = ", ".join(effect[0] for effect in _set_off(data))
         if kinds:
             return fate._replace(fate="replaced", how=kinds)
         return fate._replace(fate="skipped", how="caches are made where they are used")
-    judgement = judged(data)
+    judgement = judged(data, first=old is None)
     if judgement.unknown:
         what = "; ".join(judgement.unknown[:3])
         return fate._replace(fate="skipped", how=f"{_UNKNOWN}{what}")
@@ -86,7 +87,7 @@ def _of_turn(turn: Turn, known: Database, decide: _Decide) -> Iterator[ScriptFat
         if script in _AT_INSTALLATION:
             digest = hashlib.sha256(data).hexdigest()
             fate = ScriptFate(turn.owner.key, package.version, script, digest, "run")
-            yield decide(fate, data)
+            yield decide(fate, data, turn.old)
     if turn.upgraded is not None:
         yield from _of_record(turn.upgraded, known, decide)
 
@@ -98,4 +99,5 @@ def _of_record(record: Record, known: Database, decide: _Decide) -> Iterator[Scr
             data = known.files[path]
             digest = hashlib.sha256(data).hexdigest()
             version = record.owner.version
-            yield decide(ScriptFate(record.owner.key, version, script, digest, "run"), data)
+            fate = ScriptFate(record.owner.key, version, script, digest, "run")
+            yield decide(fate, data, record)

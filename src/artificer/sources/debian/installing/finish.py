@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from artificer.layers.entry import DIRECTORY, FILE, HARDLINK, Entry
 from artificer.layers.whiteout import is_whiteout
-from artificer.sources.debian.installing.keystore import without_times
+from artificer.sources.debian.equivalents.keystore import without_times
 
 # Logs, caches that are made anew, locks, copies of what a file was before, seeds of randomness.
 _DROPPED = re.compile(

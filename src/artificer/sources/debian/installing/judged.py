@@ -26,17 +26,21 @@ class Judgement(NamedTuple):
     unknown: tuple[str, ...] = ()
 
 
-def judged(data: bytes) -> Judgement:
-    """What the script *data* does: by the table of those that people have read, or by itself."""
+def judged(data: bytes, *, first: bool) -> Judgement:
+    """What the script *data* does: by the table of those that people have read, or by itself.
+
+    *first* says that its package was not there before.
+    """
     row = _table().get(hashlib.sha256(data).hexdigest())
-    found = known(data)
+    found = known(data, first=first)
     if row is None:
         return Judgement(found.effects, _how(found.effects), found.unknown)
     # What people have read is said of what cannot be told otherwise; the rest still holds, unless
     # the script goes other ways than it looks.
     told = () if row.get("alone") else found.effects
     effects = tuple(dict.fromkeys((*told, *map(tuple, row["effects"]))))
-    return Judgement(effects, _how(effects))
+    left = row.get("without")
+    return Judgement(effects, f"{_how(effects)}; without {left}" if left else _how(effects))
 
 
 def unknown_scripts(fates: tuple[ScriptFate, ...]) -> UnknownScripts:

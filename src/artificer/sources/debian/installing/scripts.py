@@ -1,11 +1,11 @@
 """What a maintainer script does, as far as it can be told without running it."""
 
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from artificer.sources.debian.installing.commands import ASKING, MAKERS, OCTAL, UPGRADED, Effect
+from artificer.sources.debian.installing.shell import commands, functions, with_constants
 
 _QUIET = (
     "[ test true false : exit return set shift local export unset read echo printf cat which "
@@ -17,31 +17,16 @@ _QUIET = (
     "dpkg-trigger . debconf-set-selections update-desktop-database update-mime-database "
     "gtk-update-icon-cache update-menus update-icon-caches install-info update-info-dir "
     "update-fonts-dir mandb update-mime ischroot rm rmdir kill trap continue break basename "
-    "dirname readlink"
+    "dirname readlink readonly ls expr realpath pidof pgrep hostname aa-enabled aa-status "
+    "apparmor_parser restorecon"
 )
 _WITHOUT_EFFECT = frozenset(_QUIET.split())
 """Services are not started in an image, caches of programs are made where they are used, and what
 is removed on the way from an older version is not there."""
 
-_KEYWORDS = frozenset(("then", "elif", "else", "do", "!"))
-_DEEPER = {
-    **dict.fromkeys(("if", "while", "until", "for", "case", "{", "("), 1),
-    **dict.fromkeys(("fi", "done", "esac", "}", ")"), -1),
-}
-"""How much deeper commands are behind these words."""
-
-_COMMENT = re.compile(r"(?m)(?:^|(?<=[ \t;]))#.*$")
-_FUNCTION = re.compile(r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(\)[ \t]*\{?")
 _ROOT = re.compile(
     r"\$\{DPKG_ROOT:\+--root=\"\$DPKG_ROOT\"\}|\$(?:\{DPKG_ROOT(?::-)?\}|DPKG_ROOT\b)"
 )
-_CONSTANT = re.compile(
-    r"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=\"?(/[A-Za-z0-9_./-]{1,255})\"?[ \t]*$"
-)
-_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_SEPARATORS = frozenset({";", ";;", "&&", "||", "|", "&", "\n"})
-_JOINING = frozenset(("&&", "||", "|", "&"))
 _MOST = 1 << 18
 _MOST_EFFECTS = 1000
 _MOST_WORDS = 1000
@@ -55,15 +40,11 @@ class Known(NamedTuple):
     unknown: tuple[str, ...]
 
 
-class _Command(NamedTuple):
-    """The words of a simple command, and whether it is called whatever others come to."""
+def known(data: bytes, *, first: bool = True) -> Known:
+    """Read a shell script: all its branches that may be taken, as if each were.
 
-    words: list[str]
-    always: bool
-
-
-def known(data: bytes) -> Known:
-    """Read a shell script: all its branches, as if each were taken at a first installation."""
+    *first* says that the package was not installed before.
+    """
     text = _joined(data[: _MOST + 1])
     shebang = text.partition("\n")[0]
     if (
@@ -72,18 +53,18 @@ def known(data: bytes) -> Known:
         or not re.match(r"#! ?/(?:usr/)?bin/(?:ba|da)?sh\b", shebang)
     ):
         return Known((), (shebang[:60] or "an empty script",))
-    text = _with_constants(_ROOT.sub("", text))
+    text = with_constants(_ROOT.sub("", text))
     if len(text) > _MOST:
         return Known((), ("paths that become too long",))
-    functions = set(_FUNCTION.findall(text))
+    defined = functions(text)
     effects: list[Effect] = []
     unknown: list[str] = []
     try:
-        commands = list(_commands(text))
+        found_commands = list(commands(text, first=first))
     except ValueError as error:
         return Known((), (str(error),))
-    for words, always in commands:
-        found = None if always and _fails(words) else _effect(words, functions)
+    for words, always in found_commands:
+        found = None if always and _fails(words) else _effect(words, defined)
         if found is None or len(effects) > _MOST_EFFECTS:
             unknown.append(" ".join(words)[:80])
         else:
@@ -112,83 +93,6 @@ def _joined(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape").replace("\\\n", " ")
 
 
-def _with_constants(text: str) -> str:
-    """*text* with the variables in it that are only ever set to one text."""
-    for _ in range(2):  # One may be set by another.
-        values: dict[str, set[str]] = {}
-        for name, value in _CONSTANT.findall(text):
-            values.setdefault(name, set()).add(value)
-        text = _set(text, {name: min(all_) for name, all_ in values.items() if len(all_) == 1})
-    return text
-
-
-def _set(text: str, values: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
-
-
-def _commands(text: str) -> Iterator[_Command]:
-    """Yield the simple commands of *text*, without keywords and the patterns of ``case``."""
-    depth, before = 0, "\n"
-    for words, after in _parts(text):
-        deeper, plain = _simple(words)
-        depth += deeper
-        if plain:
-            yield _Command(plain, not depth and _JOINING.isdisjoint((before, after)))
-        depth += _DEEPER.get(after, 0)
-        if words or after != "\n":
-            before = after
-
-
-def _parts(text: str) -> Iterator[tuple[list[str], str]]:
-    """Yield what is between separators, and which one comes after it."""
-    text = _COMMENT.sub("", text)
-    lexer = shlex.shlex(_FUNCTION.sub(_body, text), posix=True, punctuation_chars=";&|()<>\n")
-    lexer.whitespace = " \t\r"
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    words: list[str] = []
-    pattern = False
-    for one in (part for group in lexer for part in _parted(group)):
-        if pattern and one != "esac":
-            pattern = one != ")"
-        elif one in _SEPARATORS or one in {"(", ")"}:
-            yield words, one
-            words = []
-            pattern = one == ";;"
-        elif words[:1] == ["case"] and one == "in":
-            yield words, one
-            words, pattern = [], True
-        else:
-            pattern = False
-            words.append(one)
-    yield words, "\n"
-
-
-def _body(match: re.Match[str]) -> str:
-    """What is left of the beginning of a function: the brace, if it is on that line."""
-    return "{ " if match[0].endswith("{") else ""
-
-
-def _parted(token: str) -> list[str]:
-    """A token of punctuation as the operators it is made of."""
-    if token and not token.strip(";&|()<>\n"):
-        return re.findall(r";;|&&|\|\||>>|<<|>&|<&|[;&|()<>\n]", token)
-    return [token]
-
-
-def _simple(words: list[str]) -> tuple[int, list[str]]:
-    """How much deeper *words* lead, and the command among them."""
-    deeper = at = 0
-    while at < len(words) and (words[at] in _KEYWORDS or words[at] in _DEEPER):
-        deeper += _DEEPER.get(words[at], 0)
-        at += 1
-        if words[at - 1] in {"case", "for"}:
-            return deeper, []
-    while at < len(words) and _ASSIGNMENT.match(words[at]):
-        at += 1
-    return deeper, words[at:]
-
-
 def _fails(words: Sequence[str]) -> bool:
     """Whether a command ends a script with an error; what a variable says is not known."""
     if words[0] == "exit" and len(words) > 1:
@@ -196,7 +100,7 @@ def _fails(words: Sequence[str]) -> bool:
     return words[0] == "false"
 
 
-def _effect(words: Sequence[str], functions: set[str]) -> list[Effect] | None:
+def _effect(words: Sequence[str], defined: set[str]) -> list[Effect] | None:
     """The effects of one command; None if nobody knows."""
     plain = _without_redirections(words)
     if plain is None or len(plain) > _MOST_WORDS:
@@ -206,7 +110,7 @@ def _effect(words: Sequence[str], functions: set[str]) -> list[Effect] | None:
     while len(plain) > 1 and _name(plain[0]) in {"exec", "env"}:
         plain = plain[1:]
     name = _name(plain[0])
-    if name in _WITHOUT_EFFECT or name in functions or name.startswith("db_"):
+    if name in _WITHOUT_EFFECT or name in defined or name.startswith("db_"):
         return []
     variable = any(letter in word for word in plain for letter in "$`*?")
     maker = (None if variable else MAKERS.get(name)) or ASKING.get(name)

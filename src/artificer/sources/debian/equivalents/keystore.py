@@ -26,11 +26,18 @@ def key_store(certificates: Iterable[Certificate]) -> bytes:
             number += 1
             alias = f"{one.subject} ({number})"
         named[alias] = one
-    body = bytearray(struct.pack(">III", _MAGIC, 2, len(named)))
-    for alias, one in sorted(named.items()):
-        body += struct.pack(">I", _CERTIFICATE) + _text(alias) + struct.pack(">q", one.begins)
-        body += _text("X.509") + struct.pack(">I", len(one.der)) + one.der
-    return bytes(body) + _digest(bytes(body))
+    return store_of((alias, one.begins, one.der) for alias, one in sorted(named.items()))
+
+
+def store_of(entries: Iterable[tuple[str, int, bytes]]) -> bytes:
+    """A store of *entries* in their order: what each is called, since when it is there, in DER."""
+    body, count = bytearray(), 0
+    for alias, milliseconds, der in entries:
+        count += 1
+        body += struct.pack(">I", _CERTIFICATE) + _text(alias) + struct.pack(">q", milliseconds)
+        body += _text("X.509") + struct.pack(">I", len(der)) + der
+    whole = struct.pack(">III", _MAGIC, 2, count) + body
+    return whole + _digest(whole)
 
 
 def _text(text: str) -> bytes:
