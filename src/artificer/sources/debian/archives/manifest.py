@@ -69,7 +69,9 @@ def _document(data: bytes, place: str) -> Mapping[str, Any]:
         document = yaml.load(data, _Loader)  # noqa: S506 - a safe one
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadManifest(f"{place}{line} is not YAML: {error.problem or error.context}") from error
+        raise BadManifest(
+            f"{place}{line} is not YAML: {error.problem or error.context}"
+        ) from error
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
         # What `!!bool x` or `!!timestamp x` stands for, PyYAML looks for without a check.
         raise BadManifest(f"{place} is not YAML: {' '.join(str(error).split())[:300]}") from error
