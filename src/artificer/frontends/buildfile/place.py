@@ -1,7 +1,11 @@
 """Where something stands in a BUILD file, and what is said when it is wrong there."""
 
+import re
+
 from artificer.builder.place import Place
 from artificer.errors import ArtificerError
+
+_LOGIN = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 
 
 class BuildFileError(ArtificerError):
@@ -11,9 +15,12 @@ class BuildFileError(ArtificerError):
 def failure(
     place: Place, message: str, *, line: str = "", hint: str | None = None
 ) -> BuildFileError:
-    """The error *message* at *place*, with the source *line* and a caret below it."""
+    """The error *message* at *place*, with the source *line* and a caret below it.
+
+    A login in a URL is not shown: who reads logs need not be who reads sources.
+    """
     if not line.strip():
         return BuildFileError(f"{place}: {message}", hint=hint)
-    shown = line.expandtabs(1).rstrip()
+    shown = _LOGIN.sub(lambda login: "*" * len(login[0]), line.expandtabs(1).rstrip())
     caret = " " * (place.column - 1) + "^"
     return BuildFileError(f"{place}: {message}\n  {shown}\n  {caret}", hint=hint)
