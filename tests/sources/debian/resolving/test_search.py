@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,3 +93,14 @@ def test_what_is_whole_stays_whole(universe: dict[str, Package], there: set[str]
 
     gone = {one.name for one in found.remove}
     assert is_whole(universe, (there - gone) | {one.name for one in found.install})
+
+
+def test_a_hundred_thousand_alternatives_are_not_all_told() -> None:
+    alternatives = " | ".join(f"none{number}" for number in range(100_000))
+    text = f"Package: p0\nVersion: 1\nArchitecture: all\nDepends: {alternatives}\n"
+
+    with pytest.raises(Unsatisfiable) as caught:
+        resolve(Wanted(packages=("p0",)), SmallUniverse(text))
+
+    assert "p0 depends on none0 | none1 | " in caught.value.message
+    assert len(caught.value.message) < 5000

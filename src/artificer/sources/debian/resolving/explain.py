@@ -19,6 +19,8 @@ _VERBS = {
     "Source": "is built from the same source as",
 }
 _LINES = 24
+_LENGTH = 1000
+"""Characters of a line: a package may have a hundred thousand alternatives."""
 _CHAIN = 6
 
 
@@ -103,7 +105,8 @@ def unsatisfiable(failure: Failure) -> Unsatisfiable:
 
 
 def _outline(failure: Failure, depth: int) -> Iterator[str]:
-    yield f"{'  ' * depth}{failure.text}"
+    text = failure.text if len(failure.text) <= _LENGTH else f"{failure.text[:_LENGTH]}…"
+    yield f"{'  ' * depth}{text}"
     if depth > _LINES:
         return
     seen = set()
