@@ -311,11 +311,13 @@ def test_an_image_that_is_not_artificers_is_said_by_the_command(lab: Lab) -> Non
     nodes = ("--node-selector", f"kubernetes.io/hostname={ground.hostname}")
     users = ("--host-users",) if ground.host_users else ()
     where = ("--kubeconfig", CONFIG, "-n", lab.namespace, "--image", ground.image, "--retries=0")
-    words = ("job", "submit", *where, *nodes, *users, "--", "copy", "r.example/a", "r.example/b")
+    small = ("--cpu=10m", "--memory=16Mi", "--memory-limit=64Mi")
+    line = ("--", "copy", "r.example/a", "r.example/b")
+    words = ("job", "submit", *where, *nodes, *users, *small, *line)
     command = [sys.executable, "-m", "artificer", *words]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert "error: r.example/b: the build cannot be started: " in done.stderr
+    assert "the build cannot be started: " in done.stderr
     assert "hint: is it artificer's image (`--image`)" in done.stderr
