@@ -18,16 +18,11 @@ ALLOWED = {
     r"usr/.*/__pycache__(?:/.*)?": "missing",
     # What is in /run is made anew wherever the image is run.
     r"run/.*": "missing",
-    # mandb makes an index of manuals, and a directory for each kind and language.
-    r"var/cache/man/.*": "missing",
     # The lines are the same, in dpkg's order.
     r"var/lib/dpkg/statoverride": "content",
 }
 SEVERAL = ("python3", "openssh-server", "postgresql-client", "ca-certificates", "apt")
-MORE = (
-    *("default-jre-headless", "man-db", "ssl-cert", "xz-utils"),
-    *("mosquitto", "sgml-base", "unbound", "apt"),
-)
+MORE = ("default-jre-headless", "sgml-base", "ssl-cert", "unbound", "xz-utils", "apt")
 
 
 def unexplained(images: Images, name: str, words: tuple[str, ...]) -> dict[str, str]:
