@@ -208,6 +208,35 @@ def test_any_text_is_read(text: str) -> None:
     known((HEAD + text).encode("utf-8", "surrogatepass"))
 
 
+WORDS = (
+    *("if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "case", "esac"),
+    *("{", "}", "(", ")", ";", ";;", "&&", "||", "|", "!", "\n", "f()", "A=/b", "$A", "[", "]"),
+    *("-n", '"$1"', '"$2"', "=", "configure", "dpkg", "--compare-versions", "lt", "1", "mkdir"),
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=30))
+def test_any_words_of_the_shell_are_read(words: list[str]) -> None:
+    known((HEAD + " ".join(words)).encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("A=" + "a" * 250 + "\necho " + "$A" * 100_000, id="a constant"),
+        pytest.param(
+            f"for i in {('a' * 1000 + ' ') * 100}; do echo {'$i' * 60_000}; done", id="a loop"
+        ),
+        pytest.param("for i in a\n" * 18_000, id="loops without an end"),
+        pytest.param("for i in a b; do\n" * 20 + "true\n" + "done\n" * 20, id="loops in loops"),
+    ],
+)
+def test_what_becomes_too_long_is_not_read(text: str) -> None:
+    (why,) = known((HEAD + text).encode()).unknown
+
+    assert "too long" in why
+
+
 def test_effects_are_had_in_their_order_and_what_triggers_do_in_the_end() -> None:
     files = files_of()
 

@@ -53,16 +53,14 @@ def known(data: bytes, *, first: bool = True) -> Known:
         or not re.match(r"#! ?/(?:usr/)?bin/(?:ba|da)?sh\b", shebang)
     ):
         return Known((), (shebang[:60] or "an empty script",))
-    text = with_constants(_ROOT.sub("", text))
-    if len(text) > _MOST:
-        return Known((), ("paths that become too long",))
-    defined = functions(text)
-    effects: list[Effect] = []
-    unknown: list[str] = []
     try:
+        text = with_constants(_ROOT.sub("", text), most=_MOST)
         found_commands = list(commands(text, first=first))
     except ValueError as error:
         return Known((), (str(error),))
+    defined = functions(text)
+    effects: list[Effect] = []
+    unknown: list[str] = []
     for words, always in found_commands:
         found = None if always and _fails(words) else _effect(words, defined)
         if found is None or len(effects) > _MOST_EFFECTS:

@@ -35,6 +35,7 @@ _JOINING = frozenset(("&&", "||", "|", "&"))
 _COMPARES = frozenset(("=", "==", "!="))
 _PLAIN = re.compile("[A-Za-z0-9_./:@+-]+")
 _MOST_PARTS = 20_000
+_MOST_LETTERS = 1 << 22
 _FIRST = ("$1", "${1}", "${1:-}", "${1-}")
 _SECOND = ("$2", "${2}", "${2:-}", "${2-}")
 _COMPARED = ["dpkg", "--compare-versions"]
@@ -69,10 +70,17 @@ def functions(text: str) -> set[str]:
     return set(_FUNCTION.findall(text))
 
 
-def with_constants(text: str) -> str:
-    """*text* with the variables in it that are only ever set to one text."""
+def with_constants(text: str, *, most: int) -> str:
+    """*text* with the variables in it that are only ever set to one text.
+
+    If it may have more than *most* letters then, that is a ValueError.
+    """
     for _ in range(2):  # One may be set by another.
-        text = _with(text, _constants(text))
+        values = _constants(text)
+        more = sum(len(values.get("".join(names), "")) for names in _VARIABLE.findall(text))
+        if len(text) + more > most:
+            raise ValueError("paths that become too long")
+        text = _with(text, values)
     return _FOLDER.sub(lambda match: match[1], text)
 
 
@@ -261,7 +269,7 @@ def _asks_what_was(asked: Sequence[_Part]) -> bool:
         words for words, _ in asked if words[1:2] == ["-n"] and words[2:3] and words[2] in _SECOND
     ]
     return bool(there) and any(
-        words[:2] == _COMPARED and words[2] in _SECOND for words, _ in asked
+        words[:2] == _COMPARED and not {*words[2:3]}.isdisjoint(_SECOND) for words, _ in asked
     )
 
 
@@ -312,14 +320,16 @@ def _split(words: Sequence[str], word: str) -> Iterator[list[str]]:
 def _unrolled(parts: Iterable[_Part]) -> Iterator[_Part]:
     """*parts*, those of loops over plain words once for each."""
     waiting = list(parts)[::-1]
-    seen = 0
+    seen = letters = 0
     while waiting:
         part = waiting.pop()
         yield part
         values = _values(part.words)
         body = _body_of(waiting) if values else []
-        seen += len(body) * (len(values) + 1) + 1
-        if seen > _MOST_PARTS:
+        # Where a loop ends nowhere, all that is left has been looked at.
+        seen += (len(body) or len(waiting) * bool(values)) * (len(values) + 1) + 1
+        letters += _letters(body, values)
+        if seen > _MOST_PARTS or letters > _MOST_LETTERS:
             raise ValueError("loops that become too long")
         if body:
             name = part.words[part.words.index("for") + 1]
@@ -351,6 +361,13 @@ def _body_of(waiting: Sequence[_Part]) -> list[_Part]:
             return body
         body.append(part)
     return []
+
+
+def _letters(body: Sequence[_Part], values: Sequence[str]) -> int:
+    """How many letters *body* has at most once it stands there for each of *values*."""
+    words = [word for part in body for word in part.words]
+    names = sum(word.count("$") for word in words)
+    return sum(len(word) + 1 for word in words) * len(values) + names * sum(map(len, values))
 
 
 def _is_plain(name: str, body: Sequence[_Part]) -> bool:
