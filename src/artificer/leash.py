@@ -16,8 +16,9 @@ def leashed(child: "subprocess.Popen[bytes]") -> Iterator[None]:
 
     A shell beside it does so where this process does not live to see that end.
     """
-    watcher = _watcher(child.pid)
+    watcher = None
     try:
+        watcher = _watcher(child.pid)
         yield
     finally:
         kill_group(child)
