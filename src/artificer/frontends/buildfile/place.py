@@ -5,7 +5,8 @@ import re
 from artificer.builder.place import Place
 from artificer.errors import ArtificerError
 
-_LOGIN = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+# To the last @ of an authority: a password may have one, too.
+_LOGIN = re.compile(r"(?<=://)[^/\s\"']+(?=@)")
 
 
 class BuildFileError(ArtificerError):
