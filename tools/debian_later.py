@@ -2,7 +2,7 @@
 
     python -m tools.debian_later DEB...
 
-They are judged as `tools/debian_scripts.py` has it, but for what is another effect since then.
+They are judged as `tools/debian_judged.py` has it, but for what is another effect since then.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from artificer.sources.debian.deb import Package, read_package
 from artificer.sources.debian.resolving.versions import satisfies
-from tools import debian_scripts
+from tools import debian_judged, debian_scripts
 
 PLACES = {
     "amd64": {
@@ -29,7 +29,7 @@ READLINE = ("libhistory.so.8", "libhistory.so.8.2", "libreadline.so.8", "libread
 TIRPC = ("libtirpc.so.3", "libtirpc.so.3.0.0")
 SYSTEMD = [
     [word.replace("/lib/systemd", "/usr/lib/systemd") if at == 2 else word for at, word in effect]
-    for effect in map(enumerate, debian_scripts.JUDGED["systemd/postinst"])
+    for effect in map(enumerate, debian_judged.JUDGED["systemd/postinst"])
 ]
 """It calls units by where they are."""
 NOTHING = (
@@ -51,7 +51,7 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
     "base-files/postinst": (
         "13",
         [
-            *debian_scripts.BASE,
+            *debian_judged.BASE,
             ["directory", "/usr/local/libexec", "0755"],
             ["link", "/etc/dpkg/origins/default", "debian"],
         ],
@@ -75,7 +75,7 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
         [
             *(
                 [word.replace("bitmaps.conf", "bitmaps-except-emoji.conf") for word in effect]
-                for effect in debian_scripts.FONTS
+                for effect in debian_judged.FONTS
             ),
             ["directory", "/usr/local/share/fonts", "0755"],
         ],
@@ -135,12 +135,12 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
     "screen/postinst": (
         "4.9.1",
         [
-            *debian_scripts.JUDGED["screen/postinst"],
+            *debian_judged.JUDGED["screen/postinst"],
             ["link", "/usr/lib/systemd/system/screen-cleanup.service", "/dev/null"],
         ],
     ),
     "systemd/postinst": ("257", SYSTEMD),
-    "tzdata/postinst": ("2024b-5", debian_scripts.ZONE[:1]),
+    "tzdata/postinst": ("2024b-5", debian_judged.ZONE[:1]),
 }
 """By package and script: since which version, and what."""
 
@@ -148,18 +148,18 @@ LATER: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
 ALONE = {
     **{f"base-files/{script}": "13" for script in ("preinst", "postinst")},
 }
-"""Scripts that do nothing else since a version, as those of `tools/debian_scripts.py`."""
+"""Scripts that do nothing else since a version, as those of `tools/debian_judged.py`."""
 
 
 def main(paths: Sequence[str]) -> None:
     """Note what is judged of the packages at *paths*."""
-    known, alone = dict(debian_scripts.JUDGED), frozenset(debian_scripts.ALONE)
+    known, alone = dict(debian_judged.JUDGED), frozenset(debian_judged.ALONE)
     for path in paths:
         package = read_package(path)
-        debian_scripts.JUDGED.update(known)
-        debian_scripts.JUDGED.update(_later(package))
-        debian_scripts.ALONE.clear()
-        debian_scripts.ALONE.update(alone, _alone(package))
+        debian_judged.JUDGED.update(known)
+        debian_judged.JUDGED.update(_later(package))
+        debian_judged.ALONE.clear()
+        debian_judged.ALONE.update(alone, _alone(package))
         debian_scripts.main([path])
 
 

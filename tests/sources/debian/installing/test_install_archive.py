@@ -68,7 +68,7 @@ def test_scripts_that_cannot_be_read_so_are_judged(name: str) -> None:
 
     assert known(data).unknown
     assert judged(data, first=True).effects, (
-        f"{name} {package.version}: run tools/debian_scripts.py again"
+        f"{name} {package.version}: run tools.debian_scripts again"
     )
 
 
