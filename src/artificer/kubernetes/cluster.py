@@ -44,6 +44,10 @@ class Busy(Transient):
     """The cluster cannot answer just now."""
 
 
+class Full(Busy):
+    """A quota of the namespace leaves no room until others are done."""
+
+
 class Killed(Busy):
     """Somebody ended what we listened to: a person, or a machine without memory."""
 

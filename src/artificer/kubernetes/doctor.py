@@ -1,7 +1,8 @@
 """Whether a cluster can do what is wanted of it: found out before anything starts."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from artificer.errors import ArtificerError
@@ -10,13 +11,14 @@ from artificer.kubernetes.cluster import (
     Cluster,
     Document,
     Forbidden,
+    Full,
     Kind,
     NotFound,
     Refused,
     Selector,
 )
 from artificer.kubernetes.job import Job
-from artificer.kubernetes.manifest import manifest
+from artificer.kubernetes.manifest import ARCH, manifest
 
 _NEEDED = (
     ("create", "jobs"),
@@ -67,8 +69,11 @@ def preflight(cluster: Cluster, job: Job, report: Report) -> None:
         report(Warned("the pods have no credentials for registries", hint))
 
 
-def examined(cluster: Cluster, job: Job) -> Iterator[Checked]:
-    """All that can be said of the cluster; *job* is one like those that are meant."""
+def examined(cluster: Cluster, job: Job, architectures: Sequence[str] = ()) -> Iterator[Checked]:
+    """All that can be said of the cluster; *job* is one like those that are meant.
+
+    There should be nodes of each of the *architectures*.
+    """
     version = cluster.version()
     yield _version(version, job)
     namespace = cluster.namespace()
@@ -90,8 +95,12 @@ def examined(cluster: Cluster, job: Job) -> Iterator[Checked]:
     for name in (job.options.registry.secret, *job.options.registry.pull_secrets):
         if name:
             yield _secret(cluster, name)
-    if not job.options.security.host_users:
-        yield _user_namespaces(cluster, version)
+    own_users = not job.options.security.host_users
+    nodes = _nodes(cluster) if own_users or architectures else None
+    if own_users:
+        yield _user_namespaces(nodes, version)
+    if architectures:
+        yield _architectures(nodes, architectures)
 
 
 def _numbers(version: str) -> tuple[int, int]:
@@ -152,6 +161,8 @@ def _pod(cluster: Cluster, job: Job, namespace: str) -> Checked:
     except Forbidden:
         hint = "with the right to create pods, a pod could be tried without running it"
         return Checked("pod", "warn", "whether pods are let in cannot be tried by you", hint)
+    except Full as error:
+        return Checked("pod", "warn", error.message, error.hint or "")
     except (Refused, NotFound) as error:
         return Checked("pod", "fail", error.message, error.hint or "")
     return Checked("pod", "ok", "a pod of such a Job is let in (tried, not run)")
@@ -173,10 +184,27 @@ def _secret(cluster: Cluster, name: str) -> Checked:
     return Checked("secret", "ok", f"{name} is of the type {kind}")
 
 
-def _user_namespaces(cluster: Cluster, version: str) -> Checked:
+def _nodes(cluster: Cluster) -> tuple[Document, ...] | None:
+    """The nodes; None if they cannot be looked at."""
     try:
-        nodes = cluster.listed("nodes", _EVERY)
+        return cluster.listed("nodes", _EVERY)
     except Forbidden:
+        return None
+
+
+def _architectures(nodes: Sequence[Document] | None, wanted: Sequence[str]) -> Checked:
+    if nodes is None:
+        return Checked("nodes", "warn", "nodes cannot be looked at by you; `--native` needs them")
+    count = Counter(node.get("metadata", {}).get("labels", {}).get(ARCH) for node in nodes)
+    missing = [one for one in wanted if not count[one]]
+    if missing:
+        hint = "pods wait until there is one; without `--native` they go to any node"
+        return Checked("nodes", "warn", f"there is no node of {', '.join(missing)}", hint)
+    return Checked("nodes", "ok", ", ".join(f"{count[one]} of {one}" for one in wanted))
+
+
+def _user_namespaces(nodes: Sequence[Document] | None, version: str) -> Checked:
+    if nodes is None:
         known = _numbers(version) >= _USER_NAMESPACES
         told = "they are usual in this version" if known else "this version may have none"
         return Checked("user namespaces", "warn", f"nodes cannot be looked at by you; {told}")

@@ -7,6 +7,7 @@ from artificer.kubernetes.cluster import (
     Busy,
     Conflict,
     Forbidden,
+    Full,
     NoCluster,
     NotFound,
     Refused,
@@ -34,6 +35,7 @@ _BUSY = frozenset(
         "TooManyRequests",
     )
 )
+_QUOTA = re.compile(r"exceeded quota:.*?(?:limited: \S+=(?P<limited>\S+)|$)")
 _WAITED = re.compile(r"timed out waiting for the condition on \S+/(\S+)")
 _CONTEXT = re.compile(
     r"context was not found for specified context: (.*)|"
@@ -83,16 +85,29 @@ def _forbidden(text: str) -> ArtificerError:
             f"forbidden by Pod Security: {text.partition('violates PodSecurity ')[2]}",
             hint="leave away what it forbids (`--commands`, `--user`), or use another namespace",
         )
-    if "exceeded quota" in text or "cannot" not in text:
+    if found := _QUOTA.search(text):
+        return _full(found)
+    if "cannot" not in text:
         return Refused(
             f"the cluster refuses it: {text}",
-            hint="a quota or a policy of the namespace forbids it: ask for less (`--cpu`, "
-            "`--memory`, `--parallelism`), wait until others are done, or ask who set it",
+            hint="a policy of the namespace forbids it: ask who set it",
         )
     return Forbidden(
         f"not allowed: {text}",
         hint="whoever submits needs a Role: jobs create, get, list, watch, delete; pods get, "
         "list, watch; pods/log get; events list, watch; configmaps create, get",
+    )
+
+
+def _full(quota: re.Match[str]) -> ArtificerError:
+    """What a *quota* means whose ``limited`` is not enough now, or never is."""
+    message = f"the namespace has no room: {quota[0]}"
+    if quota["limited"] == "0":
+        return Refused(message, hint="it never has: name another with `--namespace`")
+    return Full(
+        message,
+        hint="it has when others are done, or gone: a Job that is over counts for the time of its "
+        "`--keep`; `kubectl describe quota` tells what else does",
     )
 
 

@@ -20,11 +20,11 @@ from artificer.kubernetes.cluster import (
     Selector,
 )
 from artificer.kubernetes.failure import Failure, worst
-from artificer.kubernetes.further import further, not_continued
+from artificer.kubernetes.further import Tries, further
 from artificer.kubernetes.graph import Graph, batches, blocked, ready
 from artificer.kubernetes.logs import Logs
 from artificer.kubernetes.objects import JOB_NAME
-from artificer.kubernetes.resume import Breaks, Clock
+from artificer.kubernetes.resume import Clock
 from artificer.stop import Stop
 
 _GLANCE = 0.2
@@ -137,7 +137,7 @@ class Watch:
         self._board = Board(tellers, circumstances.now)
         self._ready_since: float | None = None
         clock = Clock(circumstances.now, circumstances.stop.wait)
-        self._creating = Breaks("submitting the next Job", clock, circumstances.report)
+        self._tries = Tries(submission.first, clock, circumstances.report)
         self._quiet_since = circumstances.now()
         for batch in submission.batches:
             self._expect(batch)
@@ -245,7 +245,8 @@ class Watch:
             return
         if self._ready_since is None:
             self._ready_since = now
-        if now - self._ready_since < _GATHERED and self._board.open:
+        gathered = now - self._ready_since >= _GATHERED or not self._board.open
+        if not gathered or not self._tries.due:
             return
         self._ready_since = None
         for numbers in batches(self._submission.graph, waiting):
@@ -258,9 +259,9 @@ class Watch:
         try:
             batch = further(around.cluster, first, graph, numbers, len(known) + 1)
         except ArtificerError as error:
-            self._wait_or_raise(error, len(numbers))
+            self._tries.refused(error, len(numbers))
             return False
-        self._creating.well()
+        self._tries.well()
         count = len(batch.numbers)
         told = f"{count} more target{'s' if count > 1 else ''}"
         around.report(Note(f"submitted the Job {batch.name}: {told}"))
@@ -268,12 +269,6 @@ class Watch:
         self._expect(batch)
         # What somebody else submitted meanwhile may be other targets.
         return batch.numbers == tuple(numbers)
-
-    def _wait_or_raise(self, error: ArtificerError, count: int) -> None:
-        try:
-            self._creating.broke(error)
-        except ArtificerError:
-            not_continued(error, self._submission.names[0], count)
 
     def _expect(self, batch: Batch) -> None:
         nodes = self._submission.graph.nodes

