@@ -274,9 +274,9 @@ def _installed(packages: Packages, base: str) -> "AddDebs":
 
     nothing = isinstance(parse_reference(base), Scratch)
     wanted = Wanted(
-        packages.names,
-        packages.files,
-        packages.exclude,
+        tuple(dict.fromkeys(packages.names)),
+        tuple(dict.fromkeys(packages.files)),
+        tuple(dict.fromkeys(packages.exclude)),
         tuple(map(pin_of, packages.pins)),
         recommends=packages.recommends,
         essential=nothing and packages.level == "configure",

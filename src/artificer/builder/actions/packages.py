@@ -163,7 +163,7 @@ def _debs(target: Debs, task: Task) -> tuple[File, ...]:
     for file in found:
         if not file.short.endswith((".deb", ".udeb")):
             raise WrongInput(f"{file.short} is no .deb file")
-    return tuple(found)
+    return tuple({file.path: file for file in found}.values())
 
 
 def _listed(target: Debs, task: Task) -> Iterator[Archive]:

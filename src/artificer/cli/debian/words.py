@@ -23,10 +23,12 @@ _LAYERS = 10
 
 def add_debs(args: Namespace, epoch: int) -> AddDebs:
     """The step that *args* ask for; what the base has to say about it is not in it yet."""
-    names = [*args.apt, *(word for word in args.deb if not is_file(word))]
+    names = dict.fromkeys((*args.apt, *(word for word in args.deb if not is_file(word))))
     for name in names:
         _check_word(name)
-    files = tuple(_file(word) for word in args.deb if is_file(word))
+    files: dict[str, str] = {}
+    for word in filter(is_file, args.deb):
+        files.setdefault(os.path.abspath(word), _file(word))
     archives = archives_given(args)
     nothing = isinstance(parse_reference(args.baseimage), Scratch)
     level: Level = args.deb_level or "configure"
@@ -41,8 +43,8 @@ def add_debs(args: Namespace, epoch: int) -> AddDebs:
         raise Misused(f"--rung: no such way: {args.rung}", hint=f"one of {', '.join(RUNGS)}")
     wanted = Wanted(
         packages=tuple(names),
-        files=files,
-        exclude=tuple(args.deb_exclude),
+        files=tuple(files.values()),
+        exclude=tuple(dict.fromkeys(args.deb_exclude)),
         pins=pins_given(args),
         recommends=args.recommends,
         essential=nothing and level == "configure",

@@ -84,8 +84,8 @@ def step_of(call: Call, context: Context) -> AddDebs:
         )
     return AddDebs(
         Wanted(
-            packages=call.strings("packages"),
-            exclude=call.strings("exclude"),
+            packages=tuple(dict.fromkeys(call.strings("packages"))),
+            exclude=tuple(dict.fromkeys(call.strings("exclude"))),
             pins=tuple(_pins(call, context)),
             recommends=call.flag("recommends"),
             essential=nothing and level == "configure",

@@ -100,7 +100,7 @@ def _files_of(call: Call) -> dict[str, str]:
 
 def _download(call: Call, context: Context) -> Target:
     """The packages that an image lacks, with all that they need, out of its own archives."""
-    packages = call.strings("packages")
+    packages = tuple(dict.fromkeys(call.strings("packages")))
     if not packages:
         context.fail(call, "packages", "download_pkgs without packages")
     more: list[Repo] = []
