@@ -104,7 +104,7 @@ def test_the_status_file_has_the_whole_name(tmp_path: Path, spool: Callable[[], 
     path = tmp_path / "x.deb"
     path.write_bytes(deb(tar(a=b""), ".xz", md5sums=b"x  a\n"))
 
-    entries = status_entries(read_deb(str(path), spool).package, 0)
+    entries = status_entries(read_deb(str(path), spool).package, 0, "libstdc++6")
 
     assert [entry.path for entry in entries] == [
         "var/lib/dpkg/status.d/libstdc++6",

@@ -18,7 +18,7 @@ from artificer.layers.rules import Rules
 from artificer.layers.select import TarFile
 from artificer.layers.walk import Group
 from artificer.layers.whiteout import is_whiteout
-from artificer.sources.debian.deb import read_deb, status_entries
+from artificer.sources.debian.deb import PieceNames, read_deb, status_entries
 
 _T = TypeVar("_T")
 
@@ -149,12 +149,13 @@ class _Packer:
 
     def debs(self) -> Iterator[tuple[str, list[Entry]]]:
         """The files of each package, and what scanners know it by."""
-        content = self._content
+        content, pieces = self._content, PieceNames()
         for put in content.debs:
             for file in self._task.files(put.source):
                 deb = _called(file, lambda path: read_deb(path, self._spool))
                 files = merged_usr(deb.entries) if content.merged_usr else deb.entries
-                entries = [*files, *status_entries(deb.package, content.mtime)]
+                name = pieces.of(deb.package)
+                entries = [*files, *status_entries(deb.package, content.mtime, name)]
                 if deb.package.acts:
                     self.scripts.append(deb.package.name)
                     names = ", ".join(deb.package.acts)

@@ -20,6 +20,7 @@ from artificer.oci.digest import Digest
 from artificer.sources.certificates import Certificate, certificates_in
 from artificer.sources.debian.deb import (
     Package,
+    PieceNames,
     is_package,
     read_control,
     read_deb,
@@ -104,8 +105,12 @@ def controls(target: Controls, task: Task) -> Files:
         return _file(_tar(_pieces(target, found), task), target.name, task)
     data = b"".join(_stanza(one) for file, one in found if not is_package(file.path))
     status = Entry(_STATUS, FILE, 0o644, 0, 0, len(data), 0, "", data)
+    names = PieceNames()
     pieces = [
-        entry for file, one in found if is_package(file.path) for entry in status_entries(one, 0)
+        entry
+        for file, one in found
+        if is_package(file.path)
+        for entry in status_entries(one, 0, names.of(one))
     ]
     return _file(_tar([status, *pieces] if data else pieces, task), target.name, task)
 
@@ -113,7 +118,7 @@ def controls(target: Controls, task: Task) -> Files:
 def _pieces(target: Controls, found: Sequence[tuple[File, Package]]) -> list[Entry]:
     if len(found) != 1:
         raise WrongInput(f"{target.package}: {len(found)} control archives where one is needed")
-    return list(status_entries(found[0][1]._replace(name=target.package), 0))
+    return list(status_entries(found[0][1], 0, target.package))
 
 
 def _control(file: File) -> Package:

@@ -132,17 +132,37 @@ def parts_of(path: str) -> tuple[tuple[str, int, int], ...]:
         return tuple(_parts(file, path))
 
 
-def status_entries(package: Package, mtime: int) -> tuple[Entry, ...]:
-    """The files below `STATUS` from which scanners know that *package* is there.
+class PieceNames:
+    """What files below `STATUS` are called: as their packages.
+
+    Of a package that is there for two architectures the second is ``NAME:ARCH``. *below* says for
+    which one the file of a name is that is there before, if there is any.
+    """
+
+    def __init__(self, below: Callable[[str], str] = lambda _: "") -> None:
+        self._below = below
+        self._there: dict[str, str] = {}
+
+    def of(self, package: Package) -> str:
+        """The name for *package*, which is asked for once."""
+        own = package.architecture
+        other = self._there.get(package.name) or self._below(package.name) or own
+        self._there[package.name] = other
+        same = other == own or "all" in {other, own}
+        return package.name if same else f"{package.name}:{own}"
+
+
+def status_entries(package: Package, mtime: int, name: str) -> tuple[Entry, ...]:
+    """The files below `STATUS` from which scanners know that *package* is there, called *name*.
 
     The name is the whole one: rules_docker cut it at the first of ``-+.``.
     """
-    files = [(package.name, package.control)]
+    files = [(name, package.control)]
     if package.md5sums is not None:
-        files.append((f"{package.name}.md5sums", package.md5sums))
+        files.append((f"{name}.md5sums", package.md5sums))
     return tuple(
-        Entry(f"{STATUS}/{name}", FILE, 0o644, 0, 0, len(data), mtime, "", data)
-        for name, data in files
+        Entry(f"{STATUS}/{path}", FILE, 0o644, 0, 0, len(data), mtime, "", data)
+        for path, data in files
     )
 
 

@@ -18,7 +18,7 @@ from artificer.sources.debian.installing.stream import Reading, unpacked
 from artificer.sources.debian.installing.unpack import FileConflict, Owner, Placement, open_debs
 from artificer.stop import Stop
 from tests.parts.archive import TIME, File, Made, made
-from tests.sources.debian.workbench import Bench, base_at, text_of
+from tests.sources.debian.workbench import Bench, base_at, put, text_of
 
 UNPACK = Options(level="unpack")
 
@@ -155,6 +155,23 @@ def test_a_file_that_is_the_same_for_several_architectures_is_shared(bench: Benc
     info = "var/lib/dpkg/info"
     assert {f"{info}/lib:amd64.list", f"{info}/lib:i386.list"} <= paths(value)
     assert "/usr/share/l" in text_of(value.entries, f"{info}/lib:i386.list")
+
+
+def test_one_package_for_two_architectures_is_noted_twice(bench: Bench) -> None:
+    both = [made("lib", "1", name, Multi_Arch="same") for name in ("amd64", "i386")]
+    root = bench.root("root")
+    put(root, installed(bench, both[0]).entries)
+
+    together = installed(bench, *both)
+    later = installed(bench, both[1], base=base_at(root))
+    again = installed(bench, both[0], base=base_at(root))
+
+    native, foreign = "var/lib/dpkg/status.d/lib", "var/lib/dpkg/status.d/lib:i386"
+    assert "Architecture: amd64" in text_of(together.entries, native)
+    assert "Architecture: i386" in text_of(together.entries, foreign)
+    assert native not in paths(later)
+    assert {foreign, f"{foreign}.md5sums"} <= paths(later)
+    assert foreign not in paths(again)
 
 
 def test_a_file_that_differs_between_architectures_is_an_error(bench: Bench) -> None:

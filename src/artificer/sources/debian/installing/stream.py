@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from artificer.layers.entry import Entry
-from artificer.sources.debian.deb import Deb, read_package, status_entries
+from artificer.sources.debian.deb import (
+    STATUS,
+    Deb,
+    PieceNames,
+    read_package,
+    status_entries,
+)
 from artificer.sources.debian.installing import seeds
 from artificer.sources.debian.installing.ahead import read_ahead
 from artificer.sources.debian.installing.database import DIVERSIONS, diversions_of
@@ -13,6 +19,7 @@ from artificer.sources.debian.installing.installation import Base, Options
 from artificer.sources.debian.installing.layout import Layout, merged_usr
 from artificer.sources.debian.installing.replacing import replaces, replacing_first
 from artificer.sources.debian.installing.unpack import FileConflict, Placed, Placement
+from artificer.sources.debian.listing import installed
 from artificer.stop import Stop
 
 
@@ -62,6 +69,7 @@ def files_only(debs: Iterable[Deb], base: Base | None, options: Options) -> Iter
         filters=Filters(options.profile.filters),
         diversions=diverted(base, layout),
     )
+    names = PieceNames(lambda name: _noted(base, name))
     shipped: set[str] = set()
     for deb in debs:
         before = len(placement.lost)
@@ -70,11 +78,19 @@ def files_only(debs: Iterable[Deb], base: Base | None, options: Options) -> Iter
             if owner != placed.owner:
                 raise FileConflict(f"{placed.owner} and {owner} replace one another: /{path}")
         shipped.update(entry.path for entry in placed.entries)
-        status = status_entries(placed.package, options.epoch)
+        status = status_entries(placed.package, options.epoch, names.of(placed.package))
         yield Unpacked(placed, (*placed.entries, *status))
     rest = seeds.merged_links(links, shipped, options.epoch)
     if rest:
         yield Unpacked(None, tuple(rest))
+
+
+def _noted(base: Base | None, name: str) -> str:
+    """The architecture of the package that *base* has in `status.d` by *name*, if there is any."""
+    path = f"{STATUS}/{name}"
+    if base is None or base.tree.lookup(path) is None:
+        return ""
+    return next((one.architecture for one in installed({path: base.read(path)})), "")
 
 
 def diverted(base: Base | None, layout: Layout) -> dict[str, tuple[str, str]]:
