@@ -129,10 +129,17 @@ def _versions(one: LockedSet | None) -> dict[tuple[str, str], Locked]:
     if one is None:
         return {}
     return {
-        (package.name, architecture): package
+        _placed(package, architecture): package
         for architecture, packages in one.packages.items()
         for package in packages
     }
+
+
+def _placed(package: Locked, architecture: str) -> tuple[str, str]:
+    """What tells *package* apart, in an image of *architecture*."""
+    own = package.architecture
+    foreign = own not in {"all", architecture}
+    return (package.name, f"{own} on {architecture}" if foreign else architecture)
 
 
 def document_of(one: LockedSet) -> dict[str, Any]:

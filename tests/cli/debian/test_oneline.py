@@ -17,7 +17,7 @@ def archive(tmp_path: Path) -> SmallArchive:
     hello = {"usr/bin/hello": "#!/bin/sh\n", "usr/share/man/man1/hello.1": "how\n"}
     found.add(
         made("hello", "1.0", "amd64", files=hello, Depends="libhello", Recommends="extra"),
-        made("libhello", "2.0", "amd64"),
+        made("libhello", "2.0", "amd64", Multi_Arch="same"),
         made("extra", "3"),
     )
     return found.publish()
@@ -89,6 +89,41 @@ def test_several_files_may_stand_behind_one_word(
     cli(*words(archive, "--deb", "./one.deb", "./two.deb"))
 
     assert listed(cli) == ["hello", "libhello", "one", "two"]
+
+
+def test_what_is_named_twice_is_named_once(cli: Cli, work: Path, archive: SmallArchive) -> None:
+    (work / "one.deb").write_bytes(deb_bytes(made("one")))
+
+    first = cli(*words(archive, "--apt", "extra", "--deb", "./one.deb", "-q")).stdout
+    names = ("--apt", "extra", "hello", "--deb", "./one.deb", "./../work/one.deb", "extra")
+    again = words(archive, *names, "-q")
+
+    assert cli(*again).stdout == first
+
+
+def test_a_package_of_another_architecture_comes_by_its_name(
+    cli: Cli, archive: SmallArchive
+) -> None:
+    both = made("libhello", "2.0", "i386", Multi_Arch="same", files={"lib/i386.so": "elf"})
+    archive.add(both).publish(architectures=("amd64", "i386"))
+    line = words(archive)
+    line = (*line[: line.index("hello")], "libhello:i386", *line[line.index("hello") :])
+
+    told = cli("lock", *line).stdout.splitlines()
+    cli(*line, "--locked")
+    found = json.loads(cli("packages", "list", "oci:out", "--format", "json").stdout)["packages"]
+    one = ("packages", "resolve", "--archive", archive.line(), "libhello:i386")
+    level = line.index("unpack")
+    configured = (*line[:level], "configure", "--deb-profile", "distroless", *line[level + 1 :])
+
+    assert "+ libhello:i386 on amd64 2.0" in told
+    assert [(one["name"], one["architecture"]) for one in found] == [
+        ("hello", "amd64"),
+        ("libhello", "amd64"),
+        ("libhello", "i386"),
+    ]
+    assert cli(*one).stdout.splitlines() == ["libhello:i386=2.0"]
+    assert "of another architecture" in cli(*configured, code=1).hint
 
 
 def test_a_file_that_two_packages_have_is_told_with_a_way_out(cli: Cli, work: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_lists_are_kept_for_those_who_are_offline(cli: Cli, small: SmallArch
             "unrecognized arguments",
             "`artificer packages resolve --help`",
         ),
-        (("web:i386",), "web:i386 is for an architecture", "resolve --architecture"),
+        (("web:i386",), "web is not there for i386", "it is there for amd64"),
         (("web", "--architecture", "x86_64"), "no archive has packages for x86_64", "amd64"),
         (("web", "--sources", "."), "--sources: . is a directory", "name the files in it"),
         (("./web.deb",), "./web.deb: no such file or directory", "is the path right"),

@@ -2,13 +2,16 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from artificer.builder.recipe import AddDebs
 from artificer.errors import ArtificerError, Misused
 from artificer.sources.debian.values import Locked, Wanted
+
+_FOREIGN = re.compile(r"[^:=/]+:([a-z0-9-]+?)[+-]?(?:[=/].*)?")
+_OF_NONE = frozenset({"any", "all", "native"})
 
 
 class NotLockedFor(ArtificerError):
@@ -40,6 +43,19 @@ def locked_choice(step: AddDebs, architecture: str) -> Chosen | None:
         f"packages are locked for {there}, not for {architecture}",
         hint="lock them for all platforms that are built",
     )
+
+
+def foreign_of(words: Iterable[str], architecture: str) -> tuple[str, ...]:
+    """The architectures that *words* name (``libc6:i386``) beside the native *architecture*."""
+    named = (match[1] for word in words if (match := _FOREIGN.fullmatch(word)))
+    return tuple(dict.fromkeys(one for one in named if one not in {architecture, *_OF_NONE}))
+
+
+def upon_architecture(step: AddDebs, architecture: str) -> AddDebs:
+    """*step* on an image of *architecture*, with the foreign ones that its words name."""
+    words = step.wanted.packages if step.wanted is not None else ()
+    found = foreign_of(words, architecture)
+    return step._replace(foreign=tuple(dict.fromkeys((*step.foreign, *found))))
 
 
 def asked_for(wanted: Wanted | None, packages: Sequence[Locked]) -> frozenset[str]:

@@ -1,7 +1,9 @@
 """Which packages a step comes to on an image now: what archives have, upon what is there."""
 
+from collections.abc import Iterable
+
 from artificer import limits
-from artificer.builder.debian.choice import Chosen
+from artificer.builder.debian.choice import Chosen, upon_architecture
 from artificer.builder.debian.ground import ground
 from artificer.builder.debian.recalled import Asked, asked, keep
 from artificer.builder.debian.tools import DebTools
@@ -28,6 +30,7 @@ def resolved(
 
     They are always asked; where they say what they said before, so is what the step comes to.
     """
+    step = upon_architecture(step, architecture)
     told = asked(step, image, architecture, tools.web)
     return settled(told, step, image, architecture, reach, tools)
 
@@ -66,9 +69,11 @@ def _check_added(chosen: Chosen, image: Image, reach: Reach) -> None:
     tree = ground(image, reach)
     paths = [path for path in files_of(tree) if path == STATUS]
     files = read_files(image, tree, paths, limits.STATUS_BYTES, reach)
-    old = {one.name: one.version for one in installed(files)}
+    old = {(one.name, one.architecture): one.version for one in installed(files)}
     changed = [
-        f"{one.name} {old[one.name]} → {one.version}" for one in chosen.packages if one.name in old
+        f"{one.name} {old[key]} → {one.version}"
+        for one in chosen.packages
+        for key in _places(one, old)
     ]
     if gone := [*changed, *chosen.remove]:
         raise NotAdded(
@@ -77,6 +82,14 @@ def _check_added(chosen: Chosen, image: Image, reach: Reach) -> None:
             hint="take level `configure`, which updates dpkg's database, or name versions that "
             "go with the base (`NAME=VERSION`)",
         )
+
+
+def _places(package: Locked, old: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Which of *old*, names and architectures, *package* would be in the place of."""
+    own = package.architecture
+    return [
+        key for key in old if key[0] == package.name and (own == "all" or key[1] in {own, "all"})
+    ]
 
 
 def installed_in(image: Image, reach: Reach) -> tuple[Installed, ...]:

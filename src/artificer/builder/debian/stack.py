@@ -41,7 +41,7 @@ from artificer.sources.debian.installing.install import installation
 from artificer.sources.debian.installing.installation import Base, Installation, Options
 from artificer.sources.debian.installing.stream import Reading, unpacked
 from artificer.sources.debian.installing.unpack import bytes_of, open_debs
-from artificer.sources.debian.values import Profile
+from artificer.sources.debian.values import Locked, Profile
 
 _DPKG = "usr/bin/dpkg"
 _GROWTH = 5  # what the files of a package usually take, unpacked
@@ -108,6 +108,12 @@ def _ready(job: Job) -> Job:
         raise NotConfigured(
             "a distroless image is made of packages that are configured from nothing",
             hint="take level `configure` and no base; level `unpack` needs no profile for it",
+        )
+    if profile is not None and profile.distroless and job.step.foreign:
+        raise NotConfigured(
+            f"a distroless image has packages of one architecture, not of "
+            f"{', '.join(job.step.foreign)}, too",
+            hint="take another profile, or name no package of another architecture",
         )
     tools = opened(job.tools)
     return job._replace(tools=lambda: tools)
@@ -292,12 +298,17 @@ def _options(job: Job, *, runs: bool) -> Options:
         foreign=step.foreign,
         profile=step.profile or Profile(),
         epoch=step.epoch,
-        auto=frozenset(one.name for one in packages if one.auto),
+        auto=frozenset(_shown(one, job.architecture) for one in packages if one.auto),
         asked=asked_for(step.wanted, packages),
         remove=job.chosen.remove,
         runs=runs,
         accept_skipped=step.accept_skipped,
     )
+
+
+def _shown(package: Locked, native: str) -> str:
+    own = package.architecture in {"all", native}
+    return package.name if own else f"{package.name}:{package.architecture}"
 
 
 def _base(job: Job, tree: Tree) -> Base | None:

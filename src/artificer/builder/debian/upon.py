@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from artificer import limits
+from artificer.builder.debian.choice import foreign_of
 from artificer.builder.debian.ground import ground
 from artificer.builder.lock import Lock, NotLocked
 from artificer.builder.package_lock import LockedSet, parsed_set, request_name
@@ -13,7 +14,7 @@ from artificer.oci.digest import Digest
 from artificer.oci.image import Image
 from artificer.oci.reference import Named, Reference, Scratch
 from artificer.sources.debian.archives.own import Own, key_text, own_of, usual_keyrings
-from artificer.sources.debian.values import Wanted
+from artificer.sources.debian.values import Archive, Wanted
 
 
 def with_archives(
@@ -28,14 +29,19 @@ def with_archives(
     for architecture, image in bases.items():
         if image is None:
             continue
+        named = (architecture, *foreign_of(wanted.packages, architecture))
         own = own_archives(image, str(reference), reach)
         for one in own.archives:
             # Of several architectures each may have archives of its own, as Ubuntu's have.
-            only = (architecture,) if len(bases) > 1 else one.architectures
+            only = _only(one, named) if len(bases) > 1 else one.architectures
             if not one.architectures or architecture in one.architectures:
                 archives.append(one._replace(architectures=only))
         pins.extend(pin for pin in own.pins if pin not in pins)
     return step._replace(archives=tuple(archives), wanted=wanted._replace(pins=tuple(pins)))
+
+
+def _only(archive: Archive, named: Sequence[str]) -> tuple[str, ...]:
+    return tuple(one for one in named if one in (archive.architectures or named))
 
 
 def own_archives(image: Image, name: str, reach: Reach) -> Own:

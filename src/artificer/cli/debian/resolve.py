@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from typing import Any
 
+from artificer.builder.debian.choice import foreign_of
 from artificer.cli.command import add_format, bare_parser
 from artificer.cli.debian.access import open_web
 from artificer.cli.debian.words import archives_given, is_file, pins_given
@@ -60,7 +61,8 @@ def resolve_parser() -> Parser:
 
 def print_resolved(args: Namespace, session: Session) -> int:
     """Print what *args* come to."""
-    architectures = args.architecture or ["amd64"]
+    named = list(dict.fromkeys(args.architecture)) or ["amd64"]
+    architectures = list(dict.fromkeys((*named, *foreign_of(args.package, named[0]))))
     pins = pins_given(args)
     wanted = Wanted(
         packages=tuple(word for word in args.package if not is_file(word)),

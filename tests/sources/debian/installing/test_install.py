@@ -78,6 +78,23 @@ def test_upon_a_base_scripts_run_before_unpacking(bench: Bench) -> None:
     assert environment["SOURCE_DATE_EPOCH"] == "5"
 
 
+def test_another_architecture_is_noted_as_dpkg_notes_it(bench: Bench) -> None:
+    root = bench.root("root")
+    native = made("lib", "1", "amd64", Multi_Arch="same", scripts={"triggers": "interest /x\n"})
+    bench.dpkg(root, "--install", *bench.paths(native))
+    twin = bench.copy(root, "twin")
+    bench.dpkg(twin, "--add-architecture", "i386")
+    foreign = made("lib", "1", "i386", Multi_Arch="same")
+
+    value = installation(bench.debs(foreign), base_at(root), Options(foreign=("i386",)))
+    put(root, value.entries)
+    again = installation(bench.debs(made("a")), base_at(root), Options(foreign=("i386",)))
+
+    assert (root / "var/lib/dpkg/arch").read_text() == (twin / "var/lib/dpkg/arch").read_text()
+    assert "lib:amd64" in (root / "var/lib/dpkg/triggers/File").read_text()
+    assert "var/lib/dpkg/arch" not in {one.path for one in again.entries}
+
+
 def test_an_upgrade_calls_old_and_new_scripts_as_dpkg_does(bench: Bench) -> None:
     root = bench.root("root")
     scripts = dict.fromkeys(("prerm", "postrm"), SCRIPT)

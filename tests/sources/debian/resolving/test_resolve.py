@@ -517,7 +517,7 @@ def test_of_a_name_with_one_provider_that_is_taken() -> None:
         ("zzzz", "there is no package zzzz", "no archive has one of a name like it"),
         ("b=9", "b has no version 9", "there is 3, 2"),
         ("b/sid", "b is not in sid", "it is in old, stable"),
-        ("b:arm64", "b:arm64 is for an architecture that is not asked for: arm64", "amd64"),
+        ("b:arm64", "b:arm64 is for an architecture that is not asked for: arm64", "NAME:arm64"),
         ("b*", "not a package: 'b*'", "patterns are not supported"),
         ("web^", "not a package: 'web^'", "tasks are not supported"),
         ("bb-", "there is no package bb", "do you mean b?"),

@@ -4,15 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from artificer.layers.entry import Entry
+from artificer.sources.debian.deb import Package
 from artificer.sources.debian.deb822 import stanzas
 from artificer.sources.debian.installing.changeover import Kept, md5sums, without
 from artificer.sources.debian.installing.database import (
+    ARCH,
     EXTENDED,
     INFO,
     STATUS,
     Database,
     Record,
     file_entry,
+    lines_in,
     lines_of,
     status_file,
 )
@@ -96,16 +99,24 @@ class Bookkeeping(NamedTuple):
         out = [file_entry(STATUS, status_file(records.items()), epoch)]
         triggers = self._triggers(placed)
         out += [file_entry(path, data, epoch) for path, data in triggers.items()]
-        return [*out, *self.auto(placed)]
+        return [*out, *self.architectures(), *self.auto(placed)]
+
+    def architectures(self) -> list[Entry]:
+        """Which architectures there are packages of, as ``dpkg --add-architecture`` notes it."""
+        known = [one for one in lines_in(self.known.files.get(ARCH, b"")) if one]
+        found = known or [self.options.architecture]
+        new = [one for one in self.options.foreign if one not in found]
+        return [file_entry(ARCH, lines_of([*found, *new]), self.options.epoch)] if new else []
+
+    def _shown(self, package: Package) -> str:
+        own = package.architecture in {"all", self.options.architecture}
+        return package.name if own else f"{package.name}:{package.architecture}"
 
     def _triggers(self, placed: Sequence[Placed]) -> dict[str, bytes]:
-        names = {turn.package.name for turn in self.turns}
-        names |= {record.name for record in self.removed}
-        stay = [
-            one
-            for one in known_interests(self.known.files)
-            if one.package.partition(":")[0] not in names
-        ]
+        olds = (turn.old for turn in self.turns if turn.old is not None)
+        names = {turn.owner.key for turn in self.turns}
+        names |= {name for one in (*olds, *self.removed) for name in (one.name, one.owner.key)}
+        stay = [one for one in known_interests(self.known.files) if one.package not in names]
         new = [
             interest
             for one in placed
@@ -123,7 +134,7 @@ class Bookkeeping(NamedTuple):
         has_apt = any(one.package.name == "apt" for one in placed) or any(
             record.name == "apt" for record in self.known.records.values()
         )
-        auto = [one.package for one in placed if one.package.name in self.options.auto]
+        auto = [one.package for one in placed if self._shown(one.package) in self.options.auto]
         if not (has_apt and auto):
             return []
         known = {

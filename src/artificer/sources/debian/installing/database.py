@@ -16,6 +16,7 @@ STATUS = f"{FOLDER}/status"
 INFO = f"{FOLDER}/info"
 DIVERSIONS = f"{FOLDER}/diversions"
 OVERRIDES = f"{FOLDER}/statoverride"
+ARCH = f"{FOLDER}/arch"
 EXTENDED = "var/lib/apt/extended_states"
 _FLAT = ("status", "arch", "diversions", "statoverride")
 _UNREAD = (".md5sums", ".templates", ".shlibs", ".symbols", ".config", ".conffiles")

@@ -54,10 +54,11 @@ class Base(NamedTuple):
 class Options(NamedTuple):
     """How to install. *remove* are installed packages, ``NAME:ARCH``, that have to go.
 
-    *auto* are the names of those that only others need. *epoch* is the time of what no package
-    has a time for. *runs* says whether commands can be run: if not, scripts are replaced, and one
-    that nobody knows is an error unless *accept_skipped*. *asked* are the packages that are wanted
-    for themselves, which decides what a distroless image keeps.
+    *auto* are the names of those that only others need, ``NAME:ARCH`` where they are foreign.
+    *epoch* is the time of what no package has a time for. *runs* says whether commands can be run:
+    if not, scripts are replaced, and one that nobody knows is an error unless *accept_skipped*.
+    *asked* are the packages that are wanted for themselves, which decides what a distroless image
+    keeps.
     """
 
     level: Level = "configure"

@@ -154,8 +154,8 @@ def _key(word: str, candidates: Candidates) -> Key:
     if architecture not in candidates.architectures:
         raise BadWord(
             f"{word} is for an architecture that is not asked for: {architecture}",
-            hint=f"there is {', '.join(candidates.architectures)}; an image has packages of one, "
-            "`artificer packages resolve --architecture` takes several",
+            hint=f"there is {', '.join(candidates.architectures)}; whoever asks for a package of "
+            f"it, NAME:{architecture}, has it there, too",
         )
     return (name, architecture)
 
