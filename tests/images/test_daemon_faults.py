@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import pytest
 
-from artificer.images.bytes_of import copy_to
 from artificer.images.daemon import (
     DaemonFailed,
     find_in_daemon,
@@ -15,6 +14,7 @@ from artificer.images.daemon import (
     socket_path,
 )
 from artificer.images.place import NotFound
+from artificer.images.written import copy_to
 from artificer.oci.reference import Daemon, parse_name
 from tests.images.made import image_of, reach_of, tar_of
 

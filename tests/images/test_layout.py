@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from artificer import limits
-from artificer.images.bytes_of import copy_to
 from artificer.images.docker_archive import saved_as, write_docker_archive
 from artificer.images.layout import NotALayout, find_in_layout, write_layout
 from artificer.images.oci_archive import find_in_oci_archive, write_oci_archive
 from artificer.images.place import Corrupt, NotFound, WrongPlatform, image_for, platforms, whole
 from artificer.images.reach import Reach
+from artificer.images.written import copy_to
 from artificer.oci.document import InvalidDocument
 from artificer.oci.image import Image, InvalidImage, Stored
 from artificer.oci.platform import Platform

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from artificer.errors import ArtificerError, reason
-from artificer.images.bytes_of import write_file
 from artificer.images.place import NotFound
 from artificer.images.reach import Reach
 from artificer.images.tarred import Part, tarred
 from artificer.images.unwritable import writing
+from artificer.images.written import write_file
 from artificer.layers.entry import FILE, HARDLINK, SYMLINK
 from artificer.layers.header import BadArchive
 from artificer.layers.read import members
@@ -73,17 +73,9 @@ class Archive:
 
 
 def write_archive(path: str, parts: Iterable[Part], reach: Reach) -> None:
-    """Write *parts* in their order, the same bytes every time; whole, or nothing of it.
-
-    A pipe or a device is written to as it is.
-    """
-    chunks = tarred(parts, reach)
+    """Write *parts* in their order, the same bytes every time; whole, or nothing of it."""
     with writing(path):
-        if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "wb") as file:
-                file.writelines(chunks)
-        else:
-            write_file(path, chunks)
+        write_file(path, tarred(parts, reach))
 
 
 def _plain(name: str) -> str:

@@ -1,9 +1,6 @@
 """The bytes of one blob, wherever its origin says that they are."""
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from threading import get_ident
 from typing import assert_never
 
 from artificer.errors import ArtificerError
@@ -83,45 +80,6 @@ def into_store(blob: Blob, reach: Reach) -> str:
     if reach.store.has(descriptor.digest) != descriptor.size:
         reach.store.put_chunks(chunks_of(blob, reach), descriptor.digest, descriptor.size)
     return reach.store.blob_path(descriptor.digest)
-
-
-def copy_to(blob: Blob, path: str, reach: Reach) -> None:
-    """Put *blob* into the file *path*, as a hard link to the store's where that is possible.
-
-    The file is there whole or not at all, and it is what its digest names: a link is read once,
-    too, or damage in the store would go on from here.
-    """
-    partial = _partial(path)
-    if reach.store.has(blob.digest) == blob.descriptor.size:
-        for _ in chunks_of(blob, reach):
-            pass
-        try:
-            os.link(reach.store.blob_path(blob.digest), partial)
-            os.replace(partial, path)
-        except OSError:
-            # Another file system, or one without hard links: the bytes are copied instead.
-            pass
-        else:
-            return
-    write_file(path, chunks_of(blob, reach))
-
-
-def write_file(path: str, chunks: Iterable[bytes]) -> None:
-    """Write *chunks* to *path* by way of a temporary name beside it."""
-    partial = _partial(path)
-    try:
-        with open(partial, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise
-
-
-def _partial(path: str) -> str:
-    return f"{path}.partial-{os.getpid()}-{get_ident()}"
 
 
 def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:

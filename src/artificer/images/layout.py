@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from artificer import limits
 from artificer.errors import ArtificerError, reason
-from artificer.images.bytes_of import copy_to, write_file
 from artificer.images.parts import Document, parts_of
 from artificer.images.place import Found, NotFound, Place
 from artificer.images.reach import Reach
 from artificer.images.unwritable import see_directory, writing
+from artificer.images.written import copy_to, write_file
 from artificer.oci import media
 from artificer.oci.descriptor import Descriptor
 from artificer.oci.digest import Digest

@@ -3,7 +3,6 @@
 import os
 
 from artificer.errors import Misused
-from artificer.images.bytes_of import write_file
 from artificer.images.directory import see_empty
 from artificer.images.flatten import exported, layer_in_store
 from artificer.images.inflate import uncompressed_file
@@ -13,6 +12,7 @@ from artificer.images.plain import spanned
 from artificer.images.reach import Reach
 from artificer.images.unpack import unpack
 from artificer.images.unwritable import see_directory, see_file, writing
+from artificer.images.written import write_file
 from artificer.layers.encode import Encoder
 from artificer.layers.entry import Entry
 from artificer.layers.patterns import ignored

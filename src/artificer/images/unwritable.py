@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from artificer.errors import ArtificerError, reason
 
+_OF_SYSTEM = ("/dev/", "/proc/")
+
 
 class Unwritable(ArtificerError):
     """A file or directory cannot be written."""
@@ -46,12 +48,25 @@ def see_file(path: str, name: str) -> None:
     """Raise `Unwritable` where no file *path* can be put; a pipe or a device is taken as it is."""
     if os.path.isdir(path):
         raise Unwritable(f"{name}: cannot be written: it is a directory", hint="name a file")
-    if os.path.exists(path) and not os.path.isfile(path):
+    if is_stream(path):
         return
     folder = os.path.dirname(os.path.abspath(path))
     with writing(name):
         os.stat(os.path.join(folder, "."))
     _see_ours(folder, name)
+
+
+def is_stream(path: str) -> bool:
+    """Whether *path* is a pipe or a device; `Unwritable` where it is an open file's other name."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return not os.path.isdir(path)
+    if os.path.islink(path) and os.path.abspath(path).startswith(_OF_SYSTEM):
+        # /dev/stdout, say: it would be a file instead, or written twice at once.
+        raise Unwritable(
+            f"{path}: cannot be written: it is what a file is called while it is open",
+            hint="name the file itself, or have a pipe there",
+        )
+    return False
 
 
 def _see_ours(folder: str, name: str) -> None:

@@ -129,9 +129,9 @@ def _but_owners(reach: Reach) -> Report:
 
 
 def _write_tar(path: str, image: Image, reach: Reach, session: Session) -> None:
-    from artificer.images.bytes_of import write_file
     from artificer.images.flatten import exported
     from artificer.images.unwritable import writing
+    from artificer.images.written import write_file
 
     if path == _STDOUT:
         session.write(exported(image, reach))

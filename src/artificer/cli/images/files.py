@@ -13,13 +13,13 @@ from artificer.cli.session import Session
 from artificer.cli.terminal.console import amount
 from artificer.cli.terminal.table import printable
 from artificer.errors import Misused
-from artificer.images.bytes_of import write_file
 from artificer.images.directory import UnusableDirectory
 from artificer.images.files import NoSuchFile, tree_of
 from artificer.images.flatten import exported
 from artificer.images.place import image_for, platforms
 from artificer.images.unpack import unpack
 from artificer.images.unwritable import writing
+from artificer.images.written import write_file
 from artificer.layers.diff import Change, diff
 from artificer.layers.index import File
 from artificer.layers.tree import Tree
