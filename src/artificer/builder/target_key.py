@@ -14,7 +14,7 @@ from artificer.builder.targets import Archive, Command, ImageTarget, LayerTarget
 from artificer.builder.task import Task
 from artificer.layers.encode import encoder
 
-_FORMAT = "target-1"
+_FORMAT = "target-2"
 
 
 class Key(NamedTuple):

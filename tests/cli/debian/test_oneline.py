@@ -412,6 +412,25 @@ def test_mere_files_do_not_replace_what_the_database_of_a_base_knows(
         cli("-b", "oci:pieces", *more, "-t", "oci:out")
 
 
+def test_what_is_there_already_adds_no_layer(cli: Cli, work: Path, archive: SmallArchive) -> None:
+    fields = "Version: 1.0\nArchitecture: amd64\nStatus: install ok installed\n"
+    (work / "status").write_text(f"Package: hello\n{fields}")
+    cli("-b", "scratch", "-f", "status:/var/lib/dpkg/status", "-t", "oci:base")
+    line = ("-b", "oci:base", "--archive", archive.line(), "--apt", "hello", "-t", "oci:out")
+
+    done = cli(*line)
+    cli("lock", *line)
+    locked = cli(*line, "--locked")
+    base, made = (
+        json.loads(cli("inspect", one, "--config").stdout) for one in ("oci:base", "oci:out")
+    )
+
+    assert "hello: already there, so no layer is added" in done.stderr
+    assert locked.stdout == done.stdout
+    assert made["rootfs"]["diff_ids"] == base["rootfs"]["diff_ids"]
+    assert made["history"] == base["history"]
+
+
 def test_an_archive_may_be_as_it_was_at_a_time(cli: Cli, tmp_path: Path) -> None:
     for day, version in (("20260101T000000Z", "1"), ("20260201T000000Z", "2")):
         then = SmallArchive(tmp_path / day)

@@ -14,6 +14,7 @@ from artificer.events import LayerReused, Note, ScriptDecided, Warned
 from artificer.images.reach import Reach
 from artificer.oci.image import Image
 from artificer.oci.platform import LINUX_AMD64
+from artificer.sources.debian.values import Wanted
 
 Resolve = Callable[[AddDebs, Image, str, Reach, DebTools], Chosen]
 """Says what archives have for a step now (`chosen.resolved`)."""
@@ -40,6 +41,13 @@ class Job(NamedTuple):
         """Whether scripts are run if that can be done."""
         return self.step.level == "configure" and self.step.scripts != "replace"
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the image has everything already, and nothing is to be run or to go."""
+        todo = self.chosen.packages or self.chosen.remove or self.step.after
+        distroless = self.step.profile is not None and self.step.profile.distroless
+        return bool(self.image.layers) and not todo and not distroless
+
 
 def job_of(
     step: AddDebs,
@@ -62,8 +70,14 @@ def job_of(
 def known_stack(job: Job, *, runs: bool) -> Stack | None:
     """The layers of *job*, if somebody knows them; what became of scripts is told again.
 
-    Who knows what running scripts comes to need not be able to run them.
+    Who knows what running scripts comes to need not be able to run them. Of packages that are
+    there already nothing is made: there is no layer.
     """
+    if job.is_done:
+        wanted = job.step.wanted or Wanted()
+        names = " ".join((*wanted.packages, *wanted.files)) or "packages"
+        job.work.reach.report(Note(f"{names}: already there, so no layer is added"))
+        return Stack()
     known = remembered(job.key(runs=runs), job.work)
     if known is None:
         return None

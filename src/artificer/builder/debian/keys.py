@@ -22,7 +22,7 @@ SCRIPTS = "dev.artificer.layer.scripts"
 
 _KIND = "debs"
 _TOLD_BYTES = limits.MIB
-_FORMAT = "add-debs-8"
+_FORMAT = "add-debs-9"
 """Raised with all that changes what packages come to: what is known of scripts, and what is made
 instead of running them, too. Between releases nothing else tells one from another."""
 
