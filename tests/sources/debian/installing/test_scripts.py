@@ -237,6 +237,15 @@ def test_what_becomes_too_long_is_not_read(text: str) -> None:
     assert "too long" in why
 
 
+def test_a_script_gives_whole_directories_away_a_few_times_only() -> None:
+    text = "".join(f"chown -R {number}:{number} /usr\n" for number in range(30))
+
+    found = known((HEAD + text).encode())
+
+    assert len(found.effects) == 21
+    assert found.unknown[0] == "chown -R 21:21 /usr"
+
+
 def test_effects_are_had_in_their_order_and_what_triggers_do_in_the_end() -> None:
     files = files_of()
 

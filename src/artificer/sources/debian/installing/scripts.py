@@ -29,6 +29,7 @@ _ROOT = re.compile(
 )
 _MOST = 1 << 18
 _MOST_EFFECTS = 1000
+_MOST_TREES = 20
 _MOST_WORDS = 1000
 _HARMLESS = ("/dev/null", "&", "/dev/stderr", "/dev/stdout")
 
@@ -63,11 +64,16 @@ def known(data: bytes, *, first: bool = True) -> Known:
     unknown: list[str] = []
     for words, always in found_commands:
         found = None if always and _fails(words) else _effect(words, defined)
-        if found is None or len(effects) > _MOST_EFFECTS:
+        if found is None or _are_many(effects):
             unknown.append(" ".join(words)[:80])
         else:
             effects += found
     return Known(tuple(_first_time(dict.fromkeys(effects))), tuple(dict.fromkeys(unknown)))
+
+
+def _are_many(effects: Sequence[Effect]) -> bool:
+    """Whether these are more than any script has; what is done to all below a path counts more."""
+    return len(effects) > _MOST_EFFECTS or sum("below" in one for one in effects) > _MOST_TREES
 
 
 def _first_time(effects: Iterable[Effect]) -> Iterator[Effect]:
