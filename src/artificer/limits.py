@@ -87,7 +87,7 @@ SETTINGS_BYTES = 16 * MIB
 """A file that is understood in the place of a maintainer script: accounts, units, lists."""
 
 REPLACED_BYTES = 128 * MIB
-"""A file that is read or copied in the place of a maintainer script."""
+"""A file that is read or copied in the place of a maintainer script; a base's that change, all."""
 
 STATUS_BYTES = 128 * MIB
 """A list of installed packages: dpkg's database, or a file of status.d."""

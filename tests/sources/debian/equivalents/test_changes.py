@@ -248,6 +248,14 @@ def test_an_owner_is_that_of_all_below_where_it_is_said() -> None:
     }
 
 
+def test_of_a_base_only_so_much_is_given_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REPLACED_BYTES", 100)
+    files = files_of(PASSWD, GROUP, base={"srv/a": b"1" * 60, "srv/b": b"2" * 60})
+
+    with pytest.raises(InTheWay, match="/srv/b and others of the base have more than 100 bytes"):
+        replaced([("owner", "/srv", "www", "adm", "below")], files)
+
+
 def test_what_has_to_be_compiled_is_refused() -> None:
     effect = ("compiled", "/usr/share/schemas", ".xml")
 

@@ -48,6 +48,7 @@ class Files:
         self._gone = set(gone)
         self._folders: dict[str, str] = {"": ""}
         self._names: dict[str, set[str]] = {}
+        self._held = 0
         for path in placed:
             self._note(path)
 
@@ -171,9 +172,17 @@ class Files:
         if not real or old is None or old.kind not in {FILE, DIRECTORY}:
             return
         if old.kind == FILE and old.source is None and old.size:
-            old = old._replace(source=self._read(real))
+            old = old._replace(source=self._taken(old))
         new = {name: value for name, value in values.items() if value is not None}
         self._make(old._replace(**new))  # type: ignore[arg-type]
+
+    def _taken(self, entry: Entry) -> bytes:
+        """The bytes of a file of the base, which a layer has to have again."""
+        self._held += entry.size
+        if self._held > limits.REPLACED_BYTES:
+            what = f"and others of the base have more than {limits.REPLACED_BYTES:,} bytes"
+            raise InTheWay(entry.path, what)
+        return self._read(entry.path)
 
     def mark(self, path: str, name: str, value: bytes) -> None:
         """Give the file that *path* leads to an extended attribute."""
