@@ -553,9 +553,10 @@ def test_a_setting_that_makes_no_sense_is_misuse(
     assert not layout.exists()
 
 
-def test_an_epoch_that_is_no_number_is_misuse(cli: Cli, layout: Path) -> None:
+@pytest.mark.parametrize("epoch", ["today", "²"])
+def test_an_epoch_that_is_no_number_is_misuse(cli: Cli, layout: Path, epoch: str) -> None:
     words = ("-b", "scratch", "-t", f"oci:{layout}:it")
 
-    done = cli(*words, environ={"SOURCE_DATE_EPOCH": "today"}, code=2)
+    done = cli(*words, environ={"SOURCE_DATE_EPOCH": epoch}, code=2)
 
-    assert done.error == "SOURCE_DATE_EPOCH is not a number of seconds: 'today'"
+    assert done.error == f"SOURCE_DATE_EPOCH is not a number of seconds: {epoch!r}"

@@ -50,7 +50,7 @@ def target_of(args: Namespace, environ: Mapping[str, str]) -> Target:
     for option in _TEXTS:
         _check_text(getattr(args, option), option)
     epoch = environ.get("SOURCE_DATE_EPOCH", "")
-    if epoch and not epoch.isdigit():
+    if epoch and not epoch.isdecimal():
         raise Misused(f"SOURCE_DATE_EPOCH is not a number of seconds: {epoch!r}")
     created = args.created or epoch
     return Target(
