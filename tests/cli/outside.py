@@ -85,8 +85,9 @@ class Cli:
         code: int = 0,
         stdin: bytes = b"",
         environ: Mapping[str, str] | None = None,
+        seconds: float = 300,
     ) -> Done:
-        """Run the command in a process of its own; it must end with *code*."""
+        """Run the command in a process of its own; it must end with *code*, in *seconds*."""
         texts = [os.fspath(word) for word in words]
         ended = subprocess.run(
             [sys.executable, "-m", "artificer", *texts],
@@ -95,7 +96,7 @@ class Cli:
             capture_output=True,
             env={**self.environ, **(environ or {})},
             cwd=self.directory,
-            timeout=300,
+            timeout=seconds,
         )
         done = Done(ended.returncode, _text(ended.stdout), _text(ended.stderr))
         return _expected(done, texts, code)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 CONFIG = os.environ.get("ARTIFICER_TEST_KUBECONFIG", "")
 CHOSEN = os.environ.get("ARTIFICER_TEST_IMAGE", "")
+SPEED = float(os.environ.get("ARTIFICER_TEST_SPEED", "1"))
+"""How much faster than a real one the cluster is, so that less patience is enough."""
 _USUAL = (
     "docker.io/library/busybox:1.36",
     "mirror.gcr.io/library/busybox:1.36",
@@ -225,14 +227,15 @@ class Lab:
         return str(json.loads(said)["status"]["token"])
 
     def around(self, cluster: Cluster) -> Circumstances:
-        return Circumstances(cluster, self.events.append, self.built.append, self.stop)
+        told = (self.events.append, self.built.append, self.stop)
+        return Circumstances(cluster, *told, now=lambda: SPEED * time.monotonic())
 
     def options(self) -> JobOptions:
         """Of a Job whose pods come to the node that has the image."""
         return JobOptions(
             self.ground.image,
             namespace=self.namespace,
-            pace=Pace(deadline=900, grace=5),
+            pace=Pace(deadline=900, grace=max(1, int(5 / SPEED))),
             resources=Resources(cpu="10m", memory="16Mi", memory_limit="64Mi"),
             security=Security(host_users=self.ground.host_users),
             placement=Placement((("kubernetes.io/hostname", self.ground.hostname),)),
@@ -283,8 +286,11 @@ def later(happened: Callable[[], Any], act: Callable[[], Any]) -> threading.Thre
     """Do *act* beside the test, as soon as something has *happened*."""
 
     def wait() -> None:
-        until(happened)
-        act()
+        # A question that fails is told as such, and keeps nobody waiting.
+        try:
+            until(happened)
+        finally:
+            act()
 
     thread = threading.Thread(target=wait)
     thread.start()

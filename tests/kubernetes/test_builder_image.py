@@ -31,7 +31,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keeping = ("--symlink-prefix", "/", "--output-base", f"{folder}/out")
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "ARTIFICER_STORE": f"{folder}/s"}
     environ |= machine_mirrors()
-    Cli(environ, PROJECT).process("build", "//images/builder:image.tar", *keeping)
+    # Packages are loaded, unpacked and compiled: 15 s of a processor, which may be busy.
+    Cli(environ, PROJECT).process("build", "//images/builder:image.tar", *keeping, seconds=1200)
     return folder / "out/bin/images/builder/image.tar"
 
 

@@ -25,6 +25,7 @@ from artificer.kubernetes.submit import created as submitted
 from artificer.oci.reference import parse_name
 from tests.kubernetes.lab import (
     CONFIG,
+    SPEED,
     Ground,
     Lab,
     build_of,
@@ -75,7 +76,7 @@ def test_targets_are_built_and_told_by_digest(any_lab: Lab) -> None:
 
 
 def test_logs_come_while_the_pod_runs_each_line_once(any_lab: Lab) -> None:
-    script = f"for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.5; done; {DONE}"
+    script = f"for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep {0.5 / SPEED}; done; {DONE}"
 
     any_lab.watch(any_lab.submit(script, graph_of(1)))
 
@@ -199,14 +200,16 @@ def test_too_much_memory_is_said_by_name(lab: Lab) -> None:
 
 
 def test_a_deadline_is_told_although_the_pods_are_gone(lab: Lab) -> None:
+    seconds = max(8, int(20 / SPEED))
+
     def short(document: Document) -> None:
-        document["spec"]["activeDeadlineSeconds"] = 20
+        document["spec"]["activeDeadlineSeconds"] = seconds
 
     error = lab.failed(lab.submit("echo begun; sleep 600", graph_of(1), short))
 
     assert (error.exit_code, error.message) == (
         75,
-        "//:t0: not done within the Job's deadline of 20 s",
+        f"//:t0: not done within the Job's deadline of {seconds} s",
     )
     assert any(isinstance(one, CommandOutput) and one.line == "begun" for one in lab.events)
 

@@ -14,7 +14,7 @@ import pytest
 from tests.kubernetes.model.server import model
 
 ROOT = Path(__file__).parents[2]
-WORDS = ("-q", "-n", "6", "-p", "no:cacheprovider", "tests/kubernetes/test_cluster.py")
+WORDS = ("-q", "-n", "2", "-p", "no:cacheprovider", "tests/kubernetes/test_cluster.py")
 
 
 @pytest.mark.slow
@@ -26,6 +26,8 @@ def test_what_is_tried_on_a_cluster_passes_on_a_model_of_one(tmp_path: Path) -> 
             "HOME": str(tmp_path),  # kubectl keeps there what it learns of servers
             "ARTIFICER_TEST_KUBECONFIG": str(config),
             "ARTIFICER_TEST_IMAGE": image,
+            "ARTIFICER_TEST_SPEED": "5",
+            "GOGC": "off",  # each kubectl lives for a moment
         }
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *WORDS],

@@ -23,9 +23,10 @@ class JobController:
 
     def run(self) -> None:
         while not self._world.over:
+            seen = self._world.version
             for key, job in self._world.all("jobs"):
                 self._sync(key, job)
-            time.sleep(0.05)
+            self._world.pause(seen)
 
     def _sync(self, key: Key, job: Document) -> None:
         pods = [one for one in self._world.all("pods", key.namespace) if _is_of(job, one[1])]

@@ -36,11 +36,12 @@ class Kubelet:
 
     def run(self) -> None:
         while not self._world.over:
+            seen = self._world.version
             for key, pod in self._world.all("pods"):
                 if pod["metadata"]["uid"] not in self._known:
                     self._known.add(pod["metadata"]["uid"])
                     threading.Thread(target=self._pod, args=(key, pod), daemon=True).start()
-            time.sleep(0.05)
+            self._world.pause(seen)
 
     def _pod(self, key: Key, pod: Document) -> None:
         with tempfile.TemporaryDirectory() as folder:

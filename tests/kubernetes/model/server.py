@@ -4,6 +4,7 @@ import contextlib
 import json
 import secrets
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,7 +70,7 @@ class Model:
         """Its account comes a moment after a namespace."""
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         words = ("serviceaccounts", namespace, account)
-        threading.Timer(0.5, self.world.create, words).start()
+        threading.Timer(0.05, self.world.create, words).start()
 
     def delete(self, key: Key) -> Document:
         if self.world.get(key) is None:
@@ -284,6 +285,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is ended at any moment is usual here."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextlib.contextmanager
 def model(folder: Path, image: str) -> Iterator[Path]:
     """A cluster for as long as the context lasts: its kubeconfig, in *folder*."""
@@ -294,8 +304,11 @@ def model(folder: Path, image: str) -> Iterator[Path]:
     context.load_cert_chain(folder / "server.crt", folder / "server.key")
     one = Model(image)
     handler = type("Handler", (_Handler,), {"model": one})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server = _Server(("127.0.0.1", 0), handler)
+    # Who connects and says nothing keeps the thread that is its own, not the one that accepts.
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
     for run in (server.serve_forever, one.kubelet.run, JobController(one.world).run):
         threading.Thread(target=run, daemon=True).start()
     cluster = {

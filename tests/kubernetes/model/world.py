@@ -4,6 +4,7 @@ import copy
 import itertools
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -107,6 +108,13 @@ class World:
             "message": message,
         }
         self.create("events", metadata["namespace"], event)
+
+    def pause(self, seen: int) -> None:
+        """Wait a moment, and longer if nothing has changed since the version *seen*."""
+        time.sleep(0.05)
+        with self.changed:
+            if self.version == seen:
+                self.changed.wait(0.5)
 
     def news(self, since: int) -> Iterator[tuple[int, str, Key, Document] | None]:
         """Every change after *since*, for ever; None when nothing happened for a while."""
