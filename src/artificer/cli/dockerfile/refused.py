@@ -1,4 +1,4 @@
-"""Options of docker, buildx and buildah that have no meaning here: each with its reason."""
+"""Options of docker, buildx and buildah, and of other commands, without a meaning here: why."""
 
 from typing import NamedTuple
 
@@ -41,6 +41,11 @@ _MOUNT = Refusal(
     "`RUN --mount=type=bind,from=NAME` with `--build-context NAME=DIR`",
 )
 _ENV = Refusal("the environment is the Dockerfile's", "write ENV, or `--build-arg` for an ARG")
+
+_PACKAGES = Refusal(
+    "packages are installed by the Dockerfile, or upon the image that it makes",
+    "`RUN apt-get install …` in it; or then `artificer -b IMAGE --apt NAME -t TARGET`",
+)
 
 REFUSED = {
     # docker build and buildx build
@@ -156,5 +161,8 @@ REFUSED = {
     "--arch": Refusal("it is part of the platform", "`--platform linux/arm64`"),
     "--os": Refusal("it is part of the platform", "`--platform linux/arm64`"),
     "-v --volume": _MOUNT,
+    # artificer -b
+    "--apt": _PACKAGES,
+    "--deb": _PACKAGES,
 }
 """By the option, and its short name before it."""
