@@ -271,6 +271,26 @@ def test_a_name_that_no_list_has_is_told_with_one_that_is_like_it(
     assert "hello" in done.hint
 
 
+def test_what_a_build_file_has_not_is_told_with_a_way_to_it(
+    site: Cli, work: Path, archive: SmallArchive
+) -> None:
+    (work / "WORKSPACE").write_text(workspace_of_2017(archive, '"hello"'))
+    text = BUILD_OF_2017.replace('["hello"]', '["helo"]')
+    hints = []
+
+    for each in (text, text.replace(IMAGE, ""), 'oci_image(name = "x")', 'write_file(name = "x")'):
+        (work / "BUILD").write_text(each)
+        hints.append(site("build", "//:image", code=1).hint)
+
+    assert hints == [
+        "do you mean hello?",
+        'load it first: `load("@io_bazel_rules_docker//container:container.bzl", '
+        '"container_image")`',
+        'load it first: `load("@rules_oci//oci:defs.bzl", "oci_image")`',
+        "load it first, from a file of @bazel_skylib",
+    ]
+
+
 def test_a_lock_of_rules_distroless_gives_packages_by_architecture(
     site: Cli, work: Path, archive: SmallArchive
 ) -> None:

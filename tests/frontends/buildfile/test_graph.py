@@ -69,6 +69,20 @@ def test_an_error_shows_the_line_and_a_caret(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('f(name = "x")', None),
+        ('d = {"nginx": "@a", "less": "@b"}\nd["ngin"]', "do you mean nginx?"),
+        ('d = {"nginx": "@a"}\nd["emacs"]', None),
+    ],
+)
+def test_a_key_that_is_not_there_may_be_another(
+    tmp_path: Path, text: str, hint: str | None
+) -> None:
+    assert failed(write(tmp_path, {"BUILD": text})).hint == hint
+
+
 def test_an_error_in_a_macro_says_who_called_it(tmp_path: Path) -> None:
     defs = 'def outer(n):\n    inner(n)\n\ndef inner(n):\n    fail("no")\n'
     root = write(tmp_path, {"BUILD": 'load(":defs.bzl", "outer")\nouter(1)', "defs.bzl": defs})

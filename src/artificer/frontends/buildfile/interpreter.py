@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import starlark
@@ -19,6 +20,9 @@ HIDDEN = "@artificer"
 _FRAME = re.compile(r"^  \* (.+):(\d+)(?:, in (.+))?$", re.MULTILINE)
 _WHERE = re.compile(r"^ +--> (.+):(\d+):(\d+)$", re.MULTILINE)
 _ERROR = re.compile(r"^error: (.*?)(?=\n +--> |\Z)", re.MULTILINE | re.DOTALL)
+_UNKNOWN = re.compile(r"Variable `(\w+)` not found.*", re.DOTALL)
+_NO_KEY = re.compile(r'Key `"(.+)"` was not found')
+_KEY = re.compile(r"""["']([^"'\n]+)["'] *:""")
 _LONG = 300
 _SEARCHED = 100
 
@@ -45,10 +49,13 @@ class Source(NamedTuple):
 class Interpreter:
     """Evaluates texts. *load* answers ``load("…")``; what it raises is raised again.
 
+    *elsewhere* is asked for the way to a name that a text uses and has not.
+
     A handle: it remembers the texts for errors and how much has been done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Callable[[str], str | None] = lambda _: None) -> None:
+        self._elsewhere = elsewhere
         self._lines: dict[str, list[str]] = {}
         self._pending: BaseException | None = None
         self._checks = 0
@@ -173,7 +180,20 @@ class Interpreter:
         if self._full:
             most = limits.BUILD_FILE_MEMORY // limits.MIB
             message = f"evaluation takes more than {most} MiB of memory: it was stopped"
-        return self._placed(*_reworded(message), told, path)
+        unknown, no_key = _UNKNOWN.fullmatch(message), _NO_KEY.fullmatch(message)
+        message, hint = _reworded(message)
+        if unknown:
+            hint = self._elsewhere(unknown[1])
+        if no_key:
+            hint = self._near(no_key[1])
+        return self._placed(message, hint, told, path)
+
+    def _near(self, key: str) -> str | None:
+        """The key of a dictionary, of those in all texts, that *key* may have been meant for."""
+        texts = ("\n".join(lines) for lines in self._lines.values())
+        keys = {one for text in texts for one in _KEY.findall(text)}
+        found = get_close_matches(key, sorted(keys), 3)
+        return f"do you mean {' or '.join(found)}?" if found else None
 
     def _placed(self, message: str, hint: str | None, told: str, path: str) -> BuildFileError:
         """The error at the innermost place of a person's file, and the calls that led there."""

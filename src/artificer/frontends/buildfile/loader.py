@@ -27,6 +27,7 @@ from artificer.frontends.buildfile.workspace import (
     WorkspaceScope,
     is_rule_set,
     known_repositories,
+    load_hint,
     rule_key,
 )
 
@@ -57,7 +58,7 @@ class Loader:
         rulebook: Rulebook,
         report: Report,
     ) -> None:
-        self.interpreter = Interpreter()
+        self.interpreter = Interpreter(lambda name: load_hint(rulebook, name))
         self.report = report
         self.files = files
         self._configuration = configuration

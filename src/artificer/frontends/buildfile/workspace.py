@@ -26,6 +26,11 @@ _RULE_SET = re.compile(rf"/({'|'.join(_RULE_SETS)})(?:\.git|/|$| )")
 _ELSEWHERE = re.compile(
     r"[/.](?:bazelbuild|bazel-contrib|aspect-build|protocolbuffers)/|mirror\.bazel\.build/"
 )
+# Which file of a rule set gives them, by how they begin.
+_FILES = {
+    "@io_bazel_rules_docker container_": "//container:container.bzl",
+    "@rules_oci oci_": "//oci:defs.bzl",
+}
 _TAG = re.compile(r"\.([A-Za-z_]\w*)\s*\(")
 
 
@@ -211,6 +216,19 @@ def rule_key(rulebook: Rulebook, module: str, name: str) -> str | None:
     if repository.removeprefix("@") in known_repositories(rulebook) and name in rulebook.rules:
         return name
     return None
+
+
+def load_hint(rulebook: Rulebook, name: str) -> str | None:
+    """How a file gets at *name*, if that is a rule which it has to load."""
+    known = sorted(rulebook.modules, key=lambda one: "//" in one)
+    module = next((one for one in known if name in rulebook.modules[one]), None)
+    if module is None:
+        return None
+    starts = f"{module} {name}"
+    file = next((file for start, file in _FILES.items() if starts.startswith(start)), "")
+    if not file and "//" not in module:
+        return f"load it first, from a file of {module}"
+    return f'load it first: `load("{module}{file}", "{name}")`'
 
 
 def known_repositories(rulebook: Rulebook) -> frozenset[str]:
