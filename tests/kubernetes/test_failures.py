@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from artificer.kubernetes.cluster import Change, Kind
 from artificer.kubernetes.failure import (
     Failure,
     Stuck,
@@ -281,6 +282,22 @@ def _job(reason: str, message: str = "why") -> Failure:
     for one in document["status"]["conditions"]:
         one["reason"], one["message"] = reason, message
     return job_failure(job_of(document))
+
+
+def test_a_pod_that_the_deadline_killed_is_late_even_if_it_may_not_be_tried_again() -> None:
+    found = recording("deadline-exceeded")
+    found["job"]["status"]["failedIndexes"] = "0"
+    (pod,) = found["pods"] = recording("exit-64-fail-index")["pods"][:1]
+    pod["metadata"]["labels"]["job-name"] = found["job"]["metadata"]["name"]
+    pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] = found["job"]["metadata"]["name"]
+    ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended.update(exitCode=137, reason="Error", message="")
+    state = State()
+    told: tuple[tuple[Kind, Any], ...] = (("jobs", found["job"]), ("pods", pod))
+    for kind, one in told:
+        state = folded(state, Change(kind, "ADDED", one))
+
+    assert index_at(state, (found["job"]["metadata"]["name"], 0)).failure == _DEADLINE
 
 
 def test_too_many_failures_of_others_end_a_target_too() -> None:

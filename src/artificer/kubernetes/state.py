@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from artificer.errors import Transient
 from artificer.kubernetes.cluster import Change, Listed
 from artificer.kubernetes.failure import (
     Failure,
@@ -24,6 +25,7 @@ from artificer.kubernetes.objects import (
 )
 from artificer.kubernetes.result import Result, result_of
 
+_AGAIN = Transient.exit_code
 _TOLD = 8
 """Events that are kept of one object."""
 
@@ -127,10 +129,11 @@ def index_at(state: State, place: Place) -> Index:
 
 def _final(job: JobView, number: int, failure: Failure | None) -> Failure | None:
     """Why the index will not be tried again; *failure* is that of its last attempt."""
-    if number in job.failed:
+    # The deadline kills the pods: what they ended with is no fault of theirs.
+    killed = failure is not None and job.reason == "DeadlineExceeded" and failure.code == _AGAIN
+    if number in job.failed and not killed:
         return failure or job_failure(job)
     if job.outcome:
-        # The deadline kills the pods: what they ended with is no fault of theirs.
         return failure if failure and job.reason == "FailedIndexes" else job_failure(job)
     return vanished(job.name) if job.deleted else None
 
