@@ -130,6 +130,7 @@ def test_without_preflight_it_is_tried_anyhow(cli: Cli, fake: Fake) -> None:
 
 
 def test_the_chosen_cluster_is_kubectls(cli: Cli, fake: Fake) -> None:
+    (cli.directory / "config").touch()
     chosen = ("--kubeconfig", "config", "--kube-context", "staging", "-n", "mine")
 
     job(cli, fake, *SUBMIT, "--detach", *chosen, *LINE, **each())
