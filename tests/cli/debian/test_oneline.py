@@ -126,6 +126,21 @@ def test_a_package_of_another_architecture_comes_by_its_name(
     assert "of another architecture" in cli(*configured, code=1).hint
 
 
+def test_a_file_may_be_in_both_architectures_of_a_package_if_it_is_the_same(
+    cli: Cli, archive: SmallArchive, tmp_path: Path
+) -> None:
+    for number, text in enumerate(("same", "else")):
+        native = made("both", "1", "amd64", Multi_Arch="same", files={"etc/it": "same"})
+        foreign = made("both", "1", "i386", Multi_Arch="same", files={"etc/it": text})
+        found = SmallArchive(tmp_path / str(number)).add(native, foreign)
+        found.publish(architectures=("amd64", "i386"))
+        places = ("-b", "scratch", "--archive", found.line(), "-t", "oci:out")
+
+        done = cli(*places, "--deb-level", "unpack", "--apt", "both", "both:i386", code=number)
+
+        assert ("/etc/it is in both:i386 1 and also in both:amd64 1" in done.stderr) == bool(number)
+
+
 def test_a_file_that_two_packages_have_is_told_with_a_way_out(cli: Cli, work: Path) -> None:
     for name in ("one", "two"):
         data = deb_bytes(made(name, files={"etc/shared": name}))

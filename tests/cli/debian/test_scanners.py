@@ -105,6 +105,19 @@ def test_a_scanner_finds_packages_of_several_layers(
     assert scanned(syft, reference).packages == ours.packages
 
 
+def test_a_scanner_finds_both_architectures_of_a_package(
+    cli: Cli, archive: SmallArchive, syft: Command, tmp_path: Path
+) -> None:
+    other = made("libhello++1", "2.0~b1", "i386", Multi_Arch="same", Source="libhello")
+    archive.add(other).publish(architectures=("amd64", "i386"))
+    reference = f"oci-archive:{tmp_path}/image"
+
+    ours = build(cli, archive, reference, "--apt", "libhello++1:i386")
+
+    assert [one.name for one in ours.packages] == [*NAMES, "libhello++1"]
+    assert scanned(syft, reference).packages == ours.packages
+
+
 def test_a_scanner_finds_what_is_new_in_the_database_of_a_base(
     cli: Cli, archive: SmallArchive, syft: Command, work: Path, tmp_path: Path
 ) -> None:

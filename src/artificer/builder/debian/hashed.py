@@ -1,13 +1,12 @@
 """What the files of packages hash to, found out while their scripts run."""
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
 
 from artificer.errors import ArtificerError
 from artificer.layers.entry import FILE, Entry, Source
-from artificer.sources.debian.installing.unpack import bytes_of
+from artificer.sources.debian.installing.unpack import sha256_of
 from artificer.stop import Stop
 
 
@@ -34,7 +33,7 @@ class Hashed:
         if self._thread is not None:
             self._thread.join()
         known = self._known.get(entry.source)
-        return _sha256(entry) if known is None else known
+        return sha256_of(entry) if known is None else known
 
     def _ahead(self) -> None:
         # What cannot be read is told when it is asked for.
@@ -42,11 +41,4 @@ class Hashed:
             for entry in self._entries:
                 self._stop.check()
                 if entry.kind == FILE and not isinstance(entry.source, bytes):
-                    self._known[entry.source] = _sha256(entry)
-
-
-def _sha256(entry: Entry) -> bytes:
-    digest = hashlib.sha256()
-    for piece in bytes_of(entry):
-        digest.update(piece)
-    return digest.digest()
+                    self._known[entry.source] = sha256_of(entry)

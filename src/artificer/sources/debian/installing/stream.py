@@ -1,6 +1,7 @@
 """Packages at level `unpack`: their files and `status.d`, no script run, no database."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from artificer.layers.entry import Entry
@@ -49,18 +50,28 @@ def unpacked(
     What replaces others' files comes before these, so the order is not that of *paths*; it depends
     on nothing else than the packages.
     """
-    order = replacing_first([read_package(path) for path in paths])
+    packages = [read_package(path) for path in paths]
+    order = replacing_first(packages)
     stream = read_ahead(
         [paths[number] for number in order],
         reading.spool,
         threads=reading.threads,
         stop=reading.stop,
     )
-    yield from files_only(stream, base, options)
+    names = Counter(package.name for package in packages)
+    yield from files_only(
+        stream, base, options, {one for one, count in names.items() if count > 1}
+    )
 
 
-def files_only(debs: Iterable[Deb], base: Base | None, options: Options) -> Iterator[Unpacked]:
-    """Yield each of *debs*, which are in the order of `replacing_first`, unpacked upon *base*."""
+def files_only(
+    debs: Iterable[Deb], base: Base | None, options: Options, twins: Collection[str] = ()
+) -> Iterator[Unpacked]:
+    """Yield each of *debs*, which are in the order of `replacing_first`, unpacked upon *base*.
+
+    *twins* are the names that come for several architectures, where the first one may be closed
+    when the other comes.
+    """
     links = {} if base else merged_usr(options.architecture)
     layout = Layout(base.tree if base else None, links)
     placement = Placement(
@@ -73,7 +84,7 @@ def files_only(debs: Iterable[Deb], base: Base | None, options: Options) -> Iter
     shipped: set[str] = set()
     for deb in debs:
         before = len(placement.lost)
-        placed = placement.add(deb)
+        placed = placement.add(deb, twin=deb.package.name in twins)
         for owner, path in placement.lost[before:]:
             if owner != placed.owner:
                 raise FileConflict(f"{placed.owner} and {owner} replace one another: /{path}")

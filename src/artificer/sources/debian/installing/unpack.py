@@ -1,5 +1,6 @@
 """The files of several packages as one set: where each goes, whose it is, and what is left out."""
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ class Owner(NamedTuple):
         return f"{self.name}:{self.architecture}" if self.same else self.name
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version}"
+        return f"{self.key} {self.version}"
 
 
 Replaces = Callable[[Package, Owner], bool]
@@ -152,10 +153,15 @@ class Placement:
         self._implied: set[str] = set()
         self._packages: dict[str, Package] = {}
         self._owned: dict[str, tuple[str, Entry]] = {}
+        self._hashes: dict[str, bytes] = {}
         self.lost: list[tuple[Owner, str]] = []
 
-    def add(self, deb: Deb) -> Placed:
-        """Place the files of one package more."""
+    def add(self, deb: Deb, *, twin: bool = False) -> Placed:
+        """Place the files of one package more.
+
+        A *twin* comes for another architecture, too, and may be closed by then: its files are
+        known by their hashes.
+        """
         package = deb.package
         self._packages[owner_of(package).key] = package
         entries: list[Entry] = []
@@ -169,6 +175,8 @@ class Placement:
             if entry is not None and self._takes(entry, package):
                 entries.append(entry)
                 names.append(shipped.path)
+                if twin and entry.kind == FILE:
+                    self._hashes[entry.path] = sha256_of(entry)
             elif entry is None:
                 left_out.add(shipped.path)
             elif len(self.lost) > lost:
@@ -288,7 +296,10 @@ class Placement:
             return False
         if (first.kind, first.link, first.size) != (entry.kind, entry.link, entry.size):
             return False
-        return first.kind != FILE or same_bytes(first, entry)
+        if first.kind != FILE:
+            return True
+        known = self._hashes.get(entry.path)
+        return _same_bytes(first, entry) if known is None else known == sha256_of(entry)
 
 
 def _without_sums(package: Package, left_out: Collection[str]) -> Package:
@@ -318,8 +329,15 @@ def _conflict(path: str, new: Owner, old: Owner) -> FileConflict:
     )
 
 
-def same_bytes(one: Entry, other: Entry) -> bool:
-    """Whether two files hold the same."""
+def sha256_of(entry: Entry) -> bytes:
+    """The hash of the bytes of *entry*, a file."""
+    digest = hashlib.sha256()
+    for piece in bytes_of(entry):
+        digest.update(piece)
+    return digest.digest()
+
+
+def _same_bytes(one: Entry, other: Entry) -> bool:
     return all(a == b for a, b in zip(bytes_of(one), bytes_of(other), strict=False))
 
 
