@@ -77,8 +77,8 @@ def kubectl(*words: str, data: str = "", config: str = CONFIG) -> str:
 
 def created(namespace: str, *documents: Document) -> None:
     """Create *documents*."""
-    data = "---\n".join(f"{json.dumps(one)}\n" for one in documents)
-    kubectl("-n", namespace, "create", "-f", "-", data=data)
+    together = {"apiVersion": "v1", "kind": "List", "items": documents}
+    kubectl("-n", namespace, "create", "-f", "-", data=json.dumps(together))
 
 
 def until(true: Callable[[], Any], seconds: float = PATIENCE) -> bool:
