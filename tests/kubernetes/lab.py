@@ -21,6 +21,7 @@ from artificer.errors import ArtificerError
 from artificer.kubernetes.api import Account, opened
 from artificer.kubernetes.batch import Batch, marked
 from artificer.kubernetes.cluster import Cluster, Document, Selector
+from artificer.kubernetes.document import yaml_of
 from artificer.kubernetes.graph import Graph, Node, by_architecture, ready
 from artificer.kubernetes.job import (
     Job,
@@ -77,8 +78,7 @@ def kubectl(*words: str, data: str = "", config: str = CONFIG) -> str:
 
 def created(namespace: str, *documents: Document) -> None:
     """Create *documents*."""
-    together = {"apiVersion": "v1", "kind": "List", "items": documents}
-    kubectl("-n", namespace, "create", "-f", "-", data=json.dumps(together))
+    kubectl("-n", namespace, "create", "-f", "-", data=yaml_of(documents))
 
 
 def until(true: Callable[[], Any], seconds: float = PATIENCE) -> bool:
