@@ -54,10 +54,17 @@ def cached_layers(cache: Cache, key: str, reach: Reach) -> tuple[Descriptor, ...
     except NotFound:
         return ()
     except ArtificerError as error:
-        reach.report(Warned(f"the cache {cache.name.repository} is not used: {error.message}"))
+        tell_unused(cache, error, reach)
         return ()
     tell_use(cache, [(name, config_descriptor(document))], reach)
     return descriptors
+
+
+def tell_unused(cache: Cache, error: ArtificerError, reach: Reach) -> None:
+    """Warn that the cache repository cannot be read, and say what becomes of the build."""
+    text = f"the cache {cache.name.repository} is not used: {error.message}"
+    way_out = error.hint or "see that it can be reached and read from here"
+    reach.report(Warned(text, f"what it has is built again; {way_out}"))
 
 
 def share(cache: Cache, layers: Sequence[tuple[str, Layer]], reach: Reach) -> None:

@@ -11,9 +11,8 @@ from artificer import __version__, limits
 from artificer.builder.products import Files, Layers, Passed
 from artificer.builder.recipe import Cache
 from artificer.builder.results import Kept, Made, NotPortable, packed, unpacked
-from artificer.builder.shared import ARTIFACT_TYPE, deliver, tell_use
+from artificer.builder.shared import ARTIFACT_TYPE, deliver, tell_unused, tell_use
 from artificer.errors import ArtificerError, Cancelled
-from artificer.events import Warned
 from artificer.images.fetch import find_in_registry, place_of
 from artificer.images.place import NotFound
 from artificer.images.push import Delivery
@@ -54,7 +53,7 @@ def cached_product(cache: Cache, key: str, reach: Reach) -> Kept | None:
             raise
         return None
     except ArtificerError as error:
-        reach.report(Warned(f"the cache {cache.name.repository} is not used: {error.message}"))
+        tell_unused(cache, error, reach)
         return None
 
 

@@ -138,6 +138,7 @@ def test_a_cache_that_cannot_be_reached_is_a_warning(cli: Cli, workspace: Path) 
 
     assert done.stdout.startswith("//:image0 sha256:")
     assert "warning: the cache 127.0.0.1:1/cache is not used" in done.stderr
+    assert "hint: what it has is built again; " in done.stderr
 
 
 def test_a_cache_that_takes_nothing_is_a_warning(
