@@ -16,7 +16,7 @@ from artificer.sources.debian.archives.acquire import universe_of
 from artificer.sources.debian.listing import STATUS, files_of, installed
 from artificer.sources.debian.resolving.binary import Binary
 from artificer.sources.debian.resolving.resolve import resolve
-from artificer.sources.debian.values import Installed, Locked, Wanted
+from artificer.sources.debian.values import Installed, Locked, Wanted, name_beside
 
 
 class NotAdded(Misused):
@@ -53,7 +53,8 @@ def _searched(
     there = installed_in(image, reach)
     solution = resolve(wanted, universe, there, architecture, step.foreign)
     packages = tuple(
-        locked_of(one, auto=_shown(one, architecture) in solution.auto) for one in solution.install
+        locked_of(one, auto=name_beside(architecture, one.name, one.architecture) in solution.auto)
+        for one in solution.install
     )
     gone = tuple(f"{one.name}:{one.architecture}" for one in solution.remove)
     found = Chosen(packages, gone, "resolved")
@@ -112,8 +113,3 @@ def locked_of(package: Binary, *, auto: bool) -> Locked:
         package.source,
         auto,
     )
-
-
-def _shown(package: Binary, native: str) -> str:
-    own = package.architecture in {"all", native}
-    return package.name if own else f"{package.name}:{package.architecture}"

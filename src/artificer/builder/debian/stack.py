@@ -41,7 +41,7 @@ from artificer.sources.debian.installing.install import installation
 from artificer.sources.debian.installing.installation import Base, Installation, Options
 from artificer.sources.debian.installing.stream import Reading, unpacked
 from artificer.sources.debian.installing.unpack import bytes_of, open_debs
-from artificer.sources.debian.values import Locked, Profile
+from artificer.sources.debian.values import Profile, name_beside
 
 _DPKG = "usr/bin/dpkg"
 _GROWTH = 5  # what the files of a package usually take, unpacked
@@ -298,17 +298,16 @@ def _options(job: Job, *, runs: bool) -> Options:
         foreign=step.foreign,
         profile=step.profile or Profile(),
         epoch=step.epoch,
-        auto=frozenset(_shown(one, job.architecture) for one in packages if one.auto),
+        auto=frozenset(
+            name_beside(job.architecture, one.name, one.architecture)
+            for one in packages
+            if one.auto
+        ),
         asked=asked_for(step.wanted, packages),
         remove=job.chosen.remove,
         runs=runs,
         accept_skipped=step.accept_skipped,
     )
-
-
-def _shown(package: Locked, native: str) -> str:
-    own = package.architecture in {"all", native}
-    return package.name if own else f"{package.name}:{package.architecture}"
 
 
 def _base(job: Job, tree: Tree) -> Base | None:

@@ -21,7 +21,7 @@ from artificer.errors import Misused
 from artificer.sources.debian.archives.acquire import open_universe
 from artificer.sources.debian.resolving.binary import Binary
 from artificer.sources.debian.resolving.resolve import Solution, resolve
-from artificer.sources.debian.values import Wanted
+from artificer.sources.debian.values import Wanted, name_beside
 
 _ABOUT = """\
 Print the packages that an empty root would get, a line NAME=VERSION each: those named, what they
@@ -93,11 +93,12 @@ def print_resolved(args: Namespace, session: Session) -> int:
 
 def _page(solution: Solution, native: str, *, as_json: bool) -> str:
     packages = sorted(solution.install, key=lambda one: (one.name, one.architecture))
+    named = [(name_beside(native, one.name, one.architecture), one) for one in packages]
     if not as_json:
-        return "\n".join(f"{_name(one, native)}={one.version}" for one in packages)
+        return "\n".join(f"{name}={one.version}" for name, one in named)
     document = {
         "architecture": native,
-        "packages": [_document(one, _name(one, native), solution) for one in packages],
+        "packages": [_document(one, name, solution) for name, one in named],
     }
     return json.dumps(document, indent=2)
 
@@ -114,8 +115,3 @@ def _document(binary: Binary, name: str, solution: Solution) -> dict[str, Any]:
         "size": binary.size,
         "sha256": binary.sha256,
     }
-
-
-def _name(binary: Binary, native: str) -> str:
-    is_native = binary.architecture in {"all", native}
-    return binary.name if is_native else f"{binary.name}:{binary.architecture}"

@@ -9,6 +9,11 @@ Layering = Literal["one", "by-package", "budget"]
 """How packages become layers; those of a base and of an image above it are then shared."""
 
 
+def name_beside(native: str, name: str, architecture: str) -> str:
+    """What a package is called where *native* is usual: ``NAME``, or ``NAME:ARCH``, as by apt."""
+    return name if architecture in {"all", native} else f"{name}:{architecture}"
+
+
 class Archive(NamedTuple):
     """One suite of an archive, as a line of sources.list(5) or a stanza of a .sources file has it.
 

@@ -29,6 +29,7 @@ from artificer.sources.debian.installing.triggers import (
 )
 from artificer.sources.debian.installing.turns import Turn, left_of, stanza_of
 from artificer.sources.debian.installing.unpack import Owner, Placed
+from artificer.sources.debian.values import name_beside
 
 Real = Callable[[Owner], list[str]]
 """Where the files of a package's list really are."""
@@ -109,8 +110,7 @@ class Bookkeeping(NamedTuple):
         return [file_entry(ARCH, lines_of([*found, *new]), self.options.epoch)] if new else []
 
     def _shown(self, package: Package) -> str:
-        own = package.architecture in {"all", self.options.architecture}
-        return package.name if own else f"{package.name}:{package.architecture}"
+        return name_beside(self.options.architecture, package.name, package.architecture)
 
     def _triggers(self, placed: Sequence[Placed]) -> dict[str, bytes]:
         olds = (turn.old for turn in self.turns if turn.old is not None)
