@@ -65,7 +65,6 @@ class AddDebs(NamedTuple):
     budget: int = 0
     scripts: Scripts = "auto"
     accept_skipped: bool = False
-    foreign: tuple[str, ...] = ()
     epoch: int = 0
     after: str = ""
 

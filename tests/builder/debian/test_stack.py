@@ -135,7 +135,7 @@ def test_where_a_package_is_had_does_not_matter(install: Install, tmp_path: Path
         {"epoch": 7},
         {"layering": "by-package"},
         {"level": "configure", "scripts": "replace"},
-        {"foreign": ("arm64",)},
+        {"wanted": Wanted(("lib:arm64",))},
         {"after": "true"},
     ],
 )

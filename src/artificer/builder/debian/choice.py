@@ -51,11 +51,9 @@ def foreign_of(words: Iterable[str], architecture: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in named if one not in {architecture, *_OF_NONE}))
 
 
-def upon_architecture(step: AddDebs, architecture: str) -> AddDebs:
-    """*step* on an image of *architecture*, with the foreign ones that its words name."""
-    words = step.wanted.packages if step.wanted is not None else ()
-    found = foreign_of(words, architecture)
-    return step._replace(foreign=tuple(dict.fromkeys((*step.foreign, *found))))
+def foreign_in(step: AddDebs, architecture: str) -> tuple[str, ...]:
+    """The architectures that the words of *step* name beside that of its image."""
+    return foreign_of(step.wanted.packages if step.wanted is not None else (), architecture)
 
 
 def asked_for(wanted: Wanted | None, packages: Sequence[Locked]) -> frozenset[str]:

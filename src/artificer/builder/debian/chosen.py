@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from artificer import limits
-from artificer.builder.debian.choice import Chosen, upon_architecture
+from artificer.builder.debian.choice import Chosen, foreign_in
 from artificer.builder.debian.ground import ground
 from artificer.builder.debian.recalled import Asked, asked, keep
 from artificer.builder.debian.tools import DebTools
@@ -30,7 +30,6 @@ def resolved(
 
     They are always asked; where they say what they said before, so is what the step comes to.
     """
-    step = upon_architecture(step, architecture)
     told = asked(step, image, architecture, tools.web)
     return settled(told, step, image, architecture, reach, tools)
 
@@ -51,7 +50,7 @@ def _searched(
     wanted = step.wanted or Wanted()
     universe = universe_of(told.offer, wanted.pins, tools.web)
     there = installed_in(image, reach)
-    solution = resolve(wanted, universe, there, architecture, step.foreign)
+    solution = resolve(wanted, universe, there, architecture, foreign_in(step, architecture))
     packages = tuple(
         locked_of(one, auto=name_beside(architecture, one.name, one.architecture) in solution.auto)
         for one in solution.install

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from artificer.builder.debian.below import Below
-from artificer.builder.debian.choice import Chosen, locked_choice, upon_architecture
+from artificer.builder.debian.choice import Chosen, foreign_in, locked_choice
 from artificer.builder.debian.keys import Remembered, Told, debs_key, remembered
 from artificer.builder.debian.tools import DebTools, architecture_of, opened
 from artificer.builder.kind import Stack
@@ -37,6 +37,11 @@ class Job(NamedTuple):
         return debs_key(self.step, self.chosen, self.image, self.work.kind, runs=runs)
 
     @property
+    def foreign(self) -> tuple[str, ...]:
+        """The architectures beside the image's own that it gets packages of."""
+        return foreign_in(self.step, self.architecture)
+
+    @property
     def may_run(self) -> bool:
         """Whether scripts are run if that can be done."""
         return self.step.level == "configure" and self.step.scripts != "replace"
@@ -58,7 +63,6 @@ def job_of(
 ) -> Job:
     """What *step* comes to upon *image*; only where nothing is locked, archives are asked."""
     architecture = architecture_of(image.platform or LINUX_AMD64)
-    step = upon_architecture(step, architecture)
     found = locked_choice(step, architecture)
     if found is None:
         ready = opened(tools)

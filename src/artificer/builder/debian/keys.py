@@ -52,7 +52,7 @@ def debs_key(step: AddDebs, chosen: Chosen, image: Image, kind: Kind, *, runs: b
         step.level,
         configured,
         left_out,
-        (step.layering, step.budget, step.epoch, step.foreign),
+        (step.layering, step.budget, step.epoch),
         [(*one[:3], one.sha256, int(one.auto)) for one in chosen.packages],
         chosen.remove,
         step.wanted.packages if step.wanted is not None else (),

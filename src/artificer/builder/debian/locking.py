@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from artificer.builder.debian.choice import Chosen, upon_architecture
+from artificer.builder.debian.choice import Chosen
 from artificer.builder.debian.chosen import settled
 from artificer.builder.debian.recalled import Asked, asked
 from artificer.builder.debian.tools import DebTools
@@ -63,7 +63,7 @@ def locked_now(
     leaving: dict[str, tuple[str, ...]] = {}
     for architecture, image in bases.items():
         held = earlier.held(architecture)
-        own = _pinned(upon_architecture(step, architecture), held)
+        own = _pinned(step, held)
         upon = image or empty(LINUX_AMD64, "oci")
         ask = _Question(own, upon, architecture, reach, tools)
         offer = asked(own, upon, architecture, tools.web)

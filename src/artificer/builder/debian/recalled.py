@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from artificer import __version__
-from artificer.builder.debian.choice import Chosen
+from artificer.builder.debian.choice import Chosen, foreign_in
 from artificer.builder.keys import key
 from artificer.builder.recipe import AddDebs
 from artificer.oci.image import Image
@@ -31,7 +31,8 @@ class Asked(NamedTuple):
 def asked(step: AddDebs, image: Image, architecture: str, web: Web) -> Asked:
     """Ask the archives of *step*, which neither reads their indexes nor the files of *image*."""
     wanted = step.wanted or Wanted()
-    offer = offered(step.archives, (architecture, *step.foreign), web, files=wanted.files)
+    architectures = (architecture, *foreign_in(step, architecture))
+    offer = offered(step.archives, architectures, web, files=wanted.files)
     chain = [layer.diff_id for layer in image.layers]
     name = key((_FORMAT, __version__), wanted, offer.architectures, offer.identity, chain)
     return Asked(offer, name, _recalled(name, web.store))

@@ -109,10 +109,10 @@ def _ready(job: Job) -> Job:
             "a distroless image is made of packages that are configured from nothing",
             hint="take level `configure` and no base; level `unpack` needs no profile for it",
         )
-    if profile is not None and profile.distroless and job.step.foreign:
+    if profile is not None and profile.distroless and job.foreign:
         raise NotConfigured(
             f"a distroless image has packages of one architecture, not of "
-            f"{', '.join(job.step.foreign)}, too",
+            f"{', '.join(job.foreign)}, too",
             hint="take another profile, or name no package of another architecture",
         )
     tools = opened(job.tools)
@@ -187,6 +187,7 @@ def _streamed(job: Job, tree: Tree, spools: ExitStack) -> tuple[_Lines, list[Tol
 
 def _see_that_they_are(job: Job, packages: Sequence[Package]) -> None:
     """Refuse a file that is another package than a lock, or an archive, says."""
+    architectures = {"all", job.architecture, *job.foreign}
     for locked, package in zip(job.chosen.packages, packages, strict=True):
         found = f"{package.name}:{package.architecture}={package.version}"
         if found != str(locked):
@@ -194,7 +195,7 @@ def _see_that_they_are(job: Job, packages: Sequence[Package]) -> None:
                 f"{locked}: its file is the package {found}",
                 hint="the lock was changed, or the archive is wrong: lock the packages anew",
             )
-        if package.architecture not in {"all", job.architecture, *job.step.foreign}:
+        if package.architecture not in architectures:
             raise BadPackage(
                 f"{locked} is not for {job.architecture}",
                 hint="take a package for it, or build for another `--platform`",
@@ -295,7 +296,7 @@ def _options(job: Job, *, runs: bool) -> Options:
     return Options(
         level=step.level,
         architecture=job.architecture,
-        foreign=step.foreign,
+        foreign=job.foreign,
         profile=step.profile or Profile(),
         epoch=step.epoch,
         auto=frozenset(
